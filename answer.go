@@ -1,0 +1,259 @@
+package universallogout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+const (
+	// maxDiscarded is how much of a body that nobody will see is read, so that
+	// the connection to the app can be used again.
+	maxDiscarded = 64 << 10
+
+	// drainTime is how long the rest of an answer may take whose header is known.
+	drainTime = 100 * time.Millisecond
+
+	// graceTime is how long a handler may take to notice that it was cancelled
+	// before its answer is no longer waited for. FastCGI never notices.
+	graceTime = 150 * time.Millisecond
+)
+
+var errDiscarded = errors.New("the rest of the answer to a logout is not needed")
+
+// appAnswer receives the app's answer to its logout. Answers that pass says
+// yes to go to the browser, changed by amend; all others are held: their
+// status and header are known, their body is dropped.
+//
+// It has no Unwrap on purpose: nothing may get past it to the connection.
+type appAnswer struct {
+	w     http.ResponseWriter
+	pass  func(status int) bool
+	amend func(http.Header)
+
+	headed  chan struct{} // closed when the status is known
+	claimed chan struct{} // closed when a handler behind us took over
+
+	mu        sync.Mutex
+	header    http.Header // until it passes
+	status    int
+	final     http.Header // header as it was with the status
+	passed    bool
+	over      bool // nobody waits for it any more, or somebody else answers
+	discarded int
+}
+
+func newAppAnswer(w http.ResponseWriter, pass func(int) bool, amend func(http.Header)) *appAnswer {
+	return &appAnswer{
+		w: w, pass: pass, amend: amend,
+		headed: make(chan struct{}), claimed: make(chan struct{}),
+		header: w.Header().Clone(),
+	}
+}
+
+// Header is the app's until the answer passes; then it is the browser's, so
+// that trailers arrive.
+func (a *appAnswer) Header() http.Header {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.passed {
+		return a.w.Header()
+	}
+	return a.header
+}
+
+func (a *appAnswer) WriteHeader(status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over || a.status != 0 || status < 200 && status != http.StatusSwitchingProtocols {
+		return // early hints for a page that is about to be left
+	}
+	a.status, a.final = status, a.header.Clone()
+	if a.pass(status) {
+		a.passed = true
+		h := a.w.Header()
+		clear(h)
+		maps.Copy(h, a.header)
+		a.amend(h)
+		a.w.WriteHeader(status)
+	}
+	close(a.headed)
+}
+
+func (a *appAnswer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	a.mu.Lock()
+	passed := a.passed
+	a.discarded += len(p)
+	enough := a.over || a.discarded > maxDiscarded
+	a.mu.Unlock()
+	switch {
+	case passed:
+		return a.w.Write(p)
+	case enough:
+		return 0, errDiscarded
+	}
+	return len(p), nil
+}
+
+// FlushError is called from timers of other goroutines.
+func (a *appAnswer) FlushError() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.passed || a.over {
+		return nil
+	}
+	return http.NewResponseController(a.w).Flush()
+}
+
+// claim hands the browser's connection to a handler of ours behind this one
+// that knows the app better, unless it is too late for that.
+func (a *appAnswer) claim() (http.ResponseWriter, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over || a.status != 0 {
+		return nil, false
+	}
+	a.over = true
+	close(a.claimed)
+	return a.w, true
+}
+
+// abandon makes sure that nothing is written to the browser from now on. It
+// returns false if the answer is already on its way.
+func (a *appAnswer) abandon() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.passed {
+		return false
+	}
+	a.over = true
+	return true
+}
+
+// appResult is what became of the app's own logout.
+type appResult struct {
+	status  int         // 0: no answer
+	header  http.Header // of the answer, nil without one
+	passed  bool        // the browser has it
+	claimed bool        // a handler behind us answered
+	err     error       // why there is no (whole) answer
+}
+
+type ongoingKey struct{}
+
+// callApp runs the browser's own request through next and waits for the
+// answer no longer than timeout, whatever the handlers behind us do.
+//
+// The app is told to end the session even if the browser has left meanwhile:
+// that is what its user asked for.
+func callApp(r *http.Request, next caddyhttp.Handler, answer *appAnswer, timeout time.Duration) appResult {
+	// A plain cancel: reverse_proxy takes a deadline for a sick upstream and
+	// stops sending requests to it.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer cancel()
+	ctx = context.WithValue(ctx, ongoingKey{}, answer)
+	// A handler that goes on after we stopped waiting must not write to what
+	// Caddy reads when this request ends.
+	if vars, ok := ctx.Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
+		ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, maps.Clone(vars))
+	}
+	ctx = context.WithValue(ctx, caddyhttp.ExtraLogFieldsCtxKey, new(caddyhttp.ExtraLogFields))
+
+	done := make(chan error, 1)
+	go func() { done <- serveRecovered(next, answer, r.Clone(ctx)) }()
+
+	late := time.NewTimer(timeout)
+	defer late.Stop()
+	select {
+	case err := <-done:
+		return answer.result(err)
+	case <-answer.claimed:
+		return answer.result(<-done)
+	case <-answer.headed:
+		if answer.passing() {
+			return answer.result(<-done) // a stream ends when it ends
+		}
+		if err, ok := waitFor(done, drainTime); ok {
+			return answer.result(err)
+		}
+	case <-late.C:
+	}
+	cancel()
+	if err, ok := waitFor(done, graceTime); ok {
+		return answer.result(err)
+	}
+	if !answer.abandon() {
+		return answer.result(<-done)
+	}
+	return answer.result(context.DeadlineExceeded)
+}
+
+func waitFor(done <-chan error, limit time.Duration) (error, bool) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err, true
+	case <-timer.C:
+		return nil, false
+	}
+}
+
+// panicked carries a panic of the handlers behind us out of their goroutine.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+
+// serveRecovered: reverse_proxy panics with http.ErrAbortHandler whenever a
+// body breaks off, also because we did not want the rest.
+func serveRecovered(next caddyhttp.Handler, w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		if p := recover(); p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this too
+			err = http.ErrAbortHandler
+		} else if p != nil {
+			err = panicked{p, debug.Stack()}
+		}
+	}()
+	return next.ServeHTTP(w, r)
+}
+
+func (a *appAnswer) passing() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.passed
+}
+
+func (a *appAnswer) result(err error) appResult {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	res := appResult{status: a.status, header: a.final, passed: a.passed, err: err}
+	select {
+	case <-a.claimed:
+		res.claimed = true
+	default:
+		a.over = !a.passed
+	}
+	var handlerErr caddyhttp.HandlerError
+	if res.status == 0 && errors.As(err, &handlerErr) {
+		res.status = handlerErr.StatusCode
+	}
+	if res.status == statusClientClosed {
+		res.status, res.err = 0, context.DeadlineExceeded
+	}
+	return res
+}
+
+// statusClientClosed is reverse_proxy's word for "the request was cancelled",
+// and here only we cancel.
+const statusClientClosed = 499

@@ -1,0 +1,333 @@
+package universallogout
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// parseGlobalOption sets up the app from the global option. Syntax:
+//
+//	universal_logout {
+//		allowed_return_urls <pattern...>
+//		trusted_origins     <origin...>
+//		timeout             <duration>
+//		prefix              <path>
+//	}
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	d.Next() // the option's name
+	if existing != nil {
+		return nil, d.Err("universal_logout is set twice in the global options; put everything into one block")
+	}
+	if d.NextArg() {
+		return nil, d.Errf("unexpected %q: the global option takes a block only; a site's settings belong to the directive in the site", d.Val())
+	}
+	app := new(App)
+	seen := make(map[string]bool)
+	for d.NextBlock(0) {
+		word := d.Val()
+		if err := once(d, seen, word, "timeout", "prefix"); err != nil {
+			return nil, err
+		}
+		if err := app.parseWord(d, word); err != nil {
+			return nil, err
+		}
+	}
+	return httpcaddyfile.App{Name: "universal_logout", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
+	switch word {
+	case "allowed_return_urls":
+		return parseList(d, &a.AllowedReturnURLs, func(entry string) error {
+			_, err := parseReturnPattern(entry)
+			return err
+		})
+	case "trusted_origins":
+		return parseList(d, &a.TrustedOrigins, func(entry string) error {
+			return (&App{TrustedOrigins: []string{entry}}).compile()
+		})
+	case "timeout":
+		var text string
+		if err := parseOne(d, &text); err != nil {
+			return err
+		}
+		timeout, err := caddy.ParseDuration(text)
+		if err != nil || timeout <= 0 {
+			return d.Errf("timeout: %q is no duration; write one like 5s", text)
+		}
+		a.Timeout = caddy.Duration(timeout)
+		return nil
+	case "prefix":
+		if err := parseOne(d, &a.Prefix); err != nil {
+			return err
+		}
+		return atLine(d, checkPrefix(a.Prefix))
+	}
+	return unknownWord(d, word, "allowed_return_urls", "trusted_origins", "timeout", "prefix")
+}
+
+// parseDirective sets up the handler from Caddyfile tokens. Syntax:
+//
+//	universal_logout [<matcher>] {
+//		paths            [<method>] <path...> | off
+//		session_cookies  <pattern...>
+//		keep_cookies     <pattern...>
+//		clear_site_data  <types...> | off
+//		allow_cross_site
+//		return_to        <url>
+//	}
+//
+// At a site's top level it brings our own pages too. In a block (handle,
+// handle_path, route) it is the logout of the app in that block only, and the
+// site needs another one at its top level.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // the directive's name
+	matcher, hasMatcher, err := h.MatcherToken()
+	if err != nil {
+		return nil, err
+	}
+	handler := new(Handler)
+	if hasMatcher {
+		if handler.Base, err = baseOf(h, matcher); err != nil {
+			return nil, err
+		}
+	}
+	if hasMatcher && h.NextArg() || !hasMatcher && h.Val() != "universal_logout" {
+		return nil, h.Errf("unexpected %q: universal_logout takes a matcher only; paths and everything else go into its block, as in universal_logout { paths %s }", h.Val(), h.Val())
+	}
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	if !atTopLevel(h) {
+		handler.Role = roleApp
+		if _, has := siteSegments(h); !has {
+			return nil, h.Err(errNoAddresses.Error())
+		}
+		return h.NewRoute(matcher, handler), nil
+	}
+	if len(matcher) == 0 {
+		return h.NewRoute(nil, handler), nil
+	}
+	return append(addressesRoute(h), h.NewRoute(matcher, handler)...), nil
+}
+
+// UnmarshalCaddyfile reads the directive's block.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	seen := make(map[string]bool)
+	for d.NextBlock(0) {
+		word := d.Val()
+		if err := once(d, seen, word, "clear_site_data", "allow_cross_site", "return_to"); err != nil {
+			return err
+		}
+		if err := h.parseWord(d, word); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(h.Paths, "off") && len(h.Paths) > 1 {
+		return d.Err("paths: off stands alone; leave out the other paths, or leave out off")
+	}
+	_, err := compileClearSiteData(h.ClearSiteData, len(h.KeepCookies) > 0)
+	return atLine(d, err)
+}
+
+func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
+	switch word {
+	case "paths":
+		return h.parsePaths(d)
+	case "session_cookies":
+		return parseList(d, &h.SessionCookies, checkName(word))
+	case "keep_cookies":
+		return parseList(d, &h.KeepCookies, checkName(word))
+	case "clear_site_data":
+		return parseList(d, &h.ClearSiteData, func(t string) error {
+			_, err := compileClearSiteData([]string{t}, false)
+			return err
+		})
+	case "allow_cross_site":
+		h.AllowCrossSite = true
+		if d.NextArg() {
+			return d.Errf("allow_cross_site: unexpected %q; it takes no value, and trusted_origins in the global options names the sites that may", d.Val())
+		}
+		return nil
+	case "return_to":
+		if err := parseOne(d, &h.ReturnTo); err != nil {
+			return err
+		}
+		if strings.Contains(h.ReturnTo, "{") {
+			return nil // known when the config is loaded
+		}
+		alone := &Handler{ReturnTo: h.ReturnTo, app: &App{Prefix: defaultPrefix}, rules: new(logoutRules)}
+		return atLine(d, alone.compileReturnTo())
+	}
+	return unknownWord(d, word, "paths", "session_cookies", "keep_cookies", "clear_site_data", "allow_cross_site", "return_to")
+}
+
+// parsePaths reads one line of paths. A method at its beginning is for all
+// paths of the line.
+func (h *Handler) parsePaths(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	method := ""
+	if len(args) > 1 && !strings.HasPrefix(args[0], "/") && !strings.HasPrefix(args[0], "+") && args[0] != "off" {
+		method, args = args[0]+" ", args[1:]
+	}
+	if len(args) == 0 {
+		return d.Err("paths: write the paths that mean log out, as in paths /logout POST /session/end on two lines, or off")
+	}
+	for _, path := range args {
+		if path == "off" && method == "" {
+			h.Paths = append(h.Paths, path)
+			continue
+		}
+		if _, _, err := parsePath(method + path); err != nil {
+			return atLine(d, err)
+		}
+		h.Paths = append(h.Paths, method+path)
+	}
+	return noBlock(d)
+}
+
+func checkName(word string) func(string) error {
+	return func(pattern string) error {
+		_, err := compileNames(word, []string{pattern})
+		return err
+	}
+}
+
+// baseOf is where the app lies: the one path that the matcher asks for.
+func baseOf(h httpcaddyfile.Helper, matcher caddy.ModuleMap) (string, error) {
+	var paths []string
+	if raw, ok := matcher["path"]; !ok || json.Unmarshal(raw, &paths) != nil {
+		return "", nil
+	}
+	base := ""
+	for i, path := range paths {
+		inline := h.Val() == path
+		if inline && !strings.HasSuffix(path, "*") {
+			return "", h.Errf("%s is a matcher here, as everywhere in Caddy: only this very path would get to universal_logout; to name the logout path write universal_logout { paths %s }, for an app below it universal_logout %s/*", path, path, strings.TrimSuffix(path, "/"))
+		}
+		this := strings.TrimSuffix(strings.TrimSuffix(path, "*"), "/")
+		if i > 0 && this != base || strings.Contains(this, "*") || this != "" && !isPlainPath(this) {
+			return "", nil // several places: the app is named by its paths only
+		}
+		base = this
+	}
+	return base, nil
+}
+
+// atTopLevel reports whether the directive stands in the site itself: there
+// the block's state is the whole file's, in a block it is a copy.
+func atTopLevel(h httpcaddyfile.Helper) bool {
+	const probe = "universal_logout.probe"
+	h.State[probe] = true
+	_, same := h.BlockState[probe]
+	delete(h.State, probe)
+	return same && !h.IsNamedRoute()
+}
+
+// siteSegments tells the site block apart from others, and whether it has our
+// directive at its top level. The Helper does not export its site; should it
+// be gone one day, App.Start still finds configs without any top level.
+func siteSegments(h httpcaddyfile.Helper) (site uintptr, hasTopLevel bool) {
+	segments := reflect.ValueOf(h).FieldByName("parentBlock").FieldByName("Segments")
+	if h.IsNamedRoute() || segments.Kind() != reflect.Slice {
+		return 0, true
+	}
+	for i := range segments.Len() {
+		if s := segments.Index(i); s.Len() > 0 && s.Index(0).FieldByName("Text").String() == "universal_logout" {
+			return segments.Pointer(), true
+		}
+	}
+	return segments.Pointer(), false
+}
+
+// addressesRoute serves our own pages on the whole site, once for all apps.
+func addressesRoute(h httpcaddyfile.Helper) []httpcaddyfile.ConfigValue {
+	const key = "universal_logout.addresses"
+	site, _ := siteSegments(h)
+	served, _ := h.State[key].(map[uintptr]bool)
+	if served == nil {
+		served = make(map[uintptr]bool)
+		h.State[key] = served
+	}
+	if site != 0 && served[site] {
+		return nil
+	}
+	served[site] = true
+	prefix := defaultPrefix
+	if option, ok := h.Option("universal_logout").(httpcaddyfile.App); ok {
+		var app App
+		if json.Unmarshal(option.Value, &app) == nil && app.Prefix != "" {
+			prefix = app.Prefix
+		}
+	}
+	matcher := caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{prefix, prefix + "/*"})}
+	return h.NewRoute(matcher, &Handler{Role: roleAddresses})
+}
+
+func parseOne(d *caddyfile.Dispenser, value *string) error {
+	word := d.Val()
+	args := d.RemainingArgs()
+	if len(args) != 1 || args[0] == "" {
+		return d.Errf("%s: write exactly one value, not %d", word, len(args))
+	}
+	*value = args[0]
+	return noBlock(d)
+}
+
+func parseList(d *caddyfile.Dispenser, list *[]string, check func(string) error) error {
+	word := d.Val()
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Errf("%s: write at least one value", word)
+	}
+	for _, arg := range args {
+		if strings.Contains(arg, "{") {
+			continue // known when the config is loaded
+		}
+		if err := check(arg); err != nil {
+			if strings.HasPrefix(err.Error(), word) {
+				return atLine(d, err)
+			}
+			return d.Errf("%s: %w", word, err)
+		}
+	}
+	*list = append(*list, args...)
+	return noBlock(d)
+}
+
+// noBlock refuses a block behind a word that has none.
+func noBlock(d *caddyfile.Dispenser) error {
+	if nesting := d.Nesting(); d.NextBlock(nesting) {
+		return d.Errf("unexpected block: %q belongs on the line of its word, or one level up", d.Val())
+	}
+	return nil
+}
+
+// once refuses a second line of words that have one value.
+func once(d *caddyfile.Dispenser, seen map[string]bool, word string, single ...string) error {
+	if seen[word] && slices.Contains(single, word) {
+		return d.Errf("%s: is there twice; only one can count", word)
+	}
+	seen[word] = true
+	return nil
+}
+
+func unknownWord(d *caddyfile.Dispenser, word string, known ...string) error {
+	return d.Errf("unknown word %q; here stand %s", word, strings.Join(known, ", "))
+}
+
+// atLine adds file and line to an error.
+func atLine(d *caddyfile.Dispenser, err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.WrapErr(err)
+}

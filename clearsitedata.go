@@ -1,0 +1,89 @@
+package universallogout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// What clear_site_data may name. "cookies" reaches every site of the
+// registrable domain in Chromium (browsers: 2.1), "cache" scans the whole
+// cache there, so both are for who asks for them.
+const (
+	clearStorage = "storage"
+	clearCookies = "cookies"
+	clearCache   = "cache"
+)
+
+func compileClearSiteData(types []string, keepCookies bool) ([]string, error) {
+	switch {
+	case len(types) == 0:
+		return []string{clearStorage}, nil
+	case len(types) == 1 && types[0] == "off":
+		return nil, nil
+	}
+	for _, t := range types {
+		switch t {
+		case clearStorage, clearCookies, clearCache:
+		case "off":
+			return nil, fmt.Errorf("clear_site_data: off stands alone")
+		case "*", "executionContexts":
+			return nil, fmt.Errorf("clear_site_data: %q means more with every browser version; name what you want: storage, cookies, cache", t)
+		default:
+			return nil, fmt.Errorf("clear_site_data: %q is none of storage, cookies, cache, off", t)
+		}
+	}
+	if keepCookies && slices.Contains(types, clearCookies) {
+		return nil, fmt.Errorf("clear_site_data cookies clears every cookie, also those in keep_cookies; leave out one of the two")
+	}
+	return types, nil
+}
+
+// appClearSiteData reads the Clear-Site-Data lines of an app: quoted types,
+// exactly as browsers compare them (CSD-01). "*" becomes what it meant when
+// the app was written.
+func appClearSiteData(lines []string) (types []string) {
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, ",") {
+			part = strings.Trim(part, " \t")
+			if len(part) < 3 || part[0] != '"' || part[len(part)-1] != '"' {
+				continue
+			}
+			if t := part[1 : len(part)-1]; t == "*" {
+				types = append(types, clearCache, clearCookies, clearStorage)
+			} else if isToken(t) {
+				types = append(types, t)
+			}
+		}
+	}
+	return types
+}
+
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+	})
+}
+
+// union keeps the order of a and appends what only b has.
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, t := range b {
+		if !slices.Contains(all, t) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+func without(types []string, unwanted string) []string {
+	return slices.DeleteFunc(slices.Clone(types), func(t string) bool { return t == unwanted })
+}
+
+// clearSiteData is the header's value, "" for nothing.
+func clearSiteData(types []string) string {
+	if len(types) == 0 {
+		return ""
+	}
+	return `"` + strings.Join(types, `", "`) + `"`
+}

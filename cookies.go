@@ -1,0 +1,262 @@
+package universallogout
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// maxSessionCookies bounds the work that one request can cause. Browsers
+	// keep at most 180 cookies for a domain.
+	maxSessionCookies = 180
+
+	// expirationBudget is how many bytes of Set-Cookie lines one answer gets.
+	// With the rest of its header that stays below the 4 KB that many proxies
+	// in front of us buffer; what does not fit goes with the next answer.
+	expirationBudget = 2560
+
+	// maxExpirationRounds bounds the answers that one logout spreads its
+	// expirations over.
+	maxExpirationRounds = 8
+)
+
+type cookie struct{ name, value string }
+
+// eachCookie calls yield for the cookies of Cookie header lines until it
+// returns false. It reads as browsers write and apps read (CK-16): names keep
+// their bytes, so PHP's "s[id]" and names with spaces are found, which
+// net/http drops. Nameless cookies and names with control characters are
+// passed over: no app can tell them apart.
+func eachCookie(lines []string, yield func(name, value string) bool) {
+	for _, line := range lines {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			name, value, found := strings.Cut(pair, "=")
+			name = strings.Trim(name, " \t")
+			if !found || !isCookieName(name) {
+				continue
+			}
+			if !yield(name, strings.Trim(value, " \t")) {
+				return
+			}
+		}
+	}
+}
+
+func isCookieName(name string) bool {
+	if name == "" {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; c < ' ' || c == 0x7f || c == ';' || c == '=' {
+			return false
+		}
+	}
+	return true
+}
+
+// cookieValue is the value of the first cookie with this name.
+func cookieValue(lines []string, name string) (value string) {
+	eachCookie(lines, func(n, v string) bool {
+		if n == name {
+			value = v
+		}
+		return n != name
+	})
+	return value
+}
+
+// variant is one identity that a cookie of a given name can have: browsers
+// delete only what equals it in domain, host-only flag, path and partition
+// (CK-01, CK-09), and the Cookie header tells none of them.
+type variant struct {
+	domain      string // "": host-only
+	path        string
+	partitioned bool
+}
+
+// unusual counts how far the variant is from the cookie most apps set.
+func (v variant) unusual() (n int) {
+	if v.domain != "" {
+		n++
+	}
+	if v.path != "/" {
+		n++
+	}
+	if v.partitioned {
+		n++
+	}
+	return n
+}
+
+// variantsFor lists what a cookie seen on a request to own at path can be,
+// most likely first.
+func variantsFor(own origin, path string) []variant {
+	partitions := []bool{false}
+	if own.https() {
+		partitions = append(partitions, true) // CHIPS: Partitioned needs Secure
+	}
+	var all []variant
+	for _, partitioned := range partitions {
+		for _, domain := range cookieDomains(own.hostname()) {
+			for _, p := range cookiePaths(path) {
+				all = append(all, variant{domain, p, partitioned})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b variant) int { return a.unusual() - b.unusual() })
+	return all
+}
+
+// cookieDomains are the Domain attributes a site may use: none, the
+// registrable domain, and every name from it up to the host (CK-02, CK-03).
+func cookieDomains(host string) []string {
+	domains := []string{""}
+	registrable := registrableDomain(host)
+	if registrable == "" {
+		return domains
+	}
+	domains = append(domains, registrable)
+	for name := host; name != registrable; {
+		domains = append(domains, name)
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return domains
+}
+
+const maxCookiePaths = 3
+
+// cookiePaths are the paths a cookie sent to path can have: the folders it
+// lies in, each with and without a slash at its end (CK-20).
+func cookiePaths(path string) []string {
+	paths := []string{"/"}
+	path = strings.TrimRight(path, "/")
+	depth := 0
+	for i := 1; i < len(path) && depth < maxCookiePaths; i++ {
+		if path[i] == '/' && path[i-1] != '/' && isCookiePath(path[:i]) {
+			paths = append(paths, path[:i], path[:i+1])
+			depth++
+		}
+	}
+	return paths
+}
+
+func isCookiePath(path string) bool {
+	return strings.HasPrefix(path, "/") && !strings.ContainsFunc(path, func(c rune) bool {
+		return c <= ' ' || c >= 0x7f || c == ';' || c == ','
+	})
+}
+
+// expiration is the Set-Cookie line that deletes one variant of a name, or ""
+// if browsers let no cookie of this name be that variant. It is our own
+// serialiser because net/http drops odd names, and domains with an underscore
+// lose their attribute there (CK-16).
+func expiration(name string, v variant, own origin) string {
+	prefix := ""
+	for _, p := range securityPrefixes {
+		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
+			prefix = p
+			break
+		}
+	}
+	if strings.HasPrefix(prefix, "__host-") && (v.domain != "" || v.path != "/") {
+		return ""
+	}
+	var b strings.Builder
+	b.Grow(len(name) + len(v.path) + len(v.domain) + 112)
+	b.WriteString(name)
+	b.WriteString("=; Path=")
+	b.WriteString(v.path)
+	if v.domain != "" {
+		b.WriteString("; Domain=")
+		b.WriteString(v.domain)
+	}
+	// Max-Age for today's browsers, Expires for what came before (CK-04).
+	b.WriteString("; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
+	if own.https() || prefix != "" {
+		// An insecure line cannot touch a Secure cookie (CK-06, CK-07).
+		b.WriteString("; Secure")
+	}
+	if strings.HasSuffix(prefix, "http-") {
+		b.WriteString("; HttpOnly")
+	}
+	if v.partitioned {
+		b.WriteString("; SameSite=None; Partitioned")
+	} else {
+		b.WriteString("; SameSite=Lax")
+	}
+	return b.String()
+}
+
+// expirations walks the lines that delete names, most likely variants of all
+// names first, beginning with line number from. It returns the lines that fit
+// the budget and the number of the first that did not, or -1 if that was all.
+// A name that is "" is passed over: its cookie is gone already.
+func expirations(names []string, variants []variant, own origin, from, budget int) (lines []string, next int) {
+	for n := from; n < len(names)*len(variants); n++ {
+		name, v := names[n%len(names)], variants[n/len(names)]
+		if name == "" {
+			continue
+		}
+		line := expiration(name, v, own)
+		if line == "" {
+			continue
+		}
+		if budget -= len("Set-Cookie: \r\n") + len(line); budget < 0 && len(lines) > 0 {
+			if v.unusual() == 3 {
+				return lines, -1 // a partitioned domain cookie for one path: sent where it fits, worth no answer of its own
+			}
+			return lines, n
+		}
+		lines = append(lines, line)
+	}
+	return lines, -1
+}
+
+// setCookie is what matters of a Set-Cookie line of an app.
+type setCookie struct {
+	name, value string
+	expired     bool
+}
+
+// parseSetCookie reads a line as browsers do (RFC 6265bis 5.6).
+func parseSetCookie(line string, now time.Time) setCookie {
+	pair, attributes, _ := strings.Cut(line, ";")
+	name, value, found := strings.Cut(pair, "=")
+	if !found {
+		return setCookie{value: strings.Trim(pair, " \t")}
+	}
+	sc := setCookie{name: strings.Trim(name, " \t"), value: strings.Trim(value, " \t")}
+	maxAge, expires := "", ""
+	for attribute := range strings.SplitSeq(attributes, ";") {
+		key, val, _ := strings.Cut(attribute, "=")
+		val = strings.Trim(val, " \t")
+		switch strings.ToLower(strings.Trim(key, " \t")) {
+		case "max-age":
+			maxAge = val // the last one wins
+		case "expires":
+			expires = val
+		}
+	}
+	switch {
+	case isNumber(maxAge):
+		sc.expired = strings.HasPrefix(maxAge, "-") || strings.Trim(maxAge, "0") == ""
+	case expires != "":
+		// Two-digit years and dashes are what old frameworks write.
+		for _, layout := range []string{http.TimeFormat, "Mon, 02-Jan-2006 15:04:05 MST", "Mon, 02-Jan-06 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 MST"} {
+			if t, err := time.Parse(layout, expires); err == nil {
+				sc.expired = t.Before(now)
+				break
+			}
+		}
+	}
+	return sc
+}
+
+func isNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

@@ -1,0 +1,174 @@
+package universallogout
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Handler takes the requests of one app that mean "log out". The app gets them
+// first and ends its own session; then the browser's cookies and storage of
+// the app are cleared, and the person lands on a page that says what happened.
+// All other requests pass untouched.
+type Handler struct {
+	// The requests that mean "log out": `/logout`, `POST /session/end`,
+	// `/users/*/logout` (`*` is one segment), `/index.php?action=logout` (the
+	// query must have these pairs). They replace the default, `/logout` below
+	// the app's path, unless all begin with `+`, as in `+/signout`. `off`
+	// alone: this app's own logout is not touched.
+	Paths []string `json:"paths,omitempty"`
+
+	// Which cookies hold sessions: exact names, `prefix*` or `*suffix`. They
+	// replace the built-in list of well-known names. Cookies whose value looks
+	// like a credential count too, whatever their name.
+	SessionCookies []string `json:"session_cookies,omitempty"`
+
+	// Cookies that are never expired, whatever they look like.
+	KeepCookies []string `json:"keep_cookies,omitempty"`
+
+	// What the browser is asked to clear besides session cookies: `storage`
+	// (the default), `cookies`, `cache`; `off` for nothing. In Chromium
+	// `cookies` means every cookie of the whole registrable domain.
+	ClearSiteData []string `json:"clear_site_data,omitempty"`
+
+	// Accept logouts that other sites' pages start. Without it, people who
+	// come from elsewhere are asked first.
+	AllowCrossSite bool `json:"allow_cross_site,omitempty"`
+
+	// Where to go after a logout that names no (allowed) address itself: a
+	// path on the site, or a URL.
+	ReturnTo string `json:"return_to,omitempty"`
+
+	// Where the app lies on its site, such as `/grafana`. The Caddyfile takes
+	// it from the directive's matcher. Default: the site's root.
+	Base string `json:"base,omitempty"`
+
+	// What this handler is there for: `app` for one app's logout only,
+	// `addresses` for our own pages only. Default: both.
+	Role string `json:"role,omitempty"`
+
+	app      *App
+	logger   *zap.Logger
+	rules    *logoutRules
+	sessions *sessionCookies
+	clear    []string
+	returnTo string
+}
+
+const (
+	roleApp       = "app"
+	roleAddresses = "addresses"
+)
+
+var errNoAddresses = errors.New("universal_logout in a block serves its app only, and the pages after the logout have no place: " +
+	"write one universal_logout at the top level of the site too (in JSON: a handler without \"role\": \"app\")")
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.universal_logout", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision compiles the configuration.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	app, err := ctx.App("universal_logout")
+	if err != nil {
+		return err
+	}
+	h.app = app.(*App)
+
+	switch h.Role {
+	case "":
+		h.app.roles[roleAddresses]++
+	case roleAddresses:
+		h.app.roles[roleAddresses]++
+		h.rules = new(logoutRules)
+		return nil
+	case roleApp:
+		h.app.roles[roleApp]++
+	default:
+		return fmt.Errorf("role: %q is none of app, addresses", h.Role)
+	}
+	return h.compile()
+}
+
+func (h *Handler) compile() (err error) {
+	if h.Base != "" && (!isPlainPath(h.Base) || strings.HasSuffix(h.Base, "/")) {
+		return fmt.Errorf("base: %q must be a path like /grafana, without a slash at its end", h.Base)
+	}
+	if h.rules, err = compilePaths(h.Paths, h.Base); err != nil {
+		return err
+	}
+	if h.sessions, err = newSessionCookies(h.SessionCookies, h.KeepCookies); err != nil {
+		return err
+	}
+	if h.clear, err = compileClearSiteData(h.ClearSiteData, len(h.KeepCookies) > 0); err != nil {
+		return err
+	}
+	return h.compileReturnTo()
+}
+
+func (h *Handler) compileReturnTo() error {
+	if h.ReturnTo == "" {
+		return nil
+	}
+	target, err := resolve(h.ReturnTo)
+	if err != nil {
+		return fmt.Errorf("return_to: %w", err)
+	}
+	var allowed []returnPattern
+	own := origin{"https", "own.invalid"} // for a path the host does not matter
+	if !strings.HasPrefix(target, "/") {
+		o := parseOrigin(target)
+		if o.scheme == "http" && !o.trustworthy() {
+			return fmt.Errorf("return_to: %q: plain http is for loopback hosts only", target)
+		}
+		allowed = []returnPattern{{origin: o}}
+	}
+	if h.returnTo, err = returnTarget(target, own, allowed); err != nil {
+		return fmt.Errorf("return_to: %q is no address that every browser reads alike; write a path like /welcome or a URL like https://www.example.com/", target)
+	}
+	if strings.HasPrefix(target, "/") && h.leadsBack(h.returnTo, "") {
+		return fmt.Errorf("return_to: %q is a logout path of this app: the browser would never arrive", target)
+	}
+	return nil
+}
+
+// ServeHTTP finds out what a request is. Whatever is no business of ours goes
+// on with w as it came: wrapping it would cost time and break upgrades.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	switch path := r.URL.Path; {
+	case h.app.owns(path) && h.Role != roleApp:
+		return h.serveAddress(w, r)
+	case h.rules.mayMatch(path) && h.rules.match(r):
+		return h.serveLogout(w, r, next)
+	case mayContinue(r):
+		return h.serveMarked(w, r, next)
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// owns reports whether path is one of our addresses.
+func (a *App) owns(path string) bool {
+	return len(path) >= len(a.Prefix) && path[:len(a.Prefix)] == a.Prefix &&
+		(len(path) == len(a.Prefix) || path[len(a.Prefix)] == '/')
+}
+
+// serveAddress answers what lies below our prefix.
+func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request) error {
+	if isSpeculative(r.Header) {
+		return answerSpeculative(w)
+	}
+	switch strings.TrimPrefix(r.URL.Path, h.app.Prefix) {
+	case "/done":
+		return h.app.serveDone(w, r)
+	default:
+		return answerError(w, r, http.StatusNotFound)
+	}
+}

@@ -1,0 +1,359 @@
+package universallogout
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	landingPurpose  = "landing"
+	landingLifetime = 10 * time.Minute
+
+	// browserCookie proves that the browser which shows a landing page is the
+	// one that logged out: else a link to it would clear somebody's storage.
+	browserCookie = "universal-logout"
+)
+
+// landing is what /done needs to know. It travels sealed in its address.
+type landing struct {
+	ID      string    `json:"i"`
+	Host    string    `json:"h"`
+	Began   int64     `json:"b"` // Unix seconds
+	Outcome outcome   `json:"o"`
+	Target  string    `json:"t,omitempty"`
+	GoOn    bool      `json:"g,omitempty"` // to Target, by itself
+	Clear   []string  `json:"c,omitempty"` // for Clear-Site-Data
+	Browser string    `json:"n,omitempty"` // value of browserCookie
+	Rest    *leftover `json:"r,omitempty"`
+}
+
+// leftover are the expirations that did not fit the answers so far. Values
+// and names stay out of it: what is still presented tells the names.
+type leftover struct {
+	Salt    []byte `json:"s"`
+	Cookies []byte `json:"f"` // digestSize bytes each
+	Path    string `json:"p"` // of the logout: where its cookies may lie
+	Next    int    `json:"l"` // number of the next line
+	Round   int    `json:"a"`
+}
+
+const digestSize = 4 // only the browser's own cookies are compared
+
+func (rest *leftover) digest(c cookie) string {
+	sum := sha256.New()
+	sum.Write(rest.Salt)
+	fmt.Fprintf(sum, "%d=", len(c.name)) // no two pairs read alike
+	sum.Write([]byte(c.name + c.value))
+	return string(sum.Sum(nil)[:digestSize])
+}
+
+// newLeftover remembers the cookies of a logout, in the order of its names.
+func (l *logout) newLeftover(next int) *leftover {
+	rest := &leftover{Salt: make([]byte, 8), Path: l.url.EscapedPath(), Next: next, Round: 1}
+	rand.Read(rest.Salt)
+	for _, name := range l.names {
+		digest := strings.Repeat("\x00", digestSize) // configured, not seen
+		if i := slices.IndexFunc(l.presented, func(c cookie) bool { return c.name == name }); i >= 0 {
+			digest = rest.digest(l.presented[i])
+		}
+		rest.Cookies = append(rest.Cookies, digest...)
+	}
+	return rest
+}
+
+// stillPresented are the names behind the digests, "" for those not among the
+// cookies of a request, and what else is there.
+func (rest *leftover) stillPresented(lines []string) (names []string, others []cookie) {
+	names = make([]string, len(rest.Cookies)/digestSize)
+	eachCookie(lines, func(name, value string) bool {
+		c := cookie{name, value}
+		digest := rest.digest(c)
+		for i := range names {
+			if string(rest.Cookies[i*digestSize:(i+1)*digestSize]) == digest {
+				names[i] = name
+				return true
+			}
+		}
+		others = append(others, c)
+		return true
+	})
+	return names, others
+}
+
+// expire gives the next expirations, and what is left after them.
+func (rest *leftover) expire(lines []string, own origin) (expired []string, left *leftover) {
+	names, _ := rest.stillPresented(lines)
+	if !slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
+		return nil, nil
+	}
+	expired, next := expirations(names, variantsFor(own, rest.Path), own, rest.Next, expirationBudget)
+	if next < 0 || rest.Round >= maxExpirationRounds {
+		return expired, nil
+	}
+	after := *rest
+	after.Next, after.Round = next, rest.Round+1
+	return expired, &after
+}
+
+func (a *App) doneURL(l landing) string {
+	plain, err := json.Marshal(l)
+	if err != nil { // strings and numbers only
+		return a.Prefix + "/done"
+	}
+	return a.Prefix + "/done?t=" + a.shared.keys.Seal(landingPurpose, plain)
+}
+
+// openLanding reads what doneURL sealed for this host, not too long ago.
+func (a *App) openLanding(token string, own origin) (l landing, ok bool) {
+	plain, err := a.shared.keys.Open(landingPurpose, token)
+	if err != nil || json.Unmarshal(plain, &l) != nil {
+		return landing{}, false
+	}
+	age := a.now().Sub(time.Unix(l.Began, 0))
+	if l.Host != own.host || age < -time.Minute || age > landingLifetime {
+		return landing{}, false
+	}
+	return l, true
+}
+
+// ownCookie is a cookie of ours that no script and no other host can touch.
+// On plain http, where __Host- does not exist, it is an ordinary one.
+func ownCookie(own origin, name, value string, lifetime time.Duration) string {
+	line := fmt.Sprintf("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax", ownCookieName(own, name), value, int(lifetime.Seconds()))
+	if own.https() {
+		line += "; Secure"
+	}
+	return line
+}
+
+func ownCookieName(own origin, name string) string {
+	if own.https() {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func isOwnCookie(name string) bool {
+	return strings.HasPrefix(withoutSecurityPrefix(name), browserCookie)
+}
+
+// answerPerson sends the browser to the landing page, or shows it at once.
+func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome) error {
+	h := w.Header()
+	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget)
+	for _, line := range lines {
+		h.Add("Set-Cookie", line)
+	}
+	done := l.landing(res, out, rest)
+
+	if l.caller.viaWorker {
+		// Not a word of Clear-Site-Data through a worker, it can hang the tab
+		// (browsers: Chromium); the page dismisses the worker and comes again.
+		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
+		return answerPage(w, http.StatusOK, goOn(l.h.app.doneURL(done)))
+	}
+	if !isSafe(l.method) && rest < 0 {
+		// The page with the form may forbid redirects to elsewhere, so a POST
+		// is answered here (browsers: form-action in Chromium, WebKit).
+		l.setClearSiteData(h, done.Clear)
+		p := done.page()
+		p.Self = l.h.app.doneURL(done)
+		if slices.Contains(done.Clear, clearCache) && l.secure {
+			p.EvictFrom = p.Self
+		}
+		return answerPage(w, http.StatusOK, p)
+	}
+	// "cookies" waits for the landing page: it would take browserCookie along,
+	// and in Chromium the cookies of sites that are still needed (CSD-06).
+	l.setClearSiteData(h, without(done.Clear, clearCookies))
+	h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
+	if !isSafe(l.method) {
+		return answerPage(w, http.StatusOK, goOn(l.h.app.doneURL(done)))
+	}
+	return answerRedirect(w, l.h.app.doneURL(done))
+}
+
+// answerScript gives our JSON in place of an answer that a script could not use.
+func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome) error {
+	h := w.Header()
+	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget)
+	for _, line := range lines {
+		h.Add("Set-Cookie", line)
+	}
+	done := l.landing(res, out, rest)
+	types := done.Clear
+	if rest >= 0 {
+		types = without(types, clearCookies)
+	}
+	if !slices.Contains(types, clearCookies) {
+		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
+	}
+	l.setClearSiteData(h, types)
+
+	answer := logoutAnswer{
+		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id,
+		RedirectURL: l.h.app.doneURL(done),
+		Apps:        []appOutcome{{Host: l.own.host, App: l.h.appName(), Outcome: out}},
+	}
+	if !answer.Success {
+		answer.Message = messageFailed
+	}
+	return answerJSON(w, http.StatusOK, answer)
+}
+
+// landing sums up a logout.
+func (l *logout) landing(res appResult, out outcome, rest int) landing {
+	done := landing{
+		ID: l.id, Host: l.own.host, Began: l.began.Unix(), Outcome: out,
+		Target: l.target, Browser: rand.Text(),
+		Clear: union(l.h.clear, appClearSiteData(res.header["Clear-Site-Data"])),
+	}
+	if rest >= 0 {
+		done.Rest = l.newLeftover(rest)
+	}
+	done.GoOn = out != outcomeFailed
+	if done.Target == "" {
+		done.Target = l.h.returnTo
+	}
+	if done.Target == "" {
+		done.Target = l.appTarget(res)
+		// An app that sends visitors without a session to its logout would
+		// lead them round in circles.
+		done.GoOn = done.GoOn && out != outcomeNone
+	}
+	return done
+}
+
+// appTarget is where the app's own answer leads, if that is allowed.
+func (l *logout) appTarget(res appResult) string {
+	location := res.header.Get("Location")
+	if res.status < 300 || res.status > 399 || location == "" {
+		return ""
+	}
+	if !strings.HasPrefix(location, "/") && !strings.Contains(location, "://") {
+		// Relative to the logout's own address, which is our origin's.
+		u, err := l.url.Parse(location)
+		if err != nil || u.Opaque != "" {
+			return ""
+		}
+		local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}
+		location = local.String()
+	}
+	target, err := returnTarget(location, l.own, l.h.app.returns)
+	if err != nil || l.leadsBack(target) {
+		return ""
+	}
+	return target
+}
+
+// page is what a person reads.
+func (l landing) page() page {
+	p := textOutcome[l.Outcome]
+	p.Kind, p.Forget = "landing", true
+	if strings.Contains(p.Text, "%s") {
+		p.Text = fmt.Sprintf(p.Text, l.Host)
+	}
+	switch {
+	case l.Target != "":
+		p.Link, p.LinkText = l.Target, textContinue
+		if l.GoOn {
+			p.Next = l.Target
+		}
+	case l.Outcome != "":
+		p.Link, p.LinkText = "/", fmt.Sprintf(textBack, l.Host)
+	}
+	return p
+}
+
+// goOn is a page that does nothing but lead to the next.
+func goOn(next string) page {
+	p := textGoingOn
+	p.Kind, p.Forget = "landing", true
+	p.Next, p.Link, p.LinkText = next, next, textContinue
+	return p
+}
+
+// serveDone is the landing page. Without a token of ours it is a bare "signed
+// out"; without the cookie that the logout gave this browser it tells the
+// outcome and touches nothing.
+func (a *App) serveDone(w http.ResponseWriter, r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		return answerError(w, r, http.StatusMethodNotAllowed)
+	}
+	own, c := ownOrigin(r), callerOf(r)
+	token := r.URL.Query().Get("t")
+	l, ok := a.openLanding(token, own)
+	if !ok {
+		p := landing{}.page()
+		p.Forget = false
+		return answerPage(w, http.StatusOK, p)
+	}
+	if !c.navigation && r.Method == http.MethodPost {
+		return a.serveEviction(w, r, l)
+	}
+	if c.viaWorker && !r.URL.Query().Has("again") {
+		// The page dismisses the worker; then the same address is ours alone.
+		return answerPage(w, http.StatusOK, goOn(a.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
+	}
+	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
+	bound := subtle.ConstantTimeCompare([]byte(presented), []byte(l.Browser)) == 1
+	p := l.page()
+	p.Forget = bound
+	if !bound || !c.navigation || r.Method == http.MethodHead || !isTopLevel(r) {
+		return answerPage(w, http.StatusOK, p)
+	}
+	return a.finish(w, r, own, l, p, c)
+}
+
+// finish clears what the first answer of the logout could not.
+func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin, l landing, p page, c caller) error {
+	h := w.Header()
+	if l.Rest != nil {
+		lines, left := l.Rest.expire(r.Header["Cookie"], own)
+		for _, line := range lines {
+			h.Add("Set-Cookie", line)
+		}
+		if l.Rest = left; left != nil {
+			return answerPage(w, http.StatusOK, goOn(a.doneURL(l)))
+		}
+	}
+	h.Add("Set-Cookie", ownCookie(own, browserCookie, "", 0))
+	if own.trustworthy() && !c.viaWorker && len(l.Clear) > 0 {
+		h.Set("Clear-Site-Data", clearSiteData(l.Clear))
+		if slices.Contains(l.Clear, clearCache) {
+			p.EvictFrom = r.URL.RequestURI()
+		}
+	}
+	return answerPage(w, http.StatusOK, p)
+}
+
+// serveEviction is what the landing page fetches: a second answer with "cache"
+// throws the app's pages out of the back/forward cache (browsers: 2.7).
+func (a *App) serveEviction(w http.ResponseWriter, r *http.Request, l landing) error {
+	if r.Method != http.MethodPost || soleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(l.Clear, clearCache) {
+		return answerError(w, r, http.StatusForbidden)
+	}
+	answerHeaders(w.Header())
+	w.Header().Set("Clear-Site-Data", clearSiteData([]string{clearCache}))
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func isTopLevel(r *http.Request) bool {
+	switch soleValue(r.Header, "Sec-Fetch-Dest") {
+	case "", "document", "empty":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,334 @@
+package universallogout
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// outcome is what became of one app's session.
+type outcome string
+
+const (
+	outcomeEnded   outcome = "ended"   // the app deleted or replaced the session cookie
+	outcomeCleared outcome = "cleared" // only the browser has forgotten it
+	outcomeNone    outcome = "none"    // no session was presented
+	outcomeFailed  outcome = "failed"  // the app could not be asked, or said no
+)
+
+const maxBufferedBody = 64 << 10
+
+// logout is one act of logging out of one app.
+type logout struct {
+	h      *Handler
+	id     string
+	began  time.Time
+	own    origin
+	caller caller
+	method string
+	url    *url.URL // as the browser sees it
+	cut    string   // what handle_path cut off its path
+
+	presented []cookie  // the session cookies of the request
+	names     []string  // what to expire
+	variants  []variant // in which shapes
+	target    string    // where to go afterwards, if the request says so
+	secure    bool      // Clear-Site-Data means something here
+}
+
+// serveLogout answers a request on a logout path.
+func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	outer, nested := r.Context().Value(ongoingKey{}).(*appAnswer)
+	if nested && h.Role != roleApp {
+		return next.ServeHTTP(w, r) // the handler of this site that came first has it
+	}
+	own := ownOrigin(r)
+	verdict := guard(r, own, h.app.trusts, h.AllowCrossSite)
+	if nested && verdict != verdictPass {
+		// In front of us is a handler for the whole site, and we are the app's.
+		if w, nested = outer.claim(); !nested {
+			return errDiscarded
+		}
+	}
+	switch verdict {
+	case verdictPass:
+		return next.ServeHTTP(w, r)
+	case verdictSpeculative:
+		return answerSpeculative(w)
+	case verdictNotAllowed:
+		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, logoutMethods...), ", "))
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
+	case verdictRefuse:
+		return h.refuse(w, r, http.StatusForbidden)
+	case verdictRefuseAsk:
+		h.logRefused(r, http.StatusForbidden)
+		if !callerOf(r).navigation {
+			return answerError(w, r, http.StatusForbidden)
+		}
+		return answerAsk(w, r, http.StatusForbidden, own)
+	case verdictAsk:
+		return answerAsk(w, r, http.StatusOK, own)
+	}
+	if r.Method == http.MethodHead {
+		// What GET would answer, and nothing of what it would do (HTTP-02).
+		return answerRedirect(w, h.app.Prefix+"/done")
+	}
+	l := h.newLogout(r, own)
+	if len(l.presented) == 0 && !nested && !h.app.shared.limit.allow(clientIP(r), l.began) {
+		return h.refuse(w, r, http.StatusTooManyRequests)
+	}
+	return l.serve(w, r, next)
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int) error {
+	h.logRefused(r, status)
+	return answerError(w, r, status)
+}
+
+// logRefused names no header of the request: they may hold credentials.
+func (h *Handler) logRefused(r *http.Request, status int) {
+	h.logger.Warn("refused a logout",
+		zap.String("host", r.Host), zap.String("method", r.Method), zap.String("path", r.URL.Path),
+		zap.Int("status", status), zap.String("client_ip", clientIP(r)),
+		zap.String("sec_fetch_site", soleValue(r.Header, "Sec-Fetch-Site")),
+		zap.String("sec_fetch_dest", soleValue(r.Header, "Sec-Fetch-Dest")))
+}
+
+func clientIP(r *http.Request) string {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ip
+}
+
+// clientURL is the URL as the browser sees it: handle_path has not cut it.
+func clientURL(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return original.URL
+	}
+	return r.URL
+}
+
+// newLogout reads what clearing would destroy and prepares the clearing, so
+// that nothing that happens later can prevent it.
+func (h *Handler) newLogout(r *http.Request, own origin) *logout {
+	l := &logout{
+		h: h, id: newID(), began: h.app.now(), own: own, caller: callerOf(r), method: r.Method, url: clientURL(r),
+		presented: h.sessions.in(r.Header["Cookie"]),
+		secure:    own.trustworthy(),
+	}
+	if cut, found := strings.CutSuffix(l.url.Path, r.URL.Path); found {
+		l.cut = cut
+	}
+	for _, c := range l.presented {
+		if !slices.Contains(l.names, c.name) {
+			l.names = append(l.names, c.name)
+		}
+	}
+	for _, name := range h.sessions.configured {
+		if !slices.Contains(l.names, name) {
+			l.names = append(l.names, name)
+		}
+	}
+	l.variants = variantsFor(own, l.url.EscapedPath())
+	return l
+}
+
+func newID() string {
+	id := make([]byte, 16)
+	rand.Read(id)
+	return hex.EncodeToString(id)
+}
+
+// serve goes through the steps of a logout.
+func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	body := bufferBody(w, r, time.Duration(l.h.app.Timeout))
+	l.chooseTarget(requestedReturns(r, body))
+
+	pass := func(status int) bool { return !l.caller.navigation && status >= 200 && status < 300 }
+	answer := newAppAnswer(w, pass, l.amend)
+	res := callApp(r, next, answer, time.Duration(l.h.app.Timeout))
+	if res.claimed {
+		return res.err
+	}
+	out := l.outcome(res)
+	l.log(r, res, out)
+	if res.passed {
+		if errors.Is(res.err, http.ErrAbortHandler) {
+			panic(http.ErrAbortHandler) // half a body is out: break it off, as Caddy does
+		}
+		return nil
+	}
+	l.relay(w.Header(), res)
+	if l.caller.navigation {
+		return l.answerPerson(w, r, res, out)
+	}
+	return l.answerScript(w, res, out)
+}
+
+// bufferBody reads the body so that a return URL in it is known before the app
+// is asked, and puts it back. Longer ones are streamed and not read.
+func bufferBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) []byte {
+	if r.Body == nil || r.ContentLength == 0 {
+		return nil
+	}
+	// Whoever sends its body slowly waits for nobody but itself.
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(timeout)) // not all writers can
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBufferedBody+1))
+	_ = rc.SetReadDeadline(time.Time{})
+	rest := io.Reader(r.Body)
+	if err != nil {
+		rest = failedReader{err}
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(strings.NewReader(string(body)), rest), r.Body}
+	if err != nil || len(body) > maxBufferedBody {
+		return nil
+	}
+	return body
+}
+
+type failedReader struct{ err error }
+
+func (f failedReader) Read([]byte) (int, error) { return 0, f.err }
+
+// chooseTarget takes the first return URL of the request that is allowed. A
+// bad one never stops a logout.
+func (l *logout) chooseTarget(requested []string) {
+	dropped := 0
+	for _, raw := range requested {
+		target, err := returnTarget(raw, l.own, l.h.app.returns)
+		if err == nil && !l.leadsBack(target) {
+			l.target = target
+			break
+		}
+		dropped++
+	}
+	if dropped > 0 {
+		l.h.logger.Warn("dropped return URLs that are not allowed; see allowed_return_urls",
+			zap.String("logout_id", l.id), zap.String("host", l.own.host), zap.Int("dropped", dropped))
+	}
+}
+
+// leadsBack reports whether a return target would log out again: the browser
+// would go round in circles.
+func (l *logout) leadsBack(target string) bool {
+	return l.h.leadsBack(target, "") || l.h.leadsBack(target, l.cut)
+}
+
+// leadsBack compares with the paths as this handler sees them: without what
+// handle_path cut off.
+func (h *Handler) leadsBack(target, cut string) bool {
+	if !strings.HasPrefix(target, "/") {
+		return false
+	}
+	u, err := url.Parse(target)
+	if err != nil || h.app.owns(u.Path) {
+		return true
+	}
+	u.Path = strings.TrimPrefix(u.Path, cut)
+	return h.rules.match(&http.Request{Method: http.MethodGet, URL: u})
+}
+
+// outcome says how the app's own logout went. A page that the app answered
+// with is no proof, whatever its status: only the session cookie is.
+func (l *logout) outcome(res appResult) outcome {
+	switch {
+	case len(l.presented) == 0:
+		return outcomeNone
+	case res.status == 0 || res.status >= 400:
+		return outcomeFailed
+	}
+	for _, line := range res.header["Set-Cookie"] {
+		sc := parseSetCookie(line, l.began)
+		for _, c := range l.presented {
+			if sc.name == c.name && (sc.expired || sc.value != c.value) {
+				return outcomeEnded
+			}
+		}
+	}
+	return outcomeCleared
+}
+
+// relay puts what the app's held answer does to the browser's cookies into
+// ours, except sessions that it begins anew (CK-18).
+func (l *logout) relay(h http.Header, res appResult) {
+	for _, line := range res.header["Set-Cookie"] {
+		if l.keepsAppCookie(line) && !slices.Contains(h["Set-Cookie"], line) {
+			h.Add("Set-Cookie", line)
+		}
+	}
+}
+
+func (l *logout) keepsAppCookie(line string) bool {
+	sc := parseSetCookie(line, l.began)
+	return sc.expired || sc.value == "" || !l.h.sessions.is(sc.name, sc.value)
+}
+
+// amend changes an answer of the app that goes to a script.
+func (l *logout) amend(h http.Header) {
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return !l.keepsAppCookie(line) })
+	h.Set("Cache-Control", "no-store")
+
+	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget)
+	for _, line := range lines {
+		h.Add("Set-Cookie", line)
+	}
+	types := union(l.h.clear, appClearSiteData(h["Clear-Site-Data"]))
+	if rest >= 0 {
+		// "cookies" would take the marker with it (CSD-06).
+		types = without(types, clearCookies)
+		h.Add("Set-Cookie", l.marker(rest))
+	}
+	if len(h["Set-Cookie"]) == 0 {
+		h.Del("Set-Cookie")
+	}
+	l.setClearSiteData(h, types)
+}
+
+func (l *logout) setClearSiteData(h http.Header, types []string) {
+	h.Del("Clear-Site-Data")
+	if value := clearSiteData(types); value != "" && l.secure {
+		h.Set("Clear-Site-Data", value)
+	}
+}
+
+func (l *logout) log(r *http.Request, res appResult, out outcome) {
+	fields := []zap.Field{
+		zap.String("logout_id", l.id), zap.String("initiator", "user"), zap.String("host", l.own.host),
+		zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.Int("app_status", res.status),
+		zap.Int("session_cookies", len(l.presented)), zap.Duration("took", l.h.app.now().Sub(l.began)),
+		zap.String("client_ip", clientIP(r)),
+	}
+	var crashed panicked
+	switch {
+	case errors.As(res.err, &crashed):
+		l.h.logger.Error("logged out, but a handler behind us panicked", append(fields, zap.Error(crashed))...)
+	case out == outcomeFailed && errors.Is(res.err, context.DeadlineExceeded):
+		l.h.logger.Warn("logged out, but the app did not answer in time", fields...)
+	case out == outcomeFailed:
+		l.h.logger.Warn("logged out, but the app did not end its session", fields...)
+	default:
+		l.h.logger.Info("logged out", fields...)
+	}
+}
+
+// appName is the app's name for people and programs: where it lies.
+func (h *Handler) appName() string {
+	if h.Base == "" {
+		return "/"
+	}
+	return h.Base
+}

@@ -1,0 +1,222 @@
+// Package universallogout is a Caddy module that makes one logout work for
+// every app behind one Caddy: it takes the app's own logout request, lets the
+// app end its session, and then ends what the app cannot reach.
+package universallogout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/seal"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+	caddy.RegisterModule(Handler{})
+	httpcaddyfile.RegisterGlobalOption("universal_logout", parseGlobalOption)
+	httpcaddyfile.RegisterDirective("universal_logout", parseDirective)
+	// Before rewrites, which would hide the path the browser asked for, and
+	// before anything that sends visitors without a session to a login page.
+	httpcaddyfile.RegisterDirectiveOrder("universal_logout", httpcaddyfile.Before, "method")
+}
+
+const (
+	defaultPrefix  = "/.universal-logout"
+	defaultTimeout = 5 * time.Second
+	refreshKeys    = time.Minute
+)
+
+// App is what all sites with a universal_logout handler share. It needs no
+// configuration: without any, every handler works with the defaults.
+type App struct {
+	// Where a logout may send the browser besides the site it happened on:
+	// origins such as `https://www.example.com` or `https://*.example.com`,
+	// optionally with one path, or with a path ending in `/*`.
+	AllowedReturnURLs []string `json:"allowed_return_urls,omitempty"`
+
+	// Other sites, as origins, whose pages may start a logout here without
+	// the user being asked again.
+	TrustedOrigins []string `json:"trusted_origins,omitempty"`
+
+	// How long an app may take to answer its logout before the user is logged
+	// out of the browser without it. Default: `5s`.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// The path on every site below which our own pages live. It never reaches
+	// an app. Default: `/.universal-logout`.
+	Prefix string `json:"prefix,omitempty"`
+
+	returns []returnPattern
+	trusted map[origin]struct{}
+	logger  *zap.Logger
+	now     func() time.Time
+	shared  *shared
+	ctx     caddy.Context
+	stop    context.CancelFunc // ends the refreshing of keys; set by Start
+	roles   map[string]int // how many handlers of each role the config has
+}
+
+// shared outlives reloads of the config.
+type shared struct {
+	keys  *seal.Ring
+	limit *sessionlessLimit
+}
+
+// Destruct implements caddy.Destructor.
+func (*shared) Destruct() error { return nil }
+
+var pool = caddy.NewUsagePool()
+
+const poolKey = "universal_logout"
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "universal_logout", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision reads the configuration. It never waits for the network or the
+// storage.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	a.now = time.Now
+	a.roles = make(map[string]int)
+	if a.Timeout == 0 {
+		a.Timeout = caddy.Duration(defaultTimeout)
+	}
+	if a.Timeout < 0 {
+		return fmt.Errorf("timeout: %s is no time to wait; 5s is usual", time.Duration(a.Timeout))
+	}
+	if a.Prefix == "" {
+		a.Prefix = defaultPrefix
+	}
+	if err := checkPrefix(a.Prefix); err != nil {
+		return err
+	}
+	if err := a.compile(); err != nil {
+		return err
+	}
+	v, _, err := pool.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
+		keys, err := seal.NewRing()
+		return &shared{keys: keys, limit: newSessionlessLimit()}, err
+	})
+	if err != nil {
+		return err
+	}
+	a.shared = v.(*shared)
+	a.ctx = ctx
+	return nil
+}
+
+func checkPrefix(prefix string) error {
+	if strings.HasSuffix(prefix, "/") || !isPlainPath(prefix) || strings.ContainsAny(prefix, "*?#;%{") || hasSpaceOrControl(prefix) {
+		return fmt.Errorf("prefix: %q must be a path like %s, without a slash at its end", prefix, defaultPrefix)
+	}
+	return nil
+}
+
+func (a *App) compile() error {
+	for _, entry := range a.AllowedReturnURLs {
+		entry, err := resolve(entry)
+		if err != nil {
+			return fmt.Errorf("allowed_return_urls: %w", err)
+		}
+		p, err := parseReturnPattern(entry)
+		if err != nil {
+			return fmt.Errorf("allowed_return_urls: %w", err)
+		}
+		a.returns = append(a.returns, p)
+	}
+	a.trusted = make(map[origin]struct{})
+	for _, entry := range a.TrustedOrigins {
+		entry, err := resolve(entry)
+		if err != nil {
+			return fmt.Errorf("trusted_origins: %w", err)
+		}
+		p, err := parseReturnPattern(entry)
+		switch {
+		case err != nil:
+			return fmt.Errorf("trusted_origins: %w", err)
+		case p.wildcard || p.path != "":
+			return fmt.Errorf("trusted_origins: %q must be one origin, like https://portal.example.com, without a path or *", entry)
+		}
+		a.trusted[p.origin] = struct{}{}
+	}
+	return nil
+}
+
+// resolve replaces {env.*} and {file.*}; anything that is only known during a
+// request is an error.
+func resolve(s string) (string, error) {
+	return caddy.NewReplacer().ReplaceOrErr(s, true, true)
+}
+
+func (a *App) trusts(o origin) bool {
+	_, ok := a.trusted[o]
+	return ok
+}
+
+// refreshKeys brings the keys that nodes share, at once and then every minute.
+// Until then, and while the storage is away, this process uses its own.
+func (a *App) refreshKeys(ctx context.Context) {
+	told := false
+	for {
+		err := a.shared.keys.Refresh(ctx, a.ctx.Storage(), a.now)
+		if err != nil && ctx.Err() == nil && !told {
+			told = true
+			a.logger.Warn("no shared keys: a logout must be finished by the node that began it, before it restarts", zap.Error(err))
+		}
+		if err == nil {
+			told = false
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(refreshKeys):
+		}
+	}
+}
+
+// Start implements caddy.App.
+func (a *App) Start() error {
+	if a.roles[roleApp] > 0 && a.roles[roleAddresses] == 0 {
+		return errNoAddresses
+	}
+	ctx, stop := context.WithCancel(a.ctx)
+	a.stop = stop
+	go a.refreshKeys(ctx)
+	return nil
+}
+
+// Stop ends what Start began.
+func (a *App) Stop() error {
+	if a.stop != nil {
+		a.stop()
+	}
+	return nil
+}
+
+// Cleanup lets go of what outlives the config. It also runs after a Provision
+// that failed half-way.
+func (a *App) Cleanup() error {
+	if a.shared == nil {
+		return nil
+	}
+	_, err := pool.Delete(poolKey)
+	return err
+}
+
+var (
+	_ caddy.App                   = (*App)(nil)
+	_ caddy.Provisioner           = (*App)(nil)
+	_ caddy.CleanerUpper          = (*App)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

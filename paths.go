@@ -1,0 +1,257 @@
+package universallogout
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+const defaultLogoutPath = "/logout"
+
+// logoutRule is one entry of paths, compiled.
+type logoutRule struct {
+	method   string      // "": every method that can log out
+	segments []string    // "*" stands for one of any name
+	query    [][2]string // pairs that must be there
+}
+
+// logoutRules tell the requests that mean "log out" from all others.
+type logoutRules struct {
+	rules []logoutRule
+	last  [256]bool // last bytes of paths that may match
+}
+
+var logoutMethods = []string{
+	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+}
+
+// compilePaths reads the entries of paths as they stand in the config. base is
+// where the app lies on its site, "" at its root.
+func compilePaths(entries []string, base string) (*logoutRules, error) {
+	rules := new(logoutRules)
+	if len(entries) == 1 && entries[0] == "off" {
+		return rules, nil
+	}
+	withDefault := true
+	for _, entry := range entries {
+		rule, added, err := parsePath(entry)
+		if err != nil {
+			return nil, err
+		}
+		withDefault = withDefault && added
+		rules.add(rule)
+	}
+	if withDefault {
+		rule, _, err := parsePath(base + defaultLogoutPath)
+		if err != nil {
+			return nil, err
+		}
+		rules.add(rule)
+	}
+	return rules, nil
+}
+
+// parsePath reads "[<method> ][+]/path[?key=value&…]".
+func parsePath(entry string) (rule logoutRule, added bool, err error) {
+	path := entry
+	if method, rest, found := strings.Cut(entry, " "); found {
+		if !slices.Contains(logoutMethods, method) {
+			return rule, false, fmt.Errorf("paths: %q is no method of a logout; write one of %s in capitals before the path, or none for all of them", method, strings.Join(logoutMethods, ", "))
+		}
+		rule.method, path = method, rest
+	}
+	path, added = strings.CutPrefix(path, "+")
+	if path == "off" {
+		return rule, false, fmt.Errorf("paths: off stands alone; leave out the other paths, or leave out off")
+	}
+	if !strings.HasPrefix(path, "/") {
+		return rule, false, fmt.Errorf("paths: %q must begin with /, as in /logout (or +/logout to keep the default too)", path)
+	}
+	path, query, _ := strings.Cut(path, "?")
+	if strings.ContainsAny(path, "#;\\") || hasSpaceOrControl(path) || hasSpaceOrControl(query) {
+		return rule, false, fmt.Errorf("paths: %q has a character that no path has; write it decoded, without #, ; and \\", entry)
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		switch {
+		case segment == "" || segment == ".":
+		case segment == "..":
+			return rule, false, fmt.Errorf("paths: %q: write the path without ..", entry)
+		case segment != "*" && strings.Contains(segment, "*"):
+			return rule, false, fmt.Errorf("paths: %q: * stands for one whole segment, as in /users/*/logout", entry)
+		default:
+			rule.segments = append(rule.segments, segment)
+		}
+	}
+	if len(rule.segments) == 0 && query == "" {
+		return rule, false, fmt.Errorf("paths: %q would make every visit of the start page a logout; name a path, or a query as in /?action=logout", entry)
+	}
+	if rule.query, err = parseRequiredQuery(query); err != nil {
+		return rule, false, fmt.Errorf("paths: %q: %w", entry, err)
+	}
+	return rule, added, nil
+}
+
+func parseRequiredQuery(query string) (pairs [][2]string, err error) {
+	if query == "" {
+		return nil, nil
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		key, value, found := strings.Cut(pair, "=")
+		if key == "" || !found {
+			return nil, fmt.Errorf("%q is no pair; write the query that a logout must have, as in ?action=logout", pair)
+		}
+		pairs = append(pairs, [2]string{key, value})
+	}
+	return pairs, nil
+}
+
+func hasSpaceOrControl(s string) bool {
+	return strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f })
+}
+
+func (rs *logoutRules) add(rule logoutRule) {
+	rs.rules = append(rs.rules, rule)
+	rs.last['.'] = true // "/logout/." is another spelling
+	if len(rule.segments) == 0 {
+		rs.last['/'] = true
+		return
+	}
+	segment := rule.segments[len(rule.segments)-1]
+	c := segment[len(segment)-1]
+	if c == '*' || c >= 0x80 {
+		rs.last = [256]bool{} // any byte may come last
+		for i := range rs.last {
+			rs.last[i] = true
+		}
+		return
+	}
+	rs.last[strings.ToLower(segment)[len(segment)-1]] = true
+	rs.last[strings.ToUpper(segment)[len(segment)-1]] = true
+}
+
+// mayMatch is the cheap question asked of every request; no means no.
+func (rs *logoutRules) mayMatch(path string) bool {
+	if len(rs.rules) == 0 || path == "" {
+		return false
+	}
+	i := len(path) - 1
+	for i > 0 && path[i] == '/' {
+		i--
+	}
+	return rs.last[path[i]] || strings.IndexByte(path, ';') >= 0
+}
+
+// match reports whether r is a logout request. Apps and the servers behind us
+// read paths generously, so every spelling that one of them could take for the
+// path counts: case, doubled and trailing slashes, dot segments, ;parameters.
+// A guard that can be passed by with /Logout/ is none.
+func (rs *logoutRules) match(r *http.Request) bool {
+	for i := range rs.rules {
+		if rule := &rs.rules[i]; rule.takes(r.Method) && rule.matchPath(r.URL.Path) && rule.matchQuery(r.URL.RawQuery) {
+			return true
+		}
+	}
+	return false
+}
+
+// takes reports whether the rule is about requests with this method. HEAD is
+// a GET; methods that cannot log out are for the guard to answer.
+func (rule *logoutRule) takes(method string) bool {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return rule.method == "" || rule.method == method
+}
+
+// matchPath compares from the end, where ".." can be counted without memory.
+func (rule *logoutRule) matchPath(path string) bool {
+	left, skip := len(rule.segments), 0
+	for path != "" {
+		i := strings.LastIndexByte(path, '/')
+		segment := path[i+1:]
+		path = path[:max(i, 0)]
+		if parameter := strings.IndexByte(segment, ';'); parameter >= 0 {
+			segment = segment[:parameter]
+		}
+		switch {
+		case segment == "" || segment == ".":
+		case segment == "..":
+			skip++
+		case skip > 0:
+			skip--
+		case left == 0:
+			return false
+		default:
+			left--
+			if want := rule.segments[left]; want != "*" && !strings.EqualFold(want, segment) {
+				return false
+			}
+		}
+	}
+	return left == 0
+}
+
+func (rule *logoutRule) matchQuery(raw string) bool {
+	for _, pair := range rule.query {
+		if !queryHas(raw, pair[0], pair[1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// queryHas reports whether any pair of a raw query says key=value. Frameworks
+// differ in which of several they take, so one is enough; some part pairs at ;
+// too, and PHP drops spaces before a name.
+func queryHas(raw, key, value string) bool {
+	for raw != "" {
+		pair := raw
+		if i := strings.IndexAny(raw, "&;"); i >= 0 {
+			pair, raw = raw[:i], raw[i+1:]
+		} else {
+			raw = ""
+		}
+		k, v, _ := strings.Cut(pair, "=")
+		for strings.HasPrefix(k, "+") || strings.HasPrefix(k, "%20") {
+			k = strings.TrimPrefix(strings.TrimPrefix(k, "+"), "%20")
+		}
+		if decodesTo(k, key) && decodesTo(v, value) {
+			return true
+		}
+	}
+	return false
+}
+
+// decodesTo compares a query component with plain text without allocating.
+func decodesTo(raw, want string) bool {
+	for raw != "" {
+		if want == "" {
+			return false
+		}
+		c := raw[0]
+		switch {
+		case c == '+':
+			c = ' '
+		case c == '%' && len(raw) >= 3 && isHex(raw[1]) && isHex(raw[2]):
+			c = unhex(raw[1])<<4 | unhex(raw[2])
+			raw = raw[2:]
+		}
+		if c != want[0] {
+			return false
+		}
+		raw, want = raw[1:], want[1:]
+	}
+	return want == ""
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c | 0x20 - 'a' + 10
+}

@@ -1,0 +1,259 @@
+package universallogout
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	whatwg "github.com/nlnwa/whatwg-url/url"
+)
+
+// Names under which requests say where to go after the logout: ours and
+// OpenID's, oauth2-proxy's and Authelia's, Keycloak's old one, the design's.
+var returnParameters = []string{"post_logout_redirect_uri", "rd", "redirect_uri", "return_to"}
+
+const maxReturnURL = 2048
+
+var errReturnURL = errors.New("the return URL leads elsewhere or has characters that no address needs")
+
+// returnPattern is one entry of allowed_return_urls.
+type returnPattern struct {
+	origin   origin
+	wildcard bool   // the leftmost label may be any one
+	path     string // "": any; ending in /*: everything below; else exactly this
+}
+
+// parseReturnPattern reads https://[*.]host[:port][/path[/*]].
+func parseReturnPattern(entry string) (returnPattern, error) {
+	fail := func(why string) (returnPattern, error) {
+		return returnPattern{}, fmt.Errorf("%q: %s; write an origin like https://www.example.com, with a path or /* after it if only some addresses are meant", entry, why)
+	}
+	scheme, rest, found := strings.Cut(entry, "://")
+	if !found || (scheme != "https" && scheme != "http") {
+		return fail("it must begin with https://")
+	}
+	host, path := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		host, path = rest[:i], rest[i:]
+	}
+	if strings.ContainsAny(path, "?#") || strings.Contains(strings.TrimSuffix(path, "/*"), "*") {
+		return fail("a path ends where ? or # begins, and * may only stand as its last segment")
+	}
+	name, wildcard := strings.CutPrefix(host, "*.")
+	if strings.Contains(name, "*") {
+		return fail("* stands for the whole leftmost label of the host")
+	}
+	u, err := whatwg.Parse(scheme + "://" + name + "/")
+	if err != nil || u.Host() != strings.ToLower(name) && u.Host() != strings.TrimSuffix(strings.ToLower(name), ":"+defaultPort(scheme)) {
+		return fail("browsers read its host differently")
+	}
+	p := returnPattern{origin: newOrigin(scheme, u.Host()), wildcard: wildcard, path: path}
+	if path == "/" {
+		p.path = "" // https://www.example.com/ is how people write an origin
+	}
+	if wildcard && registrableDomain(p.origin.hostname()) == "" {
+		return fail("everybody can have a name below it")
+	}
+	if scheme == "http" && !p.origin.trustworthy() {
+		return fail("plain http is for loopback hosts only")
+	}
+	return p, nil
+}
+
+func defaultPort(scheme string) string {
+	if scheme == "https" {
+		return "443"
+	}
+	return "80"
+}
+
+func (p returnPattern) matches(o origin, path string) bool {
+	if p.wildcard {
+		label, rest, found := strings.Cut(o.host, ".")
+		if !found || label == "" {
+			return false
+		}
+		o.host = rest
+	}
+	if o != p.origin {
+		return false
+	}
+	below, isPrefix := strings.CutSuffix(p.path, "*")
+	switch {
+	case p.path == "":
+		return true
+	case isPrefix:
+		return strings.HasPrefix(path, below)
+	}
+	return path == p.path
+}
+
+// returnTarget is the address to emit for a return URL that a request or an
+// app's answer supplied, or an error: it may lead to our own origin or to an
+// allowed one, for every parser there is. What is emitted is rebuilt from what
+// a browser's parser understood, never the input (URL-09); for our own origin
+// it is a path, so that a forged Host header leads nowhere.
+func returnTarget(raw string, own origin, allowed []returnPattern) (string, error) {
+	if !isPlainURL(raw) {
+		return "", errReturnURL
+	}
+	u, err := whatwg.ParseRef(own.String()+"/", raw)
+	if err != nil {
+		return "", errReturnURL
+	}
+	target := newOrigin(u.Scheme(), u.Host())
+	local := u.Pathname() + u.Search() + u.Hash()
+	switch {
+	case target == (origin{}) || u.Username() != "" || u.Password() != "":
+		return "", errReturnURL
+	case target == own:
+		raw = local
+	default:
+		if !allowedReturn(target, u.Pathname(), allowed) {
+			return "", errReturnURL
+		}
+		raw = target.String() + local
+	}
+	// Read back what the browser will read: it must lead to the same place.
+	again, err := whatwg.ParseRef(own.String()+"/", raw)
+	if err != nil || newOrigin(again.Scheme(), again.Host()) != target || again.Pathname() != u.Pathname() {
+		return "", errReturnURL
+	}
+	return raw, nil
+}
+
+func allowedReturn(o origin, path string, allowed []returnPattern) bool {
+	for _, p := range allowed {
+		if p.matches(o, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPlainURL is the strict rule that leaves nothing to differ about: printable
+// ASCII; either one slash and a path, or https://host (URL-01 to URL-06).
+func isPlainURL(raw string) bool {
+	if raw == "" || len(raw) > maxReturnURL {
+		return false
+	}
+	for i := range len(raw) {
+		if c := raw[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\\\"'<>`", c) >= 0 {
+			return false
+		}
+	}
+	path := raw
+	if !strings.HasPrefix(raw, "/") {
+		u, err := url.Parse(raw)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Opaque != "" || u.User != nil || !isPlainHost(u.Host) {
+			return false
+		}
+		_, rest, found := strings.Cut(raw, "://")
+		if !found || strings.HasPrefix(rest, "/") {
+			return false
+		}
+		path = strings.TrimPrefix(rest, rest[:strings.IndexAny(rest+"/", "/?#")])
+	}
+	path = path[:strings.IndexAny(path+"?", "?#")]
+	return path == "" || isPlainPath(path)
+}
+
+// isPlainPath refuses what one parser resolves and another keeps: empty and
+// dot segments, and encoded slashes, backslashes, dots and control characters.
+func isPlainPath(path string) bool {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
+		return false
+	}
+	for segment := range strings.SplitSeq(path[1:], "/") {
+		decoded, err := url.PathUnescape(segment)
+		if err != nil || decoded == "." || decoded == ".." || strings.HasPrefix(decoded, "..;") {
+			return false
+		}
+		if strings.ContainsFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7f || c == '/' || c == '\\' }) {
+			return false
+		}
+	}
+	return !strings.Contains(path, "//") && !strings.Contains(strings.ToLower(path), "%2e")
+}
+
+// isPlainHost takes names and an optional port, no numbers that browsers read
+// as IPv4 addresses unless written in the usual way, no trailing dot.
+func isPlainHost(host string) bool {
+	name, port, hasPort := strings.Cut(host, ":")
+	if strings.HasPrefix(host, "[") {
+		end := strings.IndexByte(host, ']')
+		if end < 0 || strings.Contains(host, "%") {
+			return false
+		}
+		name, hasPort = "ipv6", end+1 < len(host)
+		port = strings.TrimPrefix(host[end+1:], ":")
+	}
+	if hasPort {
+		n, err := strconv.Atoi(port)
+		if err != nil || n < 1 || n > 65535 || port[0] == '0' || port[0] == '+' {
+			return false
+		}
+	}
+	return isHostname(strings.ToLower(name))
+}
+
+// requestedReturns are the return URLs a request carries, in the order of
+// returnParameters, the query before the body.
+func requestedReturns(r *http.Request, body []byte) (urls []string) {
+	query, _ := url.ParseQuery(r.URL.RawQuery) // what is readable of it
+	form := bodyValues(r.Header.Get("Content-Type"), body)
+	for _, name := range returnParameters {
+		for _, values := range [...]url.Values{query, form} {
+			if v := values.Get(name); v != "" {
+				urls = append(urls, v)
+			}
+		}
+	}
+	return urls
+}
+
+// bodyValues reads the text fields of a form or of a JSON object. A body that
+// is neither, or broken, has none: it is the app's business.
+func bodyValues(contentType string, body []byte) url.Values {
+	values := make(url.Values)
+	if len(body) == 0 {
+		return values
+	}
+	mediaType, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return values
+	}
+	switch {
+	case mediaType == "application/x-www-form-urlencoded":
+		values, _ = url.ParseQuery(string(body))
+	case mediaType == "multipart/form-data":
+		parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
+		for range 64 {
+			part, err := parts.NextPart()
+			if err != nil {
+				break
+			}
+			if text, err := io.ReadAll(part); err == nil && part.FileName() == "" {
+				values.Add(part.FormName(), string(text))
+			}
+		}
+	case mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"):
+		var object map[string]any
+		if json.Unmarshal(body, &object) == nil {
+			for _, name := range returnParameters {
+				if text, ok := object[name].(string); ok {
+					values.Set(name, text)
+				}
+			}
+		}
+	}
+	return values
+}

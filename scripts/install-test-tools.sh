@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Makes sure that everything the tests need is here: a C compiler for the race detector, three browser engines, and
+# Django as a real app. A tool that is missing stops the tests; it never shortens them.
+set -euo pipefail
+
+packages=(
+	gcc libc6-dev                                    # go test -race
+	chromium chromium-driver                         # Chromium
+	firefox-esr                                      # Firefox
+	webkit2gtk-driver xvfb dbus                      # WebKit, and the display and bus that it wants
+	fonts-dejavu-core                                # or pages are measured without letters
+	python3-django                                   # /usr/bin/python3 runs it
+)
+programs=(gcc chromium chromedriver firefox-esr WebKitWebDriver Xvfb dbus-daemon)
+
+absent() {
+	local p
+	for p in "${packages[@]}"; do
+		dpkg-query --show --showformat='${Status}' "$p" 2>/dev/null | grep -q ' installed$' || echo "$p"
+	done
+}
+
+if ! command -v dpkg-query >/dev/null; then
+	missing=()
+	for p in "${programs[@]}"; do
+		command -v "$p" >/dev/null || missing+=("$p")
+	done
+	/usr/bin/python3 -c 'import django' 2>/dev/null || missing+=("Django for /usr/bin/python3")
+	if ((${#missing[@]})); then
+		echo "The tests need these, and this script can install them on Debian only:" >&2
+		printf '  %s\n' "${missing[@]}" >&2
+		exit 1
+	fi
+	exit 0
+fi
+
+mapfile -t missing < <(absent)
+((${#missing[@]})) || exit 0
+
+if ((EUID != 0)); then
+	echo "The tests need packages that are not installed. As root:" >&2
+	echo "  apt-get update && apt-get install ${missing[*]}" >&2
+	exit 1
+fi
+
+echo "== install: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+if ! { apt-get update && apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"; } \
+	</dev/null >"$log" 2>&1; then
+	tail -n 30 "$log" >&2
+	echo "Not everything could be installed. Debian 12 has all of it; Ubuntu has no firefox-esr and no chromium as a package." >&2
+	exit 1
+fi
+rm -f "$log"

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is accepted. Stops at the first thing that does not, and ends with the lines
+# of go test. Nothing may be skipped: a skipped test fails the run.
+#
+# Never add -short or -trimpath: Caddy's test helper then skips its tests without a word.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p bin/test
+
+step() { echo "== $*"; }
+
+# gotest <name> <arguments of go test>: keeps the whole output in bin/test/<name>.log and shows the packages' results,
+# or, of a failure, what it said.
+gotest() {
+	local log=bin/test/$1.log failed=0
+	shift
+	go test -v -count=1 "$@" >"$log" 2>&1 </dev/null || failed=1
+	if grep -E '^[[:space:]]*--- SKIP' "$log"; then
+		echo "Tests were skipped."
+		failed=1
+	fi
+	if ((failed)); then
+		grep -vE '^[[:space:]]*(=== (RUN|PAUSE|CONT|NAME)|--- PASS)|^PASS$' "$log" | tail -n 300
+		echo "All of it: $log"
+		echo "FAIL"
+		return 1
+	fi
+	grep -E '^ok[[:space:]]' "$log"
+}
+
+step gofmt
+unformatted=$(gofmt -l .)
+if [[ $unformatted ]]; then
+	echo "These files are not formatted:"
+	echo "$unformatted"
+	exit 1
+fi
+
+step go vet
+go vet ./...
+
+mapfile -t packages < <(go list ./... | grep -v /e2e)
+
+step tests with the race detector
+CGO_ENABLED=1 gotest race -race -timeout 10m "${packages[@]}"
+
+# Again without it: it changes timing, and tests that count allocations are left out beside it.
+step tests without the race detector
+gotest plain -timeout 10m "${packages[@]}"
+
+step fuzzing
+# go test has no limit of its own here.
+if ! timeout --kill-after=10s 15m scripts/fuzz.sh 10s >bin/test/fuzz.log 2>&1; then
+	tail -n 100 bin/test/fuzz.log
+	exit 1
+fi
+grep -E '^== |^ok' bin/test/fuzz.log || echo "no fuzz targets"
+
+step build with xcaddy
+scripts/xcaddy.sh
+
+step browsers
+gotest e2e -timeout 20m ./e2e/...
