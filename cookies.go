@@ -78,19 +78,23 @@ type variant struct {
 	partitioned bool
 }
 
-// unusual counts how far the variant is from the cookie most apps set.
+// unusual counts how far the variant is from the cookie most apps set. Of two
+// oddities a path is the rarer one.
 func (v variant) unusual() (n int) {
 	if v.domain != "" {
-		n++
+		n += 4
 	}
 	if v.path != "/" {
-		n++
+		n += 5
 	}
 	if v.partitioned {
-		n++
+		n += 4
 	}
 	return n
 }
+
+// farFetched: a partitioned domain cookie for one path.
+func (v variant) farFetched() bool { return v.domain != "" && v.path != "/" && v.partitioned }
 
 // variantsFor lists what a cookie seen on a request to own at path can be,
 // most likely first.
@@ -206,8 +210,8 @@ func expirations(names []string, variants []variant, own origin, from, budget in
 			continue
 		}
 		if budget -= len("Set-Cookie: \r\n") + len(line); budget < 0 && len(lines) > 0 {
-			if v.unusual() == 3 {
-				return lines, -1 // a partitioned domain cookie for one path: sent where it fits, worth no answer of its own
+			if v.farFetched() {
+				return lines, -1 // sent where it fits, worth no answer of its own
 			}
 			return lines, n
 		}

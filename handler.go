@@ -156,7 +156,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // owns reports whether path is one of our addresses.
 func (a *App) owns(path string) bool {
-	return len(path) >= len(a.Prefix) && path[:len(a.Prefix)] == a.Prefix &&
+	// The byte behind the slash tells nearly all paths apart, at no cost.
+	return len(path) >= len(a.Prefix) && path[1] == a.Prefix[1] && path[:len(a.Prefix)] == a.Prefix &&
 		(len(path) == len(a.Prefix) || path[len(a.Prefix)] == '/')
 }
 

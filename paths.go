@@ -18,8 +18,9 @@ type logoutRule struct {
 
 // logoutRules tell the requests that mean "log out" from all others.
 type logoutRules struct {
-	rules []logoutRule
-	last  [256]bool // last bytes of paths that may match
+	rules   []logoutRule
+	last    [256]bool // last bytes of paths that may match
+	lengths uint64    // bit n: a last segment of n bytes may; bit 63: one of more
 }
 
 var logoutMethods = []string{
@@ -112,22 +113,23 @@ func hasSpaceOrControl(s string) bool {
 
 func (rs *logoutRules) add(rule logoutRule) {
 	rs.rules = append(rs.rules, rule)
-	rs.last['.'] = true // "/logout/." is another spelling
 	if len(rule.segments) == 0 {
 		rs.last['/'] = true
+		rs.lengths |= 1
 		return
 	}
 	segment := rule.segments[len(rule.segments)-1]
 	c := segment[len(segment)-1]
 	if c == '*' || c >= 0x80 {
-		rs.last = [256]bool{} // any byte may come last
-		for i := range rs.last {
+		for i := range rs.last { // any byte may come last
 			rs.last[i] = true
 		}
+		rs.lengths = ^uint64(0)
 		return
 	}
 	rs.last[strings.ToLower(segment)[len(segment)-1]] = true
 	rs.last[strings.ToUpper(segment)[len(segment)-1]] = true
+	rs.lengths |= 1 << min(len(segment), 63)
 }
 
 // mayMatch is the cheap question asked of every request; no means no.
@@ -135,11 +137,24 @@ func (rs *logoutRules) mayMatch(path string) bool {
 	if len(rs.rules) == 0 || path == "" {
 		return false
 	}
-	i := len(path) - 1
-	for i > 0 && path[i] == '/' {
-		i--
+	if strings.IndexByte(path, ';') >= 0 {
+		return true
 	}
-	return rs.last[path[i]] || strings.IndexByte(path, ';') >= 0
+	end := len(path) - 1
+	for end > 0 && path[end] == '/' {
+		end--
+	}
+	if !rs.last[path[end]] {
+		return path[end] == '.' || path[end] >= 0x80 // "/logout/." is another spelling
+	}
+	var bits byte
+	start := end
+	for start >= 0 && path[start] != '/' {
+		bits |= path[start]
+		start--
+	}
+	// Letters beyond ASCII may fold into shorter ones.
+	return bits >= 0x80 || rs.lengths>>min(end-start, 63)&1 != 0
 }
 
 // match reports whether r is a logout request. Apps and the servers behind us

@@ -1,0 +1,387 @@
+package universallogout
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// followed is what a person with this jar sees: one click, every redirect.
+type followed struct {
+	*http.Response
+	body      string
+	redirects int
+	headers   []int // bytes of each answer's header
+}
+
+// follow sends a navigation and goes wherever the answers lead, pages that go
+// on by themselves included, as a browser would.
+func (s *site) follow(j *jar, r *http.Request) followed {
+	s.t.Helper()
+	var f followed
+	for range 40 {
+		if cookies := j.header(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https"); cookies != "" {
+			r.Header.Set("Cookie", cookies)
+		}
+		f.Response = s.do(r)
+		f.body = bodyOf(s.t, f.Response)
+		f.headers = append(f.headers, headerBytes(f.Response))
+		j.store(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https", f.Header["Set-Cookie"])
+		next := f.Header.Get("Location")
+		if next == "" {
+			if next = metaRefresh(f.body); next != "" && !strings.HasPrefix(next, "/.universal-logout/") {
+				return f // we have arrived; the app's page is next
+			}
+		}
+		if next == "" {
+			return f
+		}
+		u, err := r.URL.Parse(next)
+		if err != nil {
+			s.t.Fatalf("Location %q: %v", next, err)
+		}
+		f.redirects++
+		r = request("GET", u.String(), "", clicked...)
+	}
+	s.t.Fatal("goes round in circles")
+	return f
+}
+
+func metaRefresh(page string) string {
+	_, after, found := strings.Cut(page, `http-equiv="refresh" content="0;url=`)
+	if !found {
+		return ""
+	}
+	target, _, _ := strings.Cut(after, `"`)
+	return strings.NewReplacer("&amp;", "&", "&#43;", "+").Replace(target)
+}
+
+func headerBytes(res *http.Response) (n int) {
+	for name, values := range res.Header {
+		for _, v := range values {
+			n += len(name) + len(": \r\n") + len(v)
+		}
+	}
+	return n
+}
+
+const credential = "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MDEyMzQ1Njc4"
+
+// TestCookiesGone: CK-01 to CK-16 and browsers 2.5, against a jar that follows
+// the RFC. Each case is what an app set before; nothing of it may be left.
+func TestCookiesGone(t *testing.T) {
+	app := newSessions(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "bye") })
+	for _, tc := range []struct{ name, host, path, set string }{
+		{"CK-01 host-only", "app.example.com", "/logout", "sessionid=v; Path=/"},
+		{"CK-01 Domain is the host", "app.example.com", "/logout", "sessionid=v; Path=/; Domain=app.example.com"},
+		{"CK-02 Domain is the registrable domain", "app.example.com", "/logout", "sessionid=v; Path=/; Domain=example.com"},
+		{"CK-02 Domain between", "a.b.c.example.com", "/logout", "sessionid=v; Path=/; Domain=c.example.com"},
+		{"CK-02 Domain with a dot in front", "app.example.com", "/logout", "sessionid=v; Path=/; Domain=.example.com"},
+		{"CK-02 path of the app", "app.example.com", "/hub/logout", "sessionid=v; Path=/hub"},
+		{"CK-02 path of the app with a slash", "app.example.com", "/hub/logout", "sessionid=v; Path=/hub/"},
+		{"CK-02 path and Domain", "app.example.com", "/hub/logout", "sessionid=v; Path=/hub/; Domain=example.com"},
+		{"CK-20 path two deep", "app.example.com", "/api/auth/logout", "sessionid=v; Path=/api/auth"},
+		{"CK-20 default path", "app.example.com", "/hub/logout", "sessionid=v; Path=/hub"},
+		{"CK-03 under a long public suffix", "app.example.co.uk", "/logout", "sessionid=v; Path=/; Domain=example.co.uk"},
+		{"CK-03 under a private suffix", "me.github.io", "/logout", "sessionid=v; Path=/; Domain=me.github.io"},
+		{"CK-03 address", "192.0.2.7", "/logout", "sessionid=v; Path=/"},
+		{"CK-03 one label", "intranet", "/logout", "sessionid=v; Path=/"},
+		{"CK-06 __Host-", "app.example.com", "/logout", "__Host-sessionid=v; Path=/; Secure"},
+		{"CK-06 __Host- is compared without case", "app.example.com", "/logout", "__hOST-sessionid=v; Path=/; Secure"},
+		{"CK-06 __Secure- with Domain", "app.example.com", "/logout", "__Secure-sessionid=v; Path=/; Secure; Domain=example.com"},
+		{"CK-06 __Http-", "app.example.com", "/logout", "__Http-sessionid=v; Path=/; Secure; HttpOnly"},
+		{"CK-06 __Host-Http-", "app.example.com", "/logout", "__Host-Http-sessionid=v; Path=/; Secure; HttpOnly"},
+		{"CK-07 Secure", "app.example.com", "/logout", "sessionid=v; Path=/; Secure; HttpOnly"},
+		{"CK-08 SameSite=Strict", "app.example.com", "/logout", "sessionid=v; Path=/; Secure; SameSite=Strict"},
+		{"CK-08 SameSite=None", "app.example.com", "/logout", "sessionid=v; Path=/; Secure; SameSite=None"},
+		{"CK-09 Partitioned", "app.example.com", "/logout", "sessionid=v; Path=/; Secure; SameSite=None; Partitioned"},
+		{"CK-09 Partitioned __Host-", "app.example.com", "/logout", "__Host-sessionid=v; Path=/; Secure; SameSite=None; Partitioned"},
+		{"CK-09 Partitioned with Domain", "app.example.com", "/logout", "sessionid=v; Path=/; Secure; SameSite=None; Partitioned; Domain=example.com"},
+		{"CK-09 Partitioned with path", "app.example.com", "/hub/logout", "sessionid=v; Path=/hub; Secure; SameSite=None; Partitioned"},
+		{"CK-15 chunk", "app.example.com", "/logout", "_oauth2_proxy_1=v; Path=/"},
+		{"CK-15 chunk with a dot", "app.example.com", "/logout", "__Secure-next-auth.session-token.0=v; Path=/; Secure"},
+		{"CK-15 chunk with a dash", "app.example.com", "/logout", "argocd.token-1=v; Path=/"},
+		{"CK-15 chunk of ASP.NET", "app.example.com", "/logout", ".AspNetCore.CookiesC2=v; Path=/"},
+		{"CK-16 brackets in the name", "app.example.com", "/logout", "s[id]=" + credential + "; Path=/"},
+		{"CK-16 space in the name", "app.example.com", "/logout", "my token=" + credential + "; Path=/"},
+		{"CK-16 beyond ASCII", "app.example.com", "/logout", "sitzungä=" + credential + "; Path=/"},
+		{"CK-16 underscore in the host", "app_1.example.com", "/logout", "sessionid=v; Path=/; Domain=app_1.example.com"},
+		{"by its looks", "app.example.com", "/logout", "whatever=" + credential + "; Path=/"},
+		{"by its looks, hex", "app.example.com", "/logout", "x=d41d8cd98f00b204e9800998ecf8427e; Path=/"},
+		{"by its looks, UUID", "app.example.com", "/logout", "x=550e8400-e29b-41d4-a716-446655440000; Path=/"},
+		{"by its looks, quoted", "app.example.com", "/logout", `x="` + credential + `"; Path=/`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSite(t, "", `https:// {
+				universal_logout {
+					paths /logout /*/logout /*/*/logout
+				}
+				reverse_proxy `+app.addr()+`
+			}`)
+			j := &jar{now: time.Now()}
+			j.store(tc.host, tc.path, true, []string{tc.set})
+			if len(j.cookies) != 1 {
+				t.Fatal("the jar did not take the cookie")
+			}
+			f := s.follow(j, request("GET", "https://"+tc.host+tc.path, "", clicked...))
+			if len(j.cookies) != 0 {
+				t.Errorf("left: %v after %d redirects", j.cookies, f.redirects)
+			}
+		})
+	}
+}
+
+// TestCookiesKept: what is no session stays.
+func TestCookiesKept(t *testing.T) {
+	app := newSessions(t, endsSession)
+	s := newSite(t, "", `app.example.com {
+		universal_logout {
+			session_cookies sessionid mine-*
+			keep_cookies mine-theme *_state
+		}
+		reverse_proxy `+app.addr()+`
+	}`)
+	for name, tc := range map[string]struct {
+		set  string
+		kept bool
+	}{
+		"plain preference":               {"theme=dark; Path=/", true},
+		"long words":                     {"last=how-to-write-a-very-long-title-without-any-number-in-it; Path=/", true},
+		"a slug with a year":             {"last=2026-11-20-how-we-moved-the-whole-thing-in-2-days; Path=/", true},
+		"a long number":                  {"seen=12345678901234567890123456789012345; Path=/", true},
+		"statistics":                     {"_ga=GA1.2." + credential + "; Path=/", true},
+		"bot check":                      {"cf_clearance=" + credential + "; Path=/", true},
+		"load balancer":                  {"AWSALB=" + credential + "; Path=/", true},
+		"token of the login page":        {"csrftoken=" + credential + "; Path=/", true},
+		"keep_cookies":                   {"mine-theme=" + credential + "; Path=/", true},
+		"keep_cookies *suffix":           {"__Host-login_state=" + credential + "; Path=/; Secure", true},
+		"session_cookies prefix*":        {"mine-thing=x; Path=/", false},
+		"configured replaces the others": {"PHPSESSID=short; Path=/", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := &jar{now: time.Now()}
+			j.store("app.example.com", "/", true, []string{tc.set})
+			s.follow(j, request("GET", "https://app.example.com/logout", "", clicked...))
+			if kept := len(j.cookies) > 0; kept != tc.kept {
+				t.Errorf("kept: %v", kept)
+			}
+		})
+	}
+}
+
+// TestFortyCookies: the header of a logout stays below what proxies buffer
+// (T18), and all session cookies go, over several answers if need be.
+func TestFortyCookies(t *testing.T) {
+	app := newSessions(t, endsSession)
+	s := newSite(t, "", `app.example.com {
+		universal_logout {
+			paths /logout /api/v1/auth/logout
+		}
+		reverse_proxy `+app.addr()+`
+	}`)
+	value := func(i int) string { return strings.ReplaceAll(credential, "Z", fmt.Sprint(i)) }
+	for _, tc := range []struct {
+		name, path, attributes string
+		sessions               int
+	}{
+		{"five sessions", "/logout", "", 5},
+		{"all sessions, host-only", "/logout", "", 40},
+		{"all sessions, Domain", "/logout", "; Domain=example.com", 40},
+		{"all sessions, Partitioned", "/logout", "; Secure; SameSite=None; Partitioned", 40},
+		{"five sessions, deep path", "/api/v1/auth/logout", "; Domain=example.com", 5},
+		{"180 sessions", "/logout", "; Domain=example.com", 180},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			j := &jar{now: time.Now()}
+			for i := range max(40, tc.sessions) {
+				line := fmt.Sprintf("preference%d=%d; Path=/", i, i)
+				if i < tc.sessions {
+					line = fmt.Sprintf("c%d=%s; Path=/%s", i, value(i), tc.attributes)
+				}
+				j.store("app.example.com", "/", true, []string{line})
+			}
+			f := s.follow(j, request("GET", "https://app.example.com"+tc.path, "", clicked...))
+			for _, n := range f.headers {
+				if limit := 4096; n > limit && tc.sessions <= 40 || n > 8192 {
+					t.Errorf("a header of %d bytes", n)
+				}
+			}
+			if left := len(j.cookies) - max(0, 40-tc.sessions); left != 0 && tc.sessions <= 40 {
+				t.Errorf("%d session cookies left: %v", left, j.names())
+			}
+			if f.StatusCode != 200 || f.redirects > 15 {
+				t.Errorf("ends with %d after %d redirects", f.StatusCode, f.redirects)
+			}
+			t.Logf("headers of %v bytes", f.headers)
+		})
+	}
+}
+
+// TestExpirationLines pins what each line must and must not have.
+func TestExpirationLines(t *testing.T) {
+	https, http := origin{"https", "app.example.com"}, origin{"http", "app.example.com"}
+	for _, tc := range []struct {
+		name, cookie string
+		v            variant
+		own          origin
+		want         string
+	}{
+		{"CK-04, CK-05, CK-07, CK-08", "sid", variant{"", "/", false}, https, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax"},
+		{"CK-02", "sid", variant{"example.com", "/x", false}, https, "sid=; Path=/x; Domain=example.com; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax"},
+		{"CK-06 has no Domain", "__Host-sid", variant{"example.com", "/", false}, https, ""},
+		{"CK-06 has no other path", "__HOST-sid", variant{"", "/x", false}, https, ""},
+		{"CK-06 HttpOnly", "__Http-sid", variant{"", "/", false}, https, "__Http-sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly; SameSite=Lax"},
+		{"CK-09", "sid", variant{"", "/", true}, https, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=None; Partitioned"},
+		{"no Secure over http", "sid", variant{"", "/", false}, http, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; SameSite=Lax"},
+	} {
+		if got := expiration(tc.cookie, tc.v, tc.own); got != tc.want {
+			t.Errorf("%s:\n got %q\nwant %q", tc.name, got, tc.want)
+		}
+	}
+	// CK-03: never a public suffix, never for an address.
+	for host, want := range map[string][]string{
+		"app.example.com": {"", "example.com", "app.example.com"},
+		"a.b.example.com": {"", "example.com", "a.b.example.com", "b.example.com"},
+		"example.com":     {"", "example.com"},
+		"co.uk":           {""}, "localhost": {""}, "192.0.2.1": {""}, "2001:db8::1": {""},
+		"app.example.com.": {""}, "evil;x=.example.com": {""}, "": {""},
+	} {
+		got := cookieDomains(host)
+		if len(got) > 2 {
+			slices.Sort(got[2:])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("domains of %q: %q, want %q", host, got, want)
+		}
+	}
+}
+
+// TestAppSetCookie: CK-18. The app's lines come first, ours after them, and
+// sessions it begins anew do not arrive.
+func TestAppSetCookie(t *testing.T) {
+	app := newSessions(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Set-Cookie", "sessionid=anonymous; Path=/deep; HttpOnly")
+		w.Header().Add("Set-Cookie", "flash=bye; Path=/")
+		w.Header().Add("Set-Cookie", "remember_token=; Path=/old; Max-Age=0")
+		fmt.Fprint(w, "{}")
+	})
+	s := newSite(t, "", `app.example.com {
+		universal_logout
+		reverse_proxy `+app.addr()+`
+	}`)
+	for name, headers := range map[string][]string{"click": clicked, "fetch": fetched} {
+		t.Run(name, func(t *testing.T) {
+			method := map[string]string{"click": "GET", "fetch": "POST"}[name]
+			res := s.do(request(method, "https://app.example.com/logout", "", with(headers, "Cookie: sessionid=one; flash=x")...))
+			lines := res.Header["Set-Cookie"]
+			at := func(prefix string) int {
+				return slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, prefix) })
+			}
+			if at("sessionid=anonymous") >= 0 {
+				t.Error("the new session arrived")
+			}
+			if at("flash=bye") < 0 || at("remember_token=; Path=/old") < 0 || at("sessionid=;") < at("remember_token=") {
+				t.Errorf("lines: %q", lines)
+			}
+		})
+	}
+}
+
+// TestMarker: what does not fit into the answer that an app gave its script
+// goes with the next page (design 3.4), and never touches a new session.
+func TestMarker(t *testing.T) {
+	app := newSessions(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"ok":true}`) })
+	setup := func(t *testing.T) (*site, *jar) {
+		s := newSite(t, "", `app.example.com {
+			universal_logout {
+				paths /api/v1/auth/logout
+				clear_site_data cookies storage
+			}
+			reverse_proxy `+app.addr()+`
+		}`)
+		j := &jar{now: time.Now()}
+		for i := range 12 { // more than one answer can take
+			j.store("app.example.com", "/", true, []string{fmt.Sprintf("c%d=%d%s; Path=/; Domain=example.com; Secure; SameSite=None; Partitioned", i, i, credential)})
+		}
+		r := request("POST", "https://app.example.com/api/v1/auth/logout", "", fetched...)
+		r.Header.Set("Cookie", j.header("app.example.com", "/api/v1/auth/logout", true))
+		res := s.do(r)
+		j.store("app.example.com", "/api/v1/auth/logout", true, res.Header["Set-Cookie"])
+		if !slices.Contains(j.names(), "__Host-universal-logout-marker") {
+			t.Fatalf("no marker among %v", j.names())
+		}
+		if csd := res.Header.Get("Clear-Site-Data"); csd != `"storage"` {
+			t.Errorf("with a marker Clear-Site-Data is %s", csd)
+		}
+		if body := bodyOf(t, res); body != `{"ok":true}` {
+			t.Errorf("the app's answer became %s", body)
+		}
+		return s, j
+	}
+	visit := func(s *site, j *jar, path string, headers []string) *http.Response {
+		r := request("GET", "https://app.example.com"+path, "", headers...)
+		r.Header.Set("Cookie", j.header("app.example.com", path, true))
+		res := s.do(r)
+		j.store("app.example.com", path, true, res.Header["Set-Cookie"])
+		return res
+	}
+	t.Run("continues with the next navigation", func(t *testing.T) {
+		s, j := setup(t)
+		path, n := "/welcome?x=1", 0
+		for ; n < 15; n++ {
+			res := visit(s, j, path, clicked)
+			if res.StatusCode == http.StatusOK {
+				break
+			}
+			if u, err := url.Parse(res.Header.Get("Location")); err != nil || u.String() != path {
+				t.Fatalf("Location %q", res.Header.Get("Location"))
+			}
+		}
+		if len(j.cookies) != 0 {
+			t.Errorf("left after %d redirects: %v", n, j.names())
+		}
+	})
+	t.Run("not with a script", func(t *testing.T) {
+		s, j := setup(t)
+		if res := visit(s, j, "/api", fetched); res.StatusCode != 200 || len(res.Header["Set-Cookie"]) > 0 {
+			t.Errorf("%d %v", res.StatusCode, res.Header)
+		}
+	})
+	t.Run("not on the way back from a login", func(t *testing.T) {
+		s, j := setup(t)
+		if res := visit(s, j, "/callback?code=1&state=2", clicked); res.StatusCode != 200 || len(res.Header["Set-Cookie"]) > 0 {
+			t.Errorf("%d %v", res.StatusCode, res.Header)
+		}
+	})
+	t.Run("dropped after a fresh login", func(t *testing.T) {
+		s, j := setup(t)
+		j.store("app.example.com", "/", true, []string{"sessionid=new; Path=/"})
+		res := visit(s, j, "/", clicked)
+		if res.StatusCode != 200 || !slices.Contains(j.names(), "sessionid") || slices.Contains(j.names(), "__Host-universal-logout-marker") {
+			t.Errorf("%d, left %v", res.StatusCode, j.names())
+		}
+	})
+	t.Run("none when everything fitted", func(t *testing.T) {
+		s := newSite(t, "", `app.example.com {
+			universal_logout
+			reverse_proxy `+app.addr()+`
+		}`)
+		res := s.do(request("POST", "https://app.example.com/logout", "", with(fetched, "Cookie: sessionid=one")...))
+		for _, line := range res.Header["Set-Cookie"] {
+			if !strings.HasPrefix(line, "sessionid=;") {
+				t.Errorf("unexpected %q", line)
+			}
+		}
+	})
+	t.Run("over after a minute", func(t *testing.T) {
+		s, j := setup(t)
+		s.app.now = func() time.Time { return time.Now().Add(2 * time.Minute) }
+		if res := visit(s, j, "/", clicked); res.StatusCode != 200 {
+			t.Errorf("%d", res.StatusCode)
+		}
+	})
+}
