@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxDiscarded is how much of a body that nobody will see is read, so that
-	// the connection to the app can be used again.
-	maxDiscarded = 64 << 10
+	// maxKept is how much of an answer is kept back, and how much of a body
+	// that nobody will see is read so that the connection can be used again.
+	maxKept = 64 << 10
 
 	// drainTime is how long the rest of an answer may take whose header is known.
 	drainTime = 100 * time.Millisecond
@@ -32,6 +32,10 @@ var errDiscarded = errors.New("the rest of the answer to a logout is not needed"
 // yes to go to the browser, changed by amend; all others are held: their
 // status and header are known, their body is dropped.
 //
+// An answer that passes is kept back until it is whole or longer than 64 KiB:
+// one that breaks off or never ends is of no use to the browser, and as long
+// as nothing of it is out we can answer in its place.
+//
 // It has no Unwrap on purpose: nothing may get past it to the connection.
 type appAnswer struct {
 	w     http.ResponseWriter
@@ -41,13 +45,15 @@ type appAnswer struct {
 	headed  chan struct{} // closed when the status is known
 	claimed chan struct{} // closed when a handler behind us took over
 
-	mu        sync.Mutex
-	header    http.Header // until it passes
-	status    int
-	final     http.Header // header as it was with the status
-	passed    bool
-	over      bool // nobody waits for it any more, or somebody else answers
-	discarded int
+	mu      sync.Mutex
+	header  http.Header // until it passes
+	status  int
+	final   http.Header // header as it was with the status
+	passes  bool        // goes to the browser when there is enough of it
+	passed  bool        // its header is out
+	over    bool        // nobody waits for it any more, or somebody else answers
+	body    []byte      // kept back
+	dropped int
 }
 
 func newAppAnswer(w http.ResponseWriter, pass func(int) bool, amend func(http.Header)) *appAnswer {
@@ -63,7 +69,7 @@ func newAppAnswer(w http.ResponseWriter, pass func(int) bool, amend func(http.He
 func (a *appAnswer) Header() http.Header {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.passed {
+	if a.passed && !a.over {
 		return a.w.Header()
 	}
 	return a.header
@@ -76,31 +82,65 @@ func (a *appAnswer) WriteHeader(status int) {
 		return // early hints for a page that is about to be left
 	}
 	a.status, a.final = status, a.header.Clone()
-	if a.pass(status) {
-		a.passed = true
-		h := a.w.Header()
-		clear(h)
-		maps.Copy(h, a.header)
-		a.amend(h)
-		a.w.WriteHeader(status)
-	}
+	a.passes = a.pass(status)
 	close(a.headed)
 }
 
 func (a *appAnswer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	a.mu.Lock()
-	passed := a.passed
-	a.discarded += len(p)
-	enough := a.over || a.discarded > maxDiscarded
-	a.mu.Unlock()
+	defer a.mu.Unlock()
 	switch {
-	case passed:
-		return a.w.Write(p)
-	case enough:
+	case a.over:
 		return 0, errDiscarded
+	case a.passed:
+		return a.w.Write(p)
+	case a.passes && len(a.body)+len(p) <= maxKept:
+		a.body = append(a.body, p...)
+	case a.passes:
+		if err := a.send(); err != nil {
+			return 0, err
+		}
+		return a.w.Write(p)
+	default:
+		if a.dropped += len(p); a.dropped > maxKept {
+			return 0, errDiscarded
+		}
 	}
 	return len(p), nil
+}
+
+// send gives the browser what was kept back. The lock is held.
+func (a *appAnswer) send() error {
+	a.passed = true
+	h := a.w.Header()
+	clear(h)
+	maps.Copy(h, a.final)
+	a.amend(h)
+	a.w.WriteHeader(a.status)
+	body := a.body
+	a.body = nil
+	if len(body) == 0 {
+		return nil
+	}
+	_, err := a.w.Write(body)
+	return err
+}
+
+// complete passes on an answer that came to its end.
+func (a *appAnswer) complete() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.passes || a.passed || a.over {
+		return
+	}
+	_ = a.send() // the browser is gone if it fails: there is nobody to tell
+	for name, values := range a.header {
+		// Trailers are what came after the header.
+		if before := a.final[name]; len(values) > len(before) {
+			a.w.Header()[name] = append(a.w.Header()[name], values[len(before):]...)
+		}
+	}
 }
 
 // FlushError is called from timers of other goroutines.
@@ -126,16 +166,11 @@ func (a *appAnswer) claim() (http.ResponseWriter, bool) {
 	return a.w, true
 }
 
-// abandon makes sure that nothing is written to the browser from now on. It
-// returns false if the answer is already on its way.
-func (a *appAnswer) abandon() bool {
+// abandon makes sure that nothing is written to the browser from now on.
+func (a *appAnswer) abandon() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.passed {
-		return false
-	}
 	a.over = true
-	return true
 }
 
 // appResult is what became of the app's own logout.
@@ -178,11 +213,14 @@ func callApp(r *http.Request, next caddyhttp.Handler, answer *appAnswer, timeout
 	case <-answer.claimed:
 		return answer.result(<-done)
 	case <-answer.headed:
-		if answer.passing() {
-			return answer.result(<-done) // a stream ends when it ends
+		// All that matters of an answer that is held is known by now.
+		if !answer.isPassing() {
+			late.Reset(drainTime)
 		}
-		if err, ok := waitFor(done, drainTime); ok {
+		select {
+		case err := <-done:
 			return answer.result(err)
+		case <-late.C:
 		}
 	case <-late.C:
 	}
@@ -190,9 +228,7 @@ func callApp(r *http.Request, next caddyhttp.Handler, answer *appAnswer, timeout
 	if err, ok := waitFor(done, graceTime); ok {
 		return answer.result(err)
 	}
-	if !answer.abandon() {
-		return answer.result(<-done)
-	}
+	answer.abandon()
 	return answer.result(context.DeadlineExceeded)
 }
 
@@ -228,13 +264,16 @@ func serveRecovered(next caddyhttp.Handler, w http.ResponseWriter, r *http.Reque
 	return next.ServeHTTP(w, r)
 }
 
-func (a *appAnswer) passing() bool {
+func (a *appAnswer) isPassing() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.passed
+	return a.passes
 }
 
 func (a *appAnswer) result(err error) appResult {
+	if err == nil {
+		a.complete()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	res := appResult{status: a.status, header: a.final, passed: a.passed, err: err}
@@ -242,7 +281,7 @@ func (a *appAnswer) result(err error) appResult {
 	case <-a.claimed:
 		res.claimed = true
 	default:
-		a.over = !a.passed
+		a.over = true
 	}
 	var handlerErr caddyhttp.HandlerError
 	if res.status == 0 && errors.As(err, &handlerErr) {

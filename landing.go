@@ -307,10 +307,11 @@ func (a *App) serveDone(w http.ResponseWriter, r *http.Request) error {
 		return answerPage(w, http.StatusOK, goOn(a.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
 	}
 	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
-	bound := subtle.ConstantTimeCompare([]byte(presented), []byte(l.Browser)) == 1
+	bound := subtle.ConstantTimeCompare([]byte(presented), []byte(l.Browser)) == 1 &&
+		c.navigation && isTopLevel(r) && r.Method != http.MethodHead
 	p := l.page()
 	p.Forget = bound
-	if !bound || !c.navigation || r.Method == http.MethodHead || !isTopLevel(r) {
+	if !bound {
 		return answerPage(w, http.StatusOK, p)
 	}
 	return a.finish(w, r, own, l, p, c)

@@ -163,7 +163,7 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	out := l.outcome(res)
 	l.log(r, res, out)
 	if res.passed {
-		if errors.Is(res.err, http.ErrAbortHandler) {
+		if res.err != nil {
 			panic(http.ErrAbortHandler) // half a body is out: break it off, as Caddy does
 		}
 		return nil

@@ -61,7 +61,7 @@ type App struct {
 	shared  *shared
 	ctx     caddy.Context
 	stop    context.CancelFunc // ends the refreshing of keys; set by Start
-	roles   map[string]int // how many handlers of each role the config has
+	roles   map[string]int     // how many handlers of each role the config has
 }
 
 // shared outlives reloads of the config.

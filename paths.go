@@ -56,7 +56,7 @@ func compilePaths(entries []string, base string) (*logoutRules, error) {
 // parsePath reads "[<method> ][+]/path[?key=value&…]".
 func parsePath(entry string) (rule logoutRule, added bool, err error) {
 	path := entry
-	if method, rest, found := strings.Cut(entry, " "); found {
+	if method, rest, found := strings.Cut(entry, " "); found && !strings.HasPrefix(entry, "/") && !strings.HasPrefix(entry, "+") {
 		if !slices.Contains(logoutMethods, method) {
 			return rule, false, fmt.Errorf("paths: %q is no method of a logout; write one of %s in capitals before the path, or none for all of them", method, strings.Join(logoutMethods, ", "))
 		}

@@ -1,7 +1,6 @@
 package universallogout
 
 import (
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -74,7 +74,7 @@ func loadSite(t testing.TB, caddyfile string) (*site, error) {
 }
 
 // do sends a request as one that came in over TLS if its URL says https.
-func (s *site) do(r *http.Request) *http.Response {
+func (s *site) do(r *http.Request) (res *http.Response) {
 	s.t.Helper()
 	if r.URL.Scheme == "https" {
 		r.TLS = &tls.ConnectionState{ServerName: r.URL.Hostname()}
@@ -82,13 +82,19 @@ func (s *site) do(r *http.Request) *http.Response {
 		r.TLS = nil
 	}
 	w := httptest.NewRecorder()
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			panic(p)
+		}
+		res = w.Result()
+	}()
 	for _, server := range s.http.Servers {
 		if len(server.TLSConnPolicies) > 0 == (r.TLS != nil) || len(s.http.Servers) == 1 {
 			server.ServeHTTP(w, r)
 			break
 		}
 	}
-	return w.Result()
+	return nil // the deferred function knows
 }
 
 // request makes one; headers are "Name: value".
@@ -194,4 +200,4 @@ func bodyOf(t testing.TB, res *http.Response) string {
 	return string(b)
 }
 
-var _ = context.Background
+var testNow = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)

@@ -1,0 +1,112 @@
+package universallogout
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func rulesFor(t testing.TB, base string, entries ...string) *logoutRules {
+	t.Helper()
+	rules, err := compilePaths(entries, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+func isLogout(t testing.TB, rules *logoutRules, method, target string) bool {
+	t.Helper()
+	u, err := url.Parse("https://app.example.com" + target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &http.Request{Method: method, URL: u}
+	matched := rules.match(r)
+	if matched && !rules.mayMatch(u.Path) {
+		t.Errorf("%s matches, but the cheap question says no", target)
+	}
+	return matched && rules.mayMatch(u.Path)
+}
+
+// TestPaths: paths in all its forms.
+func TestPaths(t *testing.T) {
+	for _, tc := range []struct {
+		entries  string // parted by |
+		base     string
+		yes, not string // method and target, parted by spaces
+	}{
+		{"", "", "GET:/logout POST:/logout DELETE:/logout HEAD:/logout GET:/logout/ GET:/LOGOUT GET://logout GET:/logout;a=b GET:/x/../logout GET:/logout/. GET:/logout?x=1 OPTIONS:/logout TRACE:/logout",
+			"GET:/ GET:/logout/x GET:/logouts GET:/xlogout GET:/x/logout GET:/log-out GET:/logout/.. GET:/about GET:/checkout"},
+		{"", "/grafana", "GET:/grafana/logout", "GET:/logout GET:/grafana"},
+		{"/signout", "", "GET:/signout", "GET:/logout"},
+		{"+/signout", "", "GET:/signout GET:/logout", "GET:/x"},
+		{"+/signout|/bye", "", "GET:/signout GET:/bye", "GET:/logout"},
+		{"POST /session/end", "", "POST:/session/end", "GET:/session/end HEAD:/session/end PUT:/session/end"},
+		{"POST /a|GET /b", "", "POST:/a GET:/b HEAD:/b", "GET:/a POST:/b"},
+		{"DELETE +/session", "", "DELETE:/session GET:/logout", "GET:/session"},
+		{"/users/*/logout", "", "GET:/users/42/logout GET:/users/a%2Fb/../logout", "GET:/users/logout GET:/users/1/2/logout"},
+		{"/out/*", "", "GET:/out/x GET:/out/%C3%A4", "GET:/out GET:/out/x/y"},
+		{"/index.php?action=logout", "", "GET:/index.php?action=logout GET:/index.php?x=1&action=logout&y GET:/index.php?action=log%6fut GET:/index.php?action=view&action=logout GET:/index.php?%20action=logout GET:/index.php?a;action=logout GET:/INDEX.PHP?action=logout",
+			"GET:/index.php GET:/index.php?action=login GET:/index.php?action=logoutx GET:/index.php?action=logou GET:/index.php?xaction=logout GET:/?action=logout GET:/index.php?action"},
+		{"/index.php?module=Login&action=logout", "", "GET:/index.php?action=logout&module=Login", "GET:/index.php?action=logout"},
+		{"/?logout=1", "", "GET:/?logout=1", "GET:/ GET:/x?logout=1"},
+		{"/abmelden/ä", "", "GET:/abmelden/%C3%A4", "GET:/abmelden/a"},
+		{"off", "", "", "GET:/logout POST:/logout GET:/"},
+	} {
+		var entries []string
+		if tc.entries != "" {
+			entries = strings.Split(tc.entries, "|")
+		}
+		rules := rulesFor(t, tc.base, entries...)
+		for want, list := range map[bool]string{true: tc.yes, false: tc.not} {
+			for item := range strings.FieldsSeq(list) {
+				method, target, _ := strings.Cut(item, ":")
+				if got := isLogout(t, rules, method, target); got != want {
+					t.Errorf("paths %q: %s is a logout: %v", tc.entries, item, got)
+				}
+			}
+		}
+	}
+}
+
+// TestBadPaths: each has an error that says what to write.
+func TestBadPaths(t *testing.T) {
+	for entry, says := range map[string]string{
+		"logout": "begin with /", "": "begin with /", "GET": "begin with /", "post /logout": "capitals", "HEAD /logout": "no method of a logout",
+		"/a*": "one whole segment", "/a/*b/c": "one whole segment", "/a/../b": "without ..", "/": "start page", "//": "start page",
+		"/x?a": "no pair", "/x?=b": "no pair", "/x#y": "#", "/a b": "character", "/a\\b": "character", "/a;b": "character", "POST off": "off stands alone",
+		"https://app.example.com/logout": "begin with /", "/\x00": "character",
+	} {
+		if _, err := compilePaths([]string{entry, "/ok"}, ""); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want something about %q", entry, err, says)
+		}
+	}
+}
+
+// FuzzPaths: the cheap question never says no where the true one says yes, and
+// no path makes either fail.
+func FuzzPaths(f *testing.F) {
+	for _, seed := range []string{"/logout", "/a/../logout;x/", "//logout//.", "/%6cogout", "/index.php?action=logout", "/ſignout", "/users/1/logout", ";", "/.."} {
+		f.Add(seed, "GET")
+	}
+	rules := rulesFor(f, "", "/logout", "/users/*/signout", "/index.php?action=logout", "POST /K", "/?x=1")
+	wild := rulesFor(f, "", "/out/*")
+	f.Fuzz(func(t *testing.T, target, method string) {
+		path, query, _ := strings.Cut(target, "?")
+		r := &http.Request{Method: method, URL: &url.URL{Path: path, RawQuery: query}}
+		for _, rs := range []*logoutRules{rules, wild} {
+			if rs.match(r) && !rs.mayMatch(path) {
+				t.Errorf("%q matches, but the cheap question says no", target)
+			}
+		}
+		// Another spelling of a logout is a logout.
+		if clean := strings.ToLower(path); rules.match(r) != rules.match(&http.Request{Method: method, URL: &url.URL{Path: "/." + strings.ToUpper(clean) + "//", RawQuery: query}}) &&
+			strings.HasPrefix(path, "/") && isASCII(path) {
+			t.Errorf("%q and its capitals differ", target)
+		}
+	})
+}
+
+func isASCII(s string) bool { return !strings.ContainsFunc(s, func(c rune) bool { return c > 0x7f }) }
