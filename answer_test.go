@@ -60,6 +60,7 @@ var appStates = map[string]struct {
 	"1xx before": {func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</style.css>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Del("Link")
 		expire(w)
 		w.WriteHeader(200)
 	}, outcomeEnded},

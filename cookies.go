@@ -15,11 +15,11 @@ const (
 	// expirationBudget is how many bytes of Set-Cookie lines one answer gets.
 	// With the rest of its header that stays below the 4 KB that many proxies
 	// in front of us buffer; what does not fit goes with the next answer.
-	expirationBudget = 2560
+	expirationBudget = 2300
 
 	// maxExpirationRounds bounds the answers that one logout spreads its
 	// expirations over.
-	maxExpirationRounds = 8
+	maxExpirationRounds = 11
 )
 
 type cookie struct{ name, value string }

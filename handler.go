@@ -148,6 +148,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.serveAddress(w, r)
 	case h.rules.mayMatch(path) && h.rules.match(r):
 		return h.serveLogout(w, r, next)
+	case h.rules.mayMatch(path) && h.isRound(r):
+		return h.serveRound(w, r, next)
 	case mayContinue(r):
 		return h.serveMarked(w, r, next)
 	}

@@ -2,7 +2,6 @@ package universallogout
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -24,83 +23,14 @@ const (
 
 // landing is what /done needs to know. It travels sealed in its address.
 type landing struct {
-	ID      string    `json:"i"`
-	Host    string    `json:"h"`
-	Began   int64     `json:"b"` // Unix seconds
-	Outcome outcome   `json:"o"`
-	Target  string    `json:"t,omitempty"`
-	GoOn    bool      `json:"g,omitempty"` // to Target, by itself
-	Clear   []string  `json:"c,omitempty"` // for Clear-Site-Data
-	Browser string    `json:"n,omitempty"` // value of browserCookie
-	Rest    *leftover `json:"r,omitempty"`
-}
-
-// leftover are the expirations that did not fit the answers so far. Values
-// and names stay out of it: what is still presented tells the names.
-type leftover struct {
-	Salt    []byte `json:"s"`
-	Cookies []byte `json:"f"` // digestSize bytes each
-	Path    string `json:"p"` // of the logout: where its cookies may lie
-	Next    int    `json:"l"` // number of the next line
-	Round   int    `json:"a"`
-}
-
-const digestSize = 4 // only the browser's own cookies are compared
-
-func (rest *leftover) digest(c cookie) string {
-	sum := sha256.New()
-	sum.Write(rest.Salt)
-	fmt.Fprintf(sum, "%d=", len(c.name)) // no two pairs read alike
-	sum.Write([]byte(c.name + c.value))
-	return string(sum.Sum(nil)[:digestSize])
-}
-
-// newLeftover remembers the cookies of a logout, in the order of its names.
-func (l *logout) newLeftover(next int) *leftover {
-	rest := &leftover{Salt: make([]byte, 8), Path: l.url.EscapedPath(), Next: next, Round: 1}
-	rand.Read(rest.Salt)
-	for _, name := range l.names {
-		digest := strings.Repeat("\x00", digestSize) // configured, not seen
-		if i := slices.IndexFunc(l.presented, func(c cookie) bool { return c.name == name }); i >= 0 {
-			digest = rest.digest(l.presented[i])
-		}
-		rest.Cookies = append(rest.Cookies, digest...)
-	}
-	return rest
-}
-
-// stillPresented are the names behind the digests, "" for those not among the
-// cookies of a request, and what else is there.
-func (rest *leftover) stillPresented(lines []string) (names []string, others []cookie) {
-	names = make([]string, len(rest.Cookies)/digestSize)
-	eachCookie(lines, func(name, value string) bool {
-		c := cookie{name, value}
-		digest := rest.digest(c)
-		for i := range names {
-			if string(rest.Cookies[i*digestSize:(i+1)*digestSize]) == digest {
-				names[i] = name
-				return true
-			}
-		}
-		others = append(others, c)
-		return true
-	})
-	return names, others
-}
-
-// expire gives the next expirations, and what is left after them.
-func (rest *leftover) expire(lines []string, own origin) (expired []string, left *leftover) {
-	names, _ := rest.stillPresented(lines)
-	if !slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
-		return nil, nil
-	}
-	expired, next := expirations(names, variantsFor(own, rest.Path), own, rest.Next, expirationBudget)
-	if next < 0 || rest.Round >= maxExpirationRounds {
-		return expired, nil
-	}
-	after := *rest
-	after.Next, after.Round = next, rest.Round+1
-	return expired, &after
+	ID      string   `json:"i"`
+	Host    string   `json:"h"`
+	Began   int64    `json:"b"` // Unix seconds
+	Outcome outcome  `json:"o"`
+	Target  string   `json:"t,omitempty"`
+	GoOn    bool     `json:"g,omitempty"` // to Target, by itself
+	Clear   []string `json:"c,omitempty"` // for Clear-Site-Data
+	Browser string   `json:"n,omitempty"` // value of browserCookie
 }
 
 func (a *App) doneURL(l landing) string {
@@ -148,21 +78,13 @@ func isOwnCookie(name string) bool {
 // answerPerson sends the browser to the landing page, or shows it at once.
 func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome) error {
 	h := w.Header()
-	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget)
-	for _, line := range lines {
-		h.Add("Set-Cookie", line)
-	}
-	done := l.landing(res, out, rest)
-
-	if l.caller.viaWorker {
-		// Not a word of Clear-Site-Data through a worker, it can hang the tab
-		// (browsers: Chromium); the page dismisses the worker and comes again.
-		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
-		return answerPage(w, http.StatusOK, goOn(l.h.app.doneURL(done)))
-	}
-	if !isSafe(l.method) && rest < 0 {
-		// The page with the form may forbid redirects to elsewhere, so a POST
-		// is answered here (browsers: form-action in Chromium, WebKit).
+	done := l.landing(res, out)
+	next, last := l.expireAndGoOn(h, done)
+	if last && !l.caller.viaWorker && (!isSafe(l.method) || isWebKit(r)) {
+		// Here and now: the page with the form may forbid redirects to
+		// elsewhere (browsers: form-action in Chromium, WebKit), and WebKit
+		// takes Clear-Site-Data from no redirect, so that the app's service
+		// worker could answer the one to the landing page.
 		l.setClearSiteData(h, done.Clear)
 		p := done.page()
 		p.Self = l.h.app.doneURL(done)
@@ -171,26 +93,28 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 		}
 		return answerPage(w, http.StatusOK, p)
 	}
+	h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
+	if l.caller.viaWorker {
+		// Not a word of Clear-Site-Data through a worker, it can hang the tab
+		// (browsers: Chromium); the page dismisses the worker and goes on.
+		return answerPage(w, http.StatusOK, goOn(next))
+	}
 	// "cookies" waits for the landing page: it would take browserCookie along,
 	// and in Chromium the cookies of sites that are still needed (CSD-06).
 	l.setClearSiteData(h, without(done.Clear, clearCookies))
-	h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
 	if !isSafe(l.method) {
-		return answerPage(w, http.StatusOK, goOn(l.h.app.doneURL(done)))
+		return answerPage(w, http.StatusOK, goOn(next))
 	}
-	return answerRedirect(w, l.h.app.doneURL(done))
+	return answerRedirect(w, next)
 }
 
 // answerScript gives our JSON in place of an answer that a script could not use.
 func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome) error {
 	h := w.Header()
-	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget)
-	for _, line := range lines {
-		h.Add("Set-Cookie", line)
-	}
-	done := l.landing(res, out, rest)
+	done := l.landing(res, out)
+	next, last := l.expireAndGoOn(h, done)
 	types := done.Clear
-	if rest >= 0 {
+	if !last {
 		types = without(types, clearCookies)
 	}
 	if !slices.Contains(types, clearCookies) {
@@ -199,9 +123,8 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 	l.setClearSiteData(h, types)
 
 	answer := logoutAnswer{
-		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id,
-		RedirectURL: l.h.app.doneURL(done),
-		Apps:        []appOutcome{{Host: l.own.host, App: l.h.appName(), Outcome: out}},
+		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id, RedirectURL: next,
+		Apps: []appOutcome{{Host: l.own.host, App: l.h.appName(), Outcome: out}},
 	}
 	if !answer.Success {
 		answer.Message = messageFailed
@@ -209,15 +132,34 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 	return answerJSON(w, http.StatusOK, answer)
 }
 
+// expireAndGoOn adds the first expirations to a header of ours, and says where
+// the browser goes next and whether that is the landing page.
+func (l *logout) expireAndGoOn(h http.Header, done landing) (next string, last bool) {
+	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget)
+	for _, line := range lines {
+		h.Add("Set-Cookie", line)
+	}
+	if rest >= 0 {
+		rd := round{Host: l.own.host, Made: l.began.Unix(), Browser: done.Browser, Rest: l.newLeftover(rest), Landing: &done}
+		if next = l.h.app.roundURL(rd); next != "" {
+			return next, false
+		}
+	}
+	return l.h.app.doneURL(done), true
+}
+
+// isWebKit tells the engine by the only word it gives about itself.
+func isWebKit(r *http.Request) bool {
+	agent := r.Header.Get("User-Agent")
+	return strings.Contains(agent, "AppleWebKit/") && !strings.Contains(agent, "Chrome/") && !strings.Contains(agent, "Chromium/")
+}
+
 // landing sums up a logout.
-func (l *logout) landing(res appResult, out outcome, rest int) landing {
+func (l *logout) landing(res appResult, out outcome) landing {
 	done := landing{
 		ID: l.id, Host: l.own.host, Began: l.began.Unix(), Outcome: out,
 		Target: l.target, Browser: rand.Text(),
 		Clear: union(l.h.clear, appClearSiteData(res.header["Clear-Site-Data"])),
-	}
-	if rest >= 0 {
-		done.Rest = l.newLeftover(rest)
 	}
 	done.GoOn = out != outcomeFailed
 	if done.Target == "" {
@@ -276,9 +218,26 @@ func (l landing) page() page {
 // goOn is a page that does nothing but lead to the next.
 func goOn(next string) page {
 	p := textGoingOn
-	p.Kind, p.Forget = "landing", true
+	p.Kind, p.Forget = "progress", true
 	p.Next, p.Link, p.LinkText = next, next, textContinue
 	return p
+}
+
+// answerAgain lets a page of ours repeat the request. A site that may start a
+// logout here did, but browsers keep SameSite cookies back from requests that
+// other sites start (browsers: 2.4): the app could not tell whose session it is.
+func (l *logout) answerAgain(w http.ResponseWriter, r *http.Request) error {
+	p := textGoingOn
+	p.Kind = "progress"
+	p.Form = repeatForm(r)
+	p.Form.ByItself = true
+	if !isSafe(l.method) {
+		body := bufferBody(w, r, time.Duration(l.h.app.Timeout))
+		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+			p.Form.Fields = queryFields(string(body))
+		}
+	}
+	return answerPage(w, http.StatusOK, p)
 }
 
 // serveDone is the landing page. Without a token of ours it is a bare "signed
@@ -320,15 +279,6 @@ func (a *App) serveDone(w http.ResponseWriter, r *http.Request) error {
 // finish clears what the first answer of the logout could not.
 func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin, l landing, p page, c caller) error {
 	h := w.Header()
-	if l.Rest != nil {
-		lines, left := l.Rest.expire(r.Header["Cookie"], own)
-		for _, line := range lines {
-			h.Add("Set-Cookie", line)
-		}
-		if l.Rest = left; left != nil {
-			return answerPage(w, http.StatusOK, goOn(a.doneURL(l)))
-		}
-	}
 	h.Add("Set-Cookie", ownCookie(own, browserCookie, "", 0))
 	if own.trustworthy() && !c.viaWorker && len(l.Clear) > 0 {
 		h.Set("Clear-Site-Data", clearSiteData(l.Clear))

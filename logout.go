@@ -54,6 +54,9 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		return next.ServeHTTP(w, r) // the handler of this site that came first has it
 	}
 	own := ownOrigin(r)
+	if rd, ok := h.openRound(r, own); ok && !nested {
+		return h.answerRound(w, r, own, rd)
+	}
 	verdict := guard(r, own, h.app.trusts, h.AllowCrossSite)
 	if nested && verdict != verdictPass {
 		// In front of us is a handler for the whole site, and we are the app's.
@@ -85,6 +88,9 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		return answerRedirect(w, h.app.Prefix+"/done")
 	}
 	l := h.newLogout(r, own)
+	if len(l.presented) == 0 && l.caller.navigation && soleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
+		return l.answerAgain(w, r)
+	}
 	if len(l.presented) == 0 && !nested && !h.app.shared.limit.allow(clientIP(r), l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}

@@ -1,6 +1,7 @@
 package universallogout
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -17,28 +18,19 @@ const (
 	markerCookie   = browserCookie + "-marker"
 )
 
-// marker is left with a browser whose logout was answered by the app itself
-// while something is still to be done: the next page it opens continues.
-type marker struct {
-	Host string    `json:"h"`
-	Made int64     `json:"m"` // Unix seconds
-	Rest *leftover `json:"r"`
-}
-
-func (a *App) markerLine(own origin, m marker) string {
-	plain, err := json.Marshal(m)
-	if err != nil { // strings and numbers only
-		return ownCookie(own, markerCookie, "", 0)
-	}
-	return ownCookie(own, markerCookie, a.shared.keys.Seal(markerPurpose, plain), markerLifetime)
-}
-
+// marker is the cookie left with a browser whose logout was answered by the
+// app itself while something is still to be done: the next page it opens
+// makes it a round.
 func (l *logout) marker(next int) string {
-	return l.h.app.markerLine(l.own, marker{Host: l.own.host, Made: l.began.Unix(), Rest: l.newLeftover(next)})
+	plain, err := json.Marshal(round{Host: l.own.host, Made: l.began.Unix(), Rest: l.newLeftover(next)})
+	if err != nil { // strings and numbers only
+		return ownCookie(l.own, markerCookie, "", 0)
+	}
+	return ownCookie(l.own, markerCookie, l.h.app.shared.keys.Seal(markerPurpose, plain), markerLifetime)
 }
 
 // mayContinue is the cheap question asked of every request: is it a page that
-// is opened with a marker? Code and state belong to a login that comes back.
+// is opened with a marker?
 func mayContinue(r *http.Request) bool {
 	if r.Method != http.MethodGet {
 		return false
@@ -58,44 +50,36 @@ func mayContinue(r *http.Request) bool {
 // serveMarked continues a logout, or drops the marker and lets the page be.
 func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	own := ownOrigin(r)
-	if q := r.URL.Query(); h.Role == roleAddresses || q.Has("code") && q.Has("state") ||
-		isSpeculative(r.Header) || soleValue(r.Header, "Sec-Fetch-Dest") != "document" {
+	q := r.URL.Query()
+	loginReturns := q.Has("code") && q.Has("state")
+	if h.Role == roleAddresses || loginReturns || isSpeculative(r.Header) || soleValue(r.Header, "Sec-Fetch-Dest") != "document" {
 		return next.ServeHTTP(w, r)
 	}
-	again, err := returnTarget(clientURL(r).RequestURI(), own, nil)
-	m, ok := h.app.openMarker(cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)), own)
-	if err != nil || !ok || h.signedInAgain(m, r) {
-		return next.ServeHTTP(dropMarker(w, own), r)
+	drop := ownCookie(own, markerCookie, "", 0)
+	page, err := returnTarget(clientURL(r).RequestURI(), own, nil)
+	rd, ok := h.app.openMarker(cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)), own)
+	if err != nil || !ok || h.signedInAgain(rd, r) {
+		return next.ServeHTTP(&markerDropper{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, drop, false}, r)
 	}
-	lines, left := m.Rest.expire(r.Header["Cookie"], own)
-	if len(lines) == 0 {
-		return next.ServeHTTP(dropMarker(w, own), r)
-	}
-	for _, line := range lines {
-		w.Header().Add("Set-Cookie", line)
-	}
-	if left == nil {
-		w.Header().Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
-	} else {
-		m.Rest = left
-		w.Header().Add("Set-Cookie", h.app.markerLine(own, m))
-	}
-	return answerRedirect(w, again)
+	rd.Page, rd.Browser = page, rand.Text()
+	w.Header().Add("Set-Cookie", drop)
+	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rd.Browser, markerLifetime))
+	return answerRedirect(w, h.app.roundURL(rd))
 }
 
-func (a *App) openMarker(token string, own origin) (m marker, ok bool) {
+func (a *App) openMarker(token string, own origin) (rd round, ok bool) {
 	plain, err := a.shared.keys.Open(markerPurpose, token)
-	if err != nil || json.Unmarshal(plain, &m) != nil || m.Rest == nil {
-		return marker{}, false
+	if err != nil || json.Unmarshal(plain, &rd) != nil || rd.Rest == nil || !isPlainPath(rd.Rest.Path) {
+		return round{}, false
 	}
-	age := a.now().Sub(time.Unix(m.Made, 0))
-	return m, m.Host == own.host && age >= -markerLifetime && age <= markerLifetime
+	age := a.now().Sub(time.Unix(rd.Made, 0))
+	return rd, rd.Host == own.host && age >= -markerLifetime && age <= markerLifetime
 }
 
 // signedInAgain reports whether a session is presented that the marker does
 // not know: a fresh login is never touched.
-func (h *Handler) signedInAgain(m marker, r *http.Request) bool {
-	_, others := m.Rest.stillPresented(r.Header["Cookie"])
+func (h *Handler) signedInAgain(rd round, r *http.Request) bool {
+	_, others := rd.Rest.stillPresented(r.Header["Cookie"])
 	return slices.ContainsFunc(others, func(c cookie) bool { return h.sessions.is(c.name, c.value) })
 }
 
@@ -104,10 +88,6 @@ type markerDropper struct {
 	*caddyhttp.ResponseWriterWrapper
 	line    string
 	written bool
-}
-
-func dropMarker(w http.ResponseWriter, own origin) http.ResponseWriter {
-	return &markerDropper{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ownCookie(own, markerCookie, "", 0), false}
 }
 
 func (d *markerDropper) WriteHeader(status int) {

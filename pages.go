@@ -20,7 +20,7 @@ var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 // page is what the templates show. All of it may come from outside:
 // html/template escapes it.
 type page struct {
-	Kind      string // landing, confirmation, error
+	Kind      string // landing, progress, confirmation, error
 	Title     string
 	Text      string
 	Nonce     string
@@ -35,10 +35,11 @@ type page struct {
 
 // form repeats a request that nobody knows the user meant.
 type form struct {
-	Method string
-	Action string
-	Fields [][2]string
-	Button string
+	Method   string
+	Action   string
+	Fields   [][2]string
+	Button   string
+	ByItself bool // sent by script, if there is one
 }
 
 // Every sentence that a person can read on our pages or in our JSON.
@@ -173,11 +174,17 @@ func answerJSON(w http.ResponseWriter, status int, answer logoutAnswer) error {
 // log the error and try to answer it.
 func ignoreGone(error) error { return nil }
 
-// answerAsk shows the confirmation page, with a form that repeats the request.
-// The body of a foreign POST is not repeated: it was not the user's.
+// answerAsk shows the confirmation page. The body of a foreign POST is not
+// repeated: it was not the user's.
 func answerAsk(w http.ResponseWriter, r *http.Request, status int, own origin) error {
 	p := textAsk
 	p.Text = strings.Replace(p.Text, "%s", own.host, 1)
+	p.Form = repeatForm(r)
+	return answerPage(w, status, p)
+}
+
+// repeatForm sends a request again, from our page and so from the same origin.
+func repeatForm(r *http.Request) *form {
 	uri := clientURL(r)
 	f := form{Method: "post", Action: uri.EscapedPath(), Button: textSignOut}
 	if isSafe(r.Method) {
@@ -190,8 +197,7 @@ func answerAsk(w http.ResponseWriter, r *http.Request, status int, own origin) e
 	if !isPlainPath(uri.EscapedPath()) {
 		f.Action = "" // a form without action repeats the page's own address
 	}
-	p.Form = &f
-	return answerPage(w, status, p)
+	return &f
 }
 
 // queryFields are a query's pairs in their order, for the fields of a form.

@@ -81,7 +81,7 @@ func (s *site) do(r *http.Request) (res *http.Response) {
 	} else {
 		r.TLS = nil
 	}
-	w := httptest.NewRecorder()
+	w := &recorder{ResponseRecorder: httptest.NewRecorder()}
 	defer func() {
 		if p := recover(); p != nil && p != http.ErrAbortHandler {
 			panic(p)
@@ -95,6 +95,19 @@ func (s *site) do(r *http.Request) (res *http.Response) {
 		}
 	}
 	return nil // the deferred function knows
+}
+
+// recorder keeps the beginning of a body only.
+type recorder struct {
+	*httptest.ResponseRecorder
+	written int
+}
+
+func (rec *recorder) Write(p []byte) (int, error) {
+	if rec.written += len(p); rec.written > 1<<20 {
+		return len(p), nil
+	}
+	return rec.ResponseRecorder.Write(p)
 }
 
 // request makes one; headers are "Name: value".
@@ -201,3 +214,33 @@ func bodyOf(t testing.TB, res *http.Response) string {
 }
 
 var testNow = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// handler is the site's first handler of ours.
+func (s *site) handler(t testing.TB) *Handler {
+	t.Helper()
+	for _, server := range s.http.Servers {
+		for _, route := range server.Routes {
+			if sub, ok := route.Handlers[0].(*caddyhttp.Subroute); ok {
+				if h, ok := sub.Routes[0].Handlers[0].(*Handler); ok {
+					return h
+				}
+			}
+		}
+	}
+	t.Fatal("no handler")
+	return nil
+}
+
+// serveWith runs one handler alone, with next behind it.
+func (s *site) serveWith(h *Handler, next caddyhttp.Handler, r *http.Request) *http.Response {
+	w := httptest.NewRecorder()
+	var server *caddyhttp.Server
+	for _, server = range s.http.Servers {
+	}
+	r.TLS = &tls.ConnectionState{}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
+	if err := h.ServeHTTP(w, r, next); err != nil {
+		s.t.Errorf("%v", err)
+	}
+	return w.Result()
+}

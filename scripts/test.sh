@@ -21,7 +21,8 @@ gotest() {
 	fi
 	if ((failed)); then
 		grep -vE '^[[:space:]]*(=== (RUN|PAUSE|CONT|NAME)|--- PASS)|^PASS$' "$log" | tail -n 300
-		echo "All of it: $log"
+		echo "All of it: $log. In short:"
+		grep -E '^[[:space:]]*--- (FAIL|SKIP)|^panic:|^[[:space:]]+Test.* \(|^(FAIL|ok)[[:space:]]' "$log" || true
 		echo "FAIL"
 		return 1
 	fi

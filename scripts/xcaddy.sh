@@ -23,13 +23,8 @@ for name in universal_logout http.handlers.universal_logout; do
 	fi
 done
 
-adapted=$(bin/caddy adapt --adapter caddyfile --config /dev/stdin <<-'CADDYFILE'
-	app.example.com {
-		universal_logout
-		reverse_proxy localhost:3000
-	}
-CADDYFILE
-)
+adapted=$(printf 'app.example.com {\n\tuniversal_logout\n\treverse_proxy localhost:3000\n}\n' |
+	bin/caddy adapt --adapter caddyfile --config /dev/stdin)
 if ! grep -q '"handler":"universal_logout"' <<<"$adapted"; then
 	echo "bin/caddy does not adapt the directive: $adapted"
 	exit 1

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"crypto/subtle"
+	"net/http"
+)
+
+// newShop is an app that logs out by a form with a CSRF token. Nobody but its own page can send one, so the edge has to
+// let the browser's own request through.
+func newShop(v view) http.Handler {
+	s := newSessions()
+	mux := http.NewServeMux()
+	static(mux)
+	signIn(mux, v, s, "shop.html")
+	mux.HandleFunc("POST /session/end", func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 4096)
+		who, ok := s.of(r)
+		if ok && subtle.ConstantTimeCompare([]byte(r.PostFormValue("csrf")), []byte(who.CSRF)) != 1 {
+			http.Error(w, "The CSRF token is missing or wrong.", http.StatusForbidden)
+			return
+		}
+		s.end(w, r)
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+	})
+	return mux
+}

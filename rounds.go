@@ -1,0 +1,172 @@
+package universallogout
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// One answer has room for some expirations only. What is left goes with
+// further answers at the logout's own path, because only there the browser
+// shows cookies that are limited to the app's path. Each looks at what is still
+// presented: what the lines so far have deleted needs no more of them.
+
+const (
+	roundPurpose   = "round"
+	roundParameter = "universal-logout"
+	digestSize     = 4 // only the browser's own cookies are told apart
+)
+
+// leftover are the cookies whose expirations did not fit. Names and values
+// stay out of it: what is still presented tells them.
+type leftover struct {
+	Salt    []byte `json:"s"`
+	Names   int    `json:"n"`
+	Cookies []byte `json:"f"` // number of the name and digest, for each cookie
+	Path    string `json:"p"` // of the logout
+	Next    int    `json:"l"` // number of the next line
+	Round   int    `json:"a"`
+}
+
+func (rest *leftover) digest(c cookie) string {
+	sum := sha256.New()
+	sum.Write(rest.Salt)
+	fmt.Fprintf(sum, "%d=", len(c.name)) // no two pairs read alike
+	sum.Write([]byte(c.name + c.value))
+	return string(sum.Sum(nil)[:digestSize])
+}
+
+// newLeftover remembers the cookies of a logout.
+func (l *logout) newLeftover(next int) *leftover {
+	rest := &leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.url.EscapedPath(), Next: next, Round: 1}
+	rand.Read(rest.Salt)
+	for _, c := range l.presented {
+		rest.Cookies = append(rest.Cookies, byte(slices.Index(l.names, c.name)))
+		rest.Cookies = append(rest.Cookies, rest.digest(c)...)
+	}
+	return rest
+}
+
+// stillPresented are the names behind the digests, "" for those not among the
+// cookies of a request, and what else is there.
+func (rest *leftover) stillPresented(lines []string) (names []string, others []cookie) {
+	names = make([]string, min(max(rest.Names, 0), maxSessionCookies))
+	eachCookie(lines, func(name, value string) bool {
+		digest := rest.digest(cookie{name, value})
+		for entry := range slices.Chunk(rest.Cookies, 1+digestSize) {
+			if len(entry) == 1+digestSize && string(entry[1:]) == digest && int(entry[0]) < len(names) {
+				names[entry[0]] = name
+				return true
+			}
+		}
+		others = append(others, cookie{name, value})
+		return true
+	})
+	return names, others
+}
+
+// expire gives the next expirations, and what is left after them.
+func (rest *leftover) expire(lines []string, own origin) (expired []string, left *leftover) {
+	names, _ := rest.stillPresented(lines)
+	if !slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
+		return nil, nil
+	}
+	expired, next := expirations(names, variantsFor(own, rest.Path), own, rest.Next, expirationBudget)
+	if next < 0 || rest.Round >= maxExpirationRounds {
+		return expired, nil
+	}
+	after := *rest
+	after.Next, after.Round = next, rest.Round+1
+	return expired, &after
+}
+
+// round is one more answer of a logout, on the way to its landing page or, if
+// the app has answered its script already, to the page that was opened next.
+type round struct {
+	Host    string    `json:"h"`
+	Made    int64     `json:"m"` // Unix seconds
+	Browser string    `json:"b"` // value of browserCookie
+	Rest    *leftover `json:"r"`
+	Landing *landing  `json:"l,omitempty"`
+	Page    string    `json:"p,omitempty"`
+}
+
+// roundURL is the address of a round, "" if the logout's path is none that
+// every browser reads alike.
+func (a *App) roundURL(rd round) string {
+	plain, err := json.Marshal(rd)
+	if err != nil || rd.Rest == nil || !isPlainPath(rd.Rest.Path) {
+		return ""
+	}
+	return rd.Rest.Path + "?" + roundParameter + "=" + a.shared.keys.Seal(roundPurpose, plain)
+}
+
+// after is where the browser goes when nothing is left.
+func (a *App) after(rd round) string {
+	if rd.Landing != nil {
+		return a.doneURL(*rd.Landing)
+	}
+	return rd.Page
+}
+
+// openRound reads the round that a request to a logout path is, if it is one
+// and comes from the browser that logged out.
+func (h *Handler) openRound(r *http.Request, own origin) (rd round, ok bool) {
+	raw := clientURL(r).RawQuery
+	if r.Method != http.MethodGet || !strings.Contains(raw, roundParameter+"=") {
+		return round{}, false
+	}
+	query, _ := url.ParseQuery(raw) // what is readable of it
+	plain, err := h.app.shared.keys.Open(roundPurpose, query.Get(roundParameter))
+	if err != nil || json.Unmarshal(plain, &rd) != nil || rd.Rest == nil {
+		return round{}, false
+	}
+	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
+	age := h.app.now().Sub(time.Unix(rd.Made, 0))
+	return rd, rd.Host == own.host && age >= -time.Minute && age <= landingLifetime &&
+		subtle.ConstantTimeCompare([]byte(presented), []byte(rd.Browser)) == 1
+}
+
+// isRound reports whether r asks for a round at a logout path, with a method
+// that need not be the logout's.
+func (h *Handler) isRound(r *http.Request) bool {
+	return strings.Contains(r.URL.RawQuery, roundParameter+"=") && slices.ContainsFunc(h.rules.rules, func(rule logoutRule) bool {
+		return rule.matchPath(r.URL.Path)
+	})
+}
+
+// serveRound gives the next expirations, if it is really we who asked for it.
+func (h *Handler) serveRound(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	own := ownOrigin(r)
+	rd, ok := h.openRound(r, own)
+	if !ok {
+		return next.ServeHTTP(w, r)
+	}
+	return h.answerRound(w, r, own, rd)
+}
+
+func (h *Handler) answerRound(w http.ResponseWriter, r *http.Request, own origin, rd round) error {
+	if isSpeculative(r.Header) {
+		return answerSpeculative(w)
+	}
+	lines, left := rd.Rest.expire(r.Header["Cookie"], own)
+	for _, line := range lines {
+		w.Header().Add("Set-Cookie", line)
+	}
+	next := h.app.after(rd)
+	if rd.Rest = left; left != nil {
+		next = h.app.roundURL(rd)
+	} else if rd.Landing == nil {
+		w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, "", 0))
+	}
+	return answerRedirect(w, next)
+}
