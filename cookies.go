@@ -103,10 +103,11 @@ func variantsFor(own origin, path string) []variant {
 	if own.https() {
 		partitions = append(partitions, true) // CHIPS: Partitioned needs Secure
 	}
-	var all []variant
+	domains, paths := cookieDomains(own.hostname()), cookiePaths(path)
+	all := make([]variant, 0, len(partitions)*len(domains)*len(paths))
 	for _, partitioned := range partitions {
-		for _, domain := range cookieDomains(own.hostname()) {
-			for _, p := range cookiePaths(path) {
+		for _, domain := range domains {
+			for _, p := range paths {
 				all = append(all, variant{domain, p, partitioned})
 			}
 		}

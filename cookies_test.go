@@ -3,7 +3,6 @@ package universallogout
 import (
 	"fmt"
 	"net/http"
-
 	"slices"
 	"strings"
 	"testing"

@@ -82,6 +82,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		return answerAsk(w, r, http.StatusForbidden, own)
 	case verdictAsk:
 		return answerAsk(w, r, http.StatusOK, own)
+	case verdictLogout:
 	}
 	if r.Method == http.MethodHead {
 		// What GET would answer, and nothing of what it would do (HTTP-02).

@@ -125,7 +125,7 @@ func TestSlowHandler(t *testing.T) {
 	}`)
 	for by, c := range callers {
 		answer := make(chan *http.Response, 1)
-		h := s.handler(t)
+		h := s.handlers()[0]
 		go func() {
 			answer <- s.serveWith(h, stubborn{release}, request(c.method, "https://app.example.com/logout", c.body, with(c.headers, "Cookie: sessionid=one")...))
 		}()

@@ -77,7 +77,7 @@ func parsePath(entry string) (rule logoutRule, added bool, err error) {
 		switch {
 		case segment == "" || segment == ".":
 		case segment == "..":
-			return rule, false, fmt.Errorf("paths: %q: write the path without ..", entry)
+			return rule, false, fmt.Errorf("paths: %q: .. has no place in a path here", entry)
 		case segment != "*" && strings.Contains(segment, "*"):
 			return rule, false, fmt.Errorf("paths: %q: * stands for one whole segment, as in /users/*/logout", entry)
 		default:

@@ -37,8 +37,10 @@ func TestPaths(t *testing.T) {
 		base     string
 		yes, not string // method and target, parted by spaces
 	}{
-		{"", "", "GET:/logout POST:/logout DELETE:/logout HEAD:/logout GET:/logout/ GET:/LOGOUT GET://logout GET:/logout;a=b GET:/x/../logout GET:/logout/. GET:/logout?x=1 OPTIONS:/logout TRACE:/logout",
-			"GET:/ GET:/logout/x GET:/logouts GET:/xlogout GET:/x/logout GET:/log-out GET:/logout/.. GET:/about GET:/checkout"},
+		{
+			"", "", "GET:/logout POST:/logout DELETE:/logout HEAD:/logout GET:/logout/ GET:/LOGOUT GET://logout GET:/logout;a=b GET:/x/../logout GET:/logout/. GET:/logout?x=1 OPTIONS:/logout TRACE:/logout",
+			"GET:/ GET:/logout/x GET:/logouts GET:/xlogout GET:/x/logout GET:/log-out GET:/logout/.. GET:/about GET:/checkout",
+		},
 		{"", "/grafana", "GET:/grafana/logout", "GET:/logout GET:/grafana"},
 		{"/signout", "", "GET:/signout", "GET:/logout"},
 		{"+/signout", "", "GET:/signout GET:/logout", "GET:/x"},
@@ -48,8 +50,10 @@ func TestPaths(t *testing.T) {
 		{"DELETE +/session", "", "DELETE:/session GET:/logout", "GET:/session"},
 		{"/users/*/logout", "", "GET:/users/42/logout GET:/users/a%2Fb/../logout", "GET:/users/logout GET:/users/1/2/logout"},
 		{"/out/*", "", "GET:/out/x GET:/out/%C3%A4", "GET:/out GET:/out/x/y"},
-		{"/index.php?action=logout", "", "GET:/index.php?action=logout GET:/index.php?x=1&action=logout&y GET:/index.php?action=log%6fut GET:/index.php?action=view&action=logout GET:/index.php?%20action=logout GET:/index.php?a;action=logout GET:/INDEX.PHP?action=logout",
-			"GET:/index.php GET:/index.php?action=login GET:/index.php?action=logoutx GET:/index.php?action=logou GET:/index.php?xaction=logout GET:/?action=logout GET:/index.php?action"},
+		{
+			"/index.php?action=logout", "", "GET:/index.php?action=logout GET:/index.php?x=1&action=logout&y GET:/index.php?action=log%6fut GET:/index.php?action=view&action=logout GET:/index.php?%20action=logout GET:/index.php?a;action=logout GET:/INDEX.PHP?action=logout",
+			"GET:/index.php GET:/index.php?action=login GET:/index.php?action=logoutx GET:/index.php?action=logou GET:/index.php?xaction=logout GET:/?action=logout GET:/index.php?action",
+		},
 		{"/index.php?module=Login&action=logout", "", "GET:/index.php?action=logout&module=Login", "GET:/index.php?action=logout"},
 		{"/?logout=1", "", "GET:/?logout=1", "GET:/ GET:/x?logout=1"},
 		{"/abmelden/ä", "", "GET:/abmelden/%C3%A4", "GET:/abmelden/a"},
@@ -75,7 +79,7 @@ func TestPaths(t *testing.T) {
 func TestBadPaths(t *testing.T) {
 	for entry, says := range map[string]string{
 		"logout": "begin with /", "": "begin with /", "GET": "begin with /", "post /logout": "capitals", "HEAD /logout": "no method of a logout",
-		"/a*": "one whole segment", "/a/*b/c": "one whole segment", "/a/../b": "without ..", "/": "start page", "//": "start page",
+		"/a*": "one whole segment", "/a/*b/c": "one whole segment", "/a/../b": "no place", "/": "start page", "//": "start page",
 		"/x?a": "no pair", "/x?=b": "no pair", "/x#y": "#", "/a b": "character", "/a\\b": "character", "/a;b": "character", "POST off": "off stands alone",
 		"https://app.example.com/logout": "begin with /", "/\x00": "character",
 	} {

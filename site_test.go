@@ -215,20 +215,22 @@ func bodyOf(t testing.TB, res *http.Response) string {
 
 var testNow = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// handler is the site's first handler of ours.
-func (s *site) handler(t testing.TB) *Handler {
-	t.Helper()
+// handlers are the site's handlers of ours at its top level.
+func (s *site) handlers() (all []*Handler) {
 	for _, server := range s.http.Servers {
 		for _, route := range server.Routes {
-			if sub, ok := route.Handlers[0].(*caddyhttp.Subroute); ok {
-				if h, ok := sub.Routes[0].Handlers[0].(*Handler); ok {
-					return h
+			for _, handler := range route.Handlers {
+				if sub, ok := handler.(*caddyhttp.Subroute); ok {
+					for _, inner := range sub.Routes {
+						if h, ok := inner.Handlers[0].(*Handler); ok {
+							all = append(all, h)
+						}
+					}
 				}
 			}
 		}
 	}
-	t.Fatal("no handler")
-	return nil
+	return all
 }
 
 // serveWith runs one handler alone, with next behind it.

@@ -78,10 +78,14 @@ var attacks = []attack{
 	// Not an attack but an accident: a browser that loads in advance what its user may visit next.
 	{name: "prefetch", page: `<link rel=prefetch href="{target}">`, engines: []browser.Engine{browser.Chromium, browser.Firefox}, status: 503},
 	{name: "prefetch of the own page", from: "own", page: `<link rel=prefetch href="{target}">`, engines: []browser.Engine{browser.Chromium, browser.Firefox}, status: 503},
-	{name: "speculative prefetch of the own page", from: "own", engines: []browser.Engine{browser.Chromium}, status: 503,
-		page: `<script type=speculationrules>{"prefetch": [{"source": "list", "urls": [{scripted}], "eagerness": "immediate"}]}</script>`},
-	{name: "speculative prerender of the own page", from: "own", engines: []browser.Engine{browser.Chromium}, status: 503,
-		page: `<script type=speculationrules>{"prerender": [{"source": "list", "urls": [{scripted}], "eagerness": "immediate"}]}</script>`},
+	{
+		name: "speculative prefetch of the own page", from: "own", engines: []browser.Engine{browser.Chromium}, status: 503,
+		page: `<script type=speculationrules>{"prefetch": [{"source": "list", "urls": [{scripted}], "eagerness": "immediate"}]}</script>`,
+	},
+	{
+		name: "speculative prerender of the own page", from: "own", engines: []browser.Engine{browser.Chromium}, status: 503,
+		page: `<script type=speculationrules>{"prerender": [{"source": "list", "urls": [{scripted}], "eagerness": "immediate"}]}</script>`,
+	},
 }
 
 // Nobody else can log a person out: not with anything that a page can make a browser do, even in a browser that lets

@@ -86,7 +86,8 @@ func Start(engine Engine, o Options) (*Browser, error) {
 	}
 	if err == nil {
 		_, err = b.send("POST", "timeouts", map[string]any{
-			"script": scriptTimeout.Milliseconds(), "pageLoad": pageTimeout.Milliseconds(), "implicit": 0})
+			"script": scriptTimeout.Milliseconds(), "pageLoad": pageTimeout.Milliseconds(), "implicit": 0,
+		})
 	}
 	if err != nil {
 		b.Close()
@@ -186,7 +187,8 @@ func (b *Browser) Press(key string) error {
 		"actions": []any{
 			map[string]any{"type": "keyDown", "value": key},
 			map[string]any{"type": "keyUp", "value": key},
-		}}}})
+		},
+	}}})
 	return err
 }
 
@@ -333,12 +335,14 @@ func (b *Browser) CDP(method string, params map[string]any) (json.RawMessage, er
 // that: every browser has a least width, which is wider than a telephone.
 func (b *Browser) Emulate(width, height int, scheme string) error {
 	_, err := b.CDP("Emulation.setDeviceMetricsOverride", map[string]any{
-		"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false})
+		"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+	})
 	if err != nil {
 		return err
 	}
 	_, err = b.CDP("Emulation.setEmulatedMedia", map[string]any{
-		"features": []any{map[string]any{"name": "prefers-color-scheme", "value": scheme}}})
+		"features": []any{map[string]any{"name": "prefers-color-scheme", "value": scheme}},
+	})
 	return err
 }
 

@@ -74,7 +74,8 @@ func (b *Browser) startFirefox(dir string, o Options) error {
 		}
 		maps.Copy(prefs, map[string]any{
 			"network.proxy.type": 1, "network.proxy.ssl": host, "network.proxy.ssl_port": n, "network.proxy.http": host,
-			"network.proxy.http_port": n, "network.proxy.no_proxies_on": "", "network.proxy.allow_hijacking_localhost": true})
+			"network.proxy.http_port": n, "network.proxy.no_proxies_on": "", "network.proxy.allow_hijacking_localhost": true,
+		})
 	}
 	if o.ThirdPartyCookies {
 		prefs["network.cookie.cookieBehavior"] = 0
@@ -96,9 +97,11 @@ func (b *Browser) startFirefox(dir string, o Options) error {
 	if err := os.WriteFile(filepath.Join(dir, "user.js"), []byte(js.String()), 0o600); err != nil {
 		return err
 	}
-	err := b.run(command{name: "firefox-esr", apt: "firefox-esr",
+	err := b.run(command{
+		name: "firefox-esr", apt: "firefox-esr",
 		args: []string{"--headless", "--marionette", "--no-remote", "--profile", dir},
-		env:  []string{"HOME=" + dir}})
+		env:  []string{"HOME=" + dir},
+	})
 	if err != nil {
 		return err
 	}
@@ -130,10 +133,14 @@ func (b *Browser) startWebKit(dir string, o Options) error {
 	if err != nil {
 		return err
 	}
-	err = b.run(command{name: "WebKitWebDriver", apt: "webkit2gtk-driver", args: []string{"--port=" + strconv.Itoa(port)},
-		env: []string{"DISPLAY=" + display, "HOME=" + dir, "XDG_CACHE_HOME=" + dir + "/cache", "XDG_DATA_HOME=" + dir + "/data",
+	err = b.run(command{
+		name: "WebKitWebDriver", apt: "webkit2gtk-driver", args: []string{"--port=" + strconv.Itoa(port)},
+		env: []string{
+			"DISPLAY=" + display, "HOME=" + dir, "XDG_CACHE_HOME=" + dir + "/cache", "XDG_DATA_HOME=" + dir + "/data",
 			"GSETTINGS_BACKEND=memory", "NO_AT_BRIDGE=1",
-			"WEBKIT_DISABLE_DMABUF_RENDERER=1"}}) // Xvfb has no GPU
+			"WEBKIT_DISABLE_DMABUF_RENDERER=1",
+		},
+	}) // Xvfb has no GPU
 	if err != nil {
 		return err
 	}
@@ -150,8 +157,10 @@ func (b *Browser) startXvfb() (display string, err error) {
 		return "", err
 	}
 	defer read.Close()
-	err = b.run(command{name: "Xvfb", apt: "xvfb", pipe: write,
-		args: []string{"-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"}})
+	err = b.run(command{
+		name: "Xvfb", apt: "xvfb", pipe: write,
+		args: []string{"-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"},
+	})
 	write.Close()
 	if err != nil {
 		return "", err

@@ -1,0 +1,43 @@
+package universallogout
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestLimitIsBounded: a flood from many addresses takes bounded memory, and an
+// IPv6 client has one share for all its addresses.
+func TestLimitIsBounded(t *testing.T) {
+	l := newSessionlessLimit()
+	now := testNow
+	for i := range 3 * maxLimitedClients {
+		l.allow(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255), now)
+		if len(l.clients) > maxLimitedClients {
+			t.Fatalf("%d clients", len(l.clients))
+		}
+	}
+	for name, addresses := range map[string][2]string{
+		"one IPv6 network":   {"2001:db8:1:2:%x::1", "2001:db8:1:2::ffff"},
+		"IPv4 in IPv6":       {"::ffff:192.0.2.1", "192.0.2.1"},
+		"no address at all":  {"", "unknown"},
+		"addresses of zones": {"fe80::1%%eth0", "fe80::2"},
+	} {
+		l, allowed := newSessionlessLimit(), 0
+		for i := range sessionlessPerMinute {
+			address := addresses[0]
+			if name == "one IPv6 network" {
+				address = fmt.Sprintf(address, i)
+			}
+			if l.allow(address, now) {
+				allowed++
+			}
+		}
+		if allowed != sessionlessPerMinute || l.allow(addresses[1], now) {
+			t.Errorf("%s: %d allowed, then one more", name, allowed)
+		}
+		if !l.allow(addresses[1], now.Add(2*time.Second)) {
+			t.Errorf("%s: the share does not grow back", name)
+		}
+	}
+}
