@@ -68,7 +68,7 @@ func TestGolden(t *testing.T) {
 
 func updateGolden(t *testing.T, file, config string, adapted []byte, err error) {
 	t.Helper()
-	want := ""
+	var want string
 	if err != nil {
 		want = err.Error()
 	} else {

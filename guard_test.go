@@ -73,7 +73,7 @@ func (c guardCase) want() (status int, ends, reachesApp bool) {
 		return 403, false, false
 	}
 	if c.method == "GET" || c.method == "HEAD" {
-		logout := false
+		var logout bool
 		switch {
 		case !navigation:
 			logout = c.site == "same-origin"

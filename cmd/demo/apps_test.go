@@ -117,7 +117,7 @@ func TestShopLogsOutByFormWithToken(t *testing.T) {
 	status, page := b.get("/")
 	want(t, "still signed in", status, page, 200, "<b>Ana</b>")
 	status, body = b.post("/session/end", url.Values{"csrf": {csrfIn(t, page)}})
-	want(t, "log out", status, body, 303, "/login\n")
+	want(t, "log out", status, body, 200, "Goodbye.\n")
 	status, body = b.get("/login")
 	want(t, "sessions", status, body, 200, `<dd id="live">0</dd>`)
 }

@@ -14,8 +14,9 @@ What to do
   1. Open an address and sign in with any name.
   2. Write a note, say something or fill the cart: the app keeps it in your browser.
   3. Look at the box "What is still there": live sessions on the server, data in this browser.
-  4. Log out the way the app offers it, and look at the box again.
-     The edge writes a line about each logout here.
+  4. Log out the way the app offers it, and look at the box again. Notes leads back to its login, Chat stays
+     where it is, and Shop leads nowhere, so the edge's own page says what happened. A line about each logout
+     appears here.
 
 Your browser will warn about the certificate, because it comes from a CA that was made for this demo only. Go on past the
 warning ("Advanced"), or add this file to the certificate authorities that your browser or system trusts, as "caddy trust"

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -101,8 +102,8 @@ func (b *Browser) Close() {
 	if b.send != nil {
 		b.send("DELETE", "", nil) // an error means that the browser is gone or stuck; the cleanups end it either way
 	}
-	for i := len(b.cleanups) - 1; i >= 0; i-- {
-		b.cleanups[i]()
+	for _, cleanup := range slices.Backward(b.cleanups) {
+		cleanup()
 	}
 	b.send, b.cleanups = nil, nil
 }
