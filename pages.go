@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"embed"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -122,6 +123,7 @@ func answerError(w http.ResponseWriter, r *http.Request, status int) error {
 		return answerJSON(w, status, logoutAnswer{Message: p.Text})
 	}
 	p.Kind = "error"
+	p.Link, p.LinkText = "/", fmt.Sprintf(textBack, ownOrigin(r).host)
 	return answerPage(w, status, p)
 }
 
