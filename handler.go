@@ -143,14 +143,19 @@ func (h *Handler) compileReturnTo() error {
 // ServeHTTP finds out what a request is. Whatever is no business of ours goes
 // on with w as it came: wrapping it would cost time and break upgrades.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	switch path := r.URL.Path; {
-	case h.app.owns(path) && h.Role != roleApp:
+	path := r.URL.Path
+	if h.app.owns(path) && h.Role != roleApp {
 		return h.serveAddress(w, r)
-	case h.rules.mayMatch(path) && h.rules.match(r):
-		return h.serveLogout(w, r, next)
-	case h.rules.mayMatch(path) && h.isRound(r):
-		return h.serveRound(w, r, next)
-	case mayContinue(r):
+	}
+	if h.rules.mayMatch(path) {
+		switch {
+		case h.rules.match(r):
+			return h.serveLogout(w, r, next)
+		case h.isRound(r):
+			return h.serveRound(w, r, next)
+		}
+	}
+	if mayContinue(r) {
 		return h.serveMarked(w, r, next)
 	}
 	return next.ServeHTTP(w, r)

@@ -36,10 +36,11 @@ func mayContinue(r *http.Request) bool {
 		return false
 	}
 	mode := r.Header["Sec-Fetch-Mode"]
-	if len(mode) != 1 || mode[0] != "navigate" {
-		return false
-	}
-	for _, line := range r.Header["Cookie"] {
+	return len(mode) == 1 && mode[0] == "navigate" && hasMarker(r.Header["Cookie"])
+}
+
+func hasMarker(lines []string) bool {
+	for _, line := range lines {
 		if strings.Contains(line, markerCookie) {
 			return true
 		}

@@ -113,16 +113,18 @@ func hasSpaceOrControl(s string) bool {
 
 func (rs *logoutRules) add(rule logoutRule) {
 	rs.rules = append(rs.rules, rule)
+	rs.last['/'], rs.last['.'] = true, true // other spellings: "/logout/", "/logout/."
+	for c := 0x80; c < len(rs.last); c++ {
+		rs.last[c] = true // may fold into ASCII
+	}
 	if len(rule.segments) == 0 {
-		rs.last['/'] = true
 		rs.lengths |= 1
 		return
 	}
 	segment := rule.segments[len(rule.segments)-1]
-	c := segment[len(segment)-1]
-	if c == '*' || c >= 0x80 {
-		for i := range rs.last { // any byte may come last
-			rs.last[i] = true
+	if segment == "*" || !isASCII(segment) {
+		for c := range rs.last {
+			rs.last[c] = true
 		}
 		rs.lengths = ^uint64(0)
 		return
@@ -132,29 +134,34 @@ func (rs *logoutRules) add(rule logoutRule) {
 	rs.lengths |= 1 << min(len(segment), 63)
 }
 
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0x80 })
+}
+
 // mayMatch is the cheap question asked of every request; no means no.
 func (rs *logoutRules) mayMatch(path string) bool {
-	if len(rs.rules) == 0 || path == "" {
-		return false
-	}
-	if strings.IndexByte(path, ';') >= 0 {
-		return true
-	}
-	end := len(path) - 1
-	for end > 0 && path[end] == '/' {
+	return len(path) > 0 && (rs.last[path[len(path)-1]] || strings.IndexByte(path, ';') >= 0) && rs.mayMatchSegment(path)
+}
+
+// mayMatchSegment looks at the length of the last segment.
+func (rs *logoutRules) mayMatchSegment(path string) bool {
+	end := len(path)
+	for end > 0 && path[end-1] == '/' {
 		end--
 	}
-	if !rs.last[path[end]] {
-		return path[end] == '.' || path[end] >= 0x80 // "/logout/." is another spelling
-	}
-	var bits byte
 	start := end
-	for start >= 0 && path[start] != '/' {
-		bits |= path[start]
-		start--
+	for ; start > 0 && path[start-1] != '/'; start-- {
+		// Parameters are no part of the name, letters beyond ASCII may fold
+		// into shorter ones.
+		if c := path[start-1]; c == ';' || c >= 0x80 {
+			return len(rs.rules) > 0
+		}
 	}
-	// Letters beyond ASCII may fold into shorter ones.
-	return bits >= 0x80 || rs.lengths>>min(end-start, 63)&1 != 0
+	if rs.lengths>>min(end-start, 63)&1 != 0 {
+		return true
+	}
+	segment := path[start:end]
+	return len(rs.rules) > 0 && (segment == "." || segment == "..")
 }
 
 // match reports whether r is a logout request. Apps and the servers behind us

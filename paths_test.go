@@ -112,5 +112,3 @@ func FuzzPaths(f *testing.F) {
 		}
 	})
 }
-
-func isASCII(s string) bool { return !strings.ContainsFunc(s, func(c rune) bool { return c > 0x7f }) }
