@@ -101,6 +101,9 @@ func TestCookiesGone(t *testing.T) {
 		{"CK-09 Partitioned __Host-", "app.example.com", "/logout", "__Host-sessionid=v; Path=/; Secure; SameSite=None; Partitioned"},
 		{"CK-09 Partitioned with Domain", "app.example.com", "/logout", "sessionid=v; Path=/; Secure; SameSite=None; Partitioned; Domain=example.com"},
 		{"CK-09 Partitioned with path", "app.example.com", "/hub/logout", "sessionid=v; Path=/hub; Secure; SameSite=None; Partitioned"},
+		{"CK-10 HttpOnly is no part of a cookie's identity", "app.example.com", "/logout", "sessionid=v; Path=/; HttpOnly"},
+		{"CK-13 long value", "app.example.com", "/logout", "sessionid=" + strings.Repeat("v", 4000) + "; Path=/"},
+		{"CK-14 ports do not part cookies", "app.example.com", "/logout", "sessionid=v; Path=/; Secure"},
 		{"CK-15 chunk", "app.example.com", "/logout", "_oauth2_proxy_1=v; Path=/"},
 		{"CK-15 chunk with a dot", "app.example.com", "/logout", "__Secure-next-auth.session-token.0=v; Path=/; Secure"},
 		{"CK-15 chunk with a dash", "app.example.com", "/logout", "argocd.token-1=v; Path=/"},
@@ -134,7 +137,7 @@ func TestCookiesGone(t *testing.T) {
 	}
 }
 
-// TestCookiesKept: what is no session stays.
+// TestCookiesKept: what is no session stays (CK-17).
 func TestCookiesKept(t *testing.T) {
 	app := newSessions(t, endsSession)
 	s := newSite(t, "", `app.example.com {

@@ -42,12 +42,16 @@ go vet ./...
 
 mapfile -t packages < <(go list ./... | grep -v /e2e)
 
+# Caddy's test helper saves its configuration where a real Caddy would find it. Go keeps its own settings beside it.
+caddy_config=$PWD/bin/test/config
+go_settings=$(go env GOENV)
+
 step tests with the race detector
-CGO_ENABLED=1 gotest race -race -timeout 10m "${packages[@]}"
+XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings CGO_ENABLED=1 gotest race -race -timeout 10m "${packages[@]}"
 
 # Again without it: it changes timing, and tests that count allocations are left out beside it.
 step tests without the race detector
-gotest plain -timeout 10m "${packages[@]}"
+XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings gotest plain -timeout 10m "${packages[@]}"
 
 step fuzzing
 # go test has no limit of its own here.
