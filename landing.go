@@ -232,7 +232,7 @@ func (l *logout) answerAgain(w http.ResponseWriter, r *http.Request) error {
 	p.Form = repeatForm(r)
 	p.Form.ByItself = true
 	if !isSafe(l.method) {
-		body := bufferBody(w, r, time.Duration(l.h.app.Timeout))
+		body, _ := bufferBody(w, r, time.Duration(l.h.app.Timeout))
 		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 			p.Form.Fields = queryFields(string(body))
 		}

@@ -1,6 +1,7 @@
 package universallogout
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -158,7 +160,8 @@ func newID() string {
 
 // serve goes through the steps of a logout.
 func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	body := bufferBody(w, r, time.Duration(l.h.app.Timeout))
+	body, detach := bufferBody(w, r, time.Duration(l.h.app.Timeout))
+	defer detach()
 	l.chooseTarget(requestedReturns(r, body))
 
 	pass := func(status int) bool { return !l.caller.navigation && status >= 200 && status < 300 }
@@ -183,33 +186,51 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 }
 
 // bufferBody reads the body so that a return URL in it is known before the app
-// is asked, and puts it back. Longer ones are streamed and not read.
-func bufferBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) []byte {
+// is asked, and puts it back. Longer ones are streamed and not read. Nobody
+// reads on from the browser after detach: a proxy that was cancelled would.
+func bufferBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (body []byte, detach func()) {
 	if r.Body == nil || r.ContentLength == 0 {
-		return nil
+		return nil, func() {}
 	}
 	// Whoever sends its body slowly waits for nobody but itself.
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(timeout)) // not all writers can
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBufferedBody+1))
 	_ = rc.SetReadDeadline(time.Time{})
-	rest := io.Reader(r.Body)
-	if err != nil {
-		rest = failedReader{err}
+
+	rest := &bodyRest{body: r.Body, err: err}
+	if err == nil && len(body) <= maxBufferedBody {
+		rest.err = io.EOF
 	}
 	r.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(strings.NewReader(string(body)), rest), r.Body}
-	if err != nil || len(body) > maxBufferedBody {
-		return nil
+	}{io.MultiReader(bytes.NewReader(body), rest), rest}
+	if rest.err != io.EOF { //nolint:errorlint // we have just set it
+		body = nil
 	}
-	return body
+	return body, func() { rest.over.Store(true) }
 }
 
-type failedReader struct{ err error }
+// bodyRest is what follows the part of a body that was buffered.
+type bodyRest struct {
+	body io.Reader
+	err  error // io.EOF if nothing does, or what ended the reading
+	over atomic.Bool
+}
 
-func (f failedReader) Read([]byte) (int, error) { return 0, f.err }
+func (b *bodyRest) Read(p []byte) (int, error) {
+	switch {
+	case b.err != nil:
+		return 0, b.err
+	case b.over.Load():
+		return 0, io.ErrUnexpectedEOF // io.EOF would make half a body look whole
+	}
+	return b.body.Read(p)
+}
+
+// Close leaves the body to the server, which drains it.
+func (*bodyRest) Close() error { return nil }
 
 // chooseTarget takes the first return URL of the request that is allowed. A
 // bad one never stops a logout.

@@ -43,6 +43,8 @@ func newSite(t testing.TB, globals, sites string) *site {
 	return s
 }
 
+var provisioning sync.Mutex
+
 func loadSite(t testing.TB, caddyfile string) (*site, error) {
 	t.Helper()
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
@@ -57,6 +59,8 @@ func loadSite(t testing.TB, caddyfile string) (*site, error) {
 	cfg.Logging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{
 		WriterRaw: json.RawMessage(`{"output":"discard"}`),
 	}}}}
+	provisioning.Lock() // Caddy loads one config at a time
+	defer provisioning.Unlock()
 	ctx, err := caddy.ProvisionContext(&cfg)
 	if err != nil {
 		return nil, err
