@@ -261,13 +261,13 @@ func (a *App) serveDone(w http.ResponseWriter, r *http.Request) error {
 	if !c.navigation && r.Method == http.MethodPost {
 		return a.serveEviction(w, r, l)
 	}
-	if c.viaWorker && !r.URL.Query().Has("again") {
-		// The page dismisses the worker; then the same address is ours alone.
-		return answerPage(w, http.StatusOK, goOn(a.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
-	}
 	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
 	bound := subtle.ConstantTimeCompare([]byte(presented), []byte(l.Browser)) == 1 &&
 		c.navigation && isTopLevel(r) && r.Method != http.MethodHead
+	if bound && c.viaWorker && !r.URL.Query().Has("again") {
+		// The page dismisses the worker; then the same address is ours alone.
+		return answerPage(w, http.StatusOK, goOn(a.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
+	}
 	p := l.page()
 	p.Forget = bound
 	if !bound {

@@ -62,7 +62,8 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	verdict := guard(r, own, h.app.trusts, h.AllowCrossSite)
 	if nested && verdict != verdictPass {
 		// In front of us is a handler for the whole site, and we are the app's.
-		if w, nested = outer.claim(); !nested {
+		var inTime bool
+		if w, inTime = outer.claim(); !inTime {
 			return errDiscarded
 		}
 	}
