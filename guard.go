@@ -104,12 +104,7 @@ func guardGet(r *http.Request, own origin, friend func(origin) bool, allowCrossS
 		return verdictRefuse
 	case allowCrossSite:
 		return verdictLogout
-	case c.viaWorker:
-		// Only the Referer is still the page's own, and not even that if the
-		// page withheld it (browsers: WebKit puts the worker's script there).
-		if friend(referer) && !isScript(r.Header.Get("Referer")) {
-			return verdictLogout
-		}
+	case c.viaWorker && !fromFriend(r, friend):
 		return verdictAsk
 	case site == "":
 		if referer != (origin{}) && referer == own {
@@ -147,17 +142,27 @@ func guardPost(r *http.Request, own origin, friend func(origin) bool, allowCross
 		return verdictRefuseAsk
 	}
 	if source == own && soleValue(r.Header, "Sec-Fetch-Dest") == "empty" {
-		// A service worker may have sent it on: then Origin is its own, and
-		// the Referer tells where the form was.
-		c := callerOf(r)
+		// A service worker may have sent it on: then Origin is its own.
 		switch {
 		case referer != "" && !friend(parseOrigin(referer)):
 			return verdictRefuseAsk
-		case c.viaWorker && (referer == "" || isScript(referer)):
+		case callerOf(r).viaWorker && isScript(referer):
 			return verdictRefuseAsk
 		}
 	}
 	return verdictLogout
+}
+
+// fromFriend reads the Referer of a navigation that a service worker sent on:
+// only that is still the page's. Firefox leaves it out if the page withheld
+// it, and says same-origin all the same; WebKit then names the worker's
+// script; and Chromium, which leaves it out too, tells the truth about the site.
+func fromFriend(r *http.Request, friend func(origin) bool) bool {
+	referer := r.Header.Get("Referer")
+	if referer == "" {
+		return soleValue(r.Header, "Sec-Fetch-Mode") == "navigate"
+	}
+	return friend(parseOrigin(referer)) && !isScript(referer)
 }
 
 // isSpeculative tells prefetches and previews (CSRF-05). Sec-Purpose is a

@@ -58,6 +58,7 @@ var attacks = []attack{
 	{name: "form of a sibling", from: "sibling", page: submitted, asked: true},
 	{name: "form without referrer", page: submitted, header: noReferrer, asked: true},
 	{name: "form of a sandboxed page", page: submitted, header: [2]string{"Content-Security-Policy", "sandbox allow-forms allow-scripts"}, asked: true},
+	{name: "link without referrer to a site with a worker", page: `<a id=go href="{target}">free money</a>`, header: noReferrer, click: "#go", worker: true, asked: true},
 	{name: "form to a site with a worker", page: submitted, worker: true, asked: true},
 	{name: "form without referrer to a site with a worker", page: submitted, header: noReferrer, worker: true, asked: true},
 	{name: "form in a hidden frame", page: unseen},
