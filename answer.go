@@ -45,12 +45,15 @@ type appAnswer struct {
 	headed  chan struct{} // closed when the status is known
 	claimed chan struct{} // closed when a handler behind us took over
 
+	deadline time.Time // when the app must have answered
+
 	mu      sync.Mutex
 	header  http.Header // until it passes
 	status  int
 	final   http.Header // header as it was with the status
 	passes  bool        // goes to the browser when there is enough of it
 	passed  bool        // its header is out
+	stopped bool        // the app was told to stop
 	over    bool        // nobody waits for it any more, or somebody else answers
 	body    []byte      // kept back
 	dropped int
@@ -158,12 +161,26 @@ func (a *appAnswer) FlushError() error {
 func (a *appAnswer) claim() (http.ResponseWriter, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.over || a.status != 0 {
+	if a.over || a.stopped || a.status != 0 {
 		return nil, false
 	}
 	a.over = true
 	close(a.claimed)
 	return a.w, true
+}
+
+// stop makes sure that nobody takes over from now on. It returns false if
+// somebody has.
+func (a *appAnswer) stop() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	select {
+	case <-a.claimed:
+		return false
+	default:
+		a.stopped = true
+		return true
+	}
 }
 
 // abandon makes sure that nothing is written to the browser from now on.
@@ -184,12 +201,12 @@ type appResult struct {
 
 type ongoingKey struct{}
 
-// callApp runs the browser's own request through next and waits for the
-// answer no longer than timeout, whatever the handlers behind us do.
+// callApp runs the browser's own request through next and waits for the answer
+// no longer than its deadline, whatever the handlers behind us do.
 //
 // The app is told to end the session even if the browser has left meanwhile:
 // that is what its user asked for.
-func callApp(r *http.Request, next caddyhttp.Handler, answer *appAnswer, timeout time.Duration) appResult {
+func callApp(r *http.Request, next caddyhttp.Handler, answer *appAnswer) appResult {
 	// A plain cancel: reverse_proxy takes a deadline for a sick upstream and
 	// stops sending requests to it.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
@@ -205,7 +222,7 @@ func callApp(r *http.Request, next caddyhttp.Handler, answer *appAnswer, timeout
 	done := make(chan error, 1)
 	go func() { done <- serveRecovered(next, answer, r.Clone(ctx)) }()
 
-	late := time.NewTimer(timeout)
+	late := time.NewTimer(time.Until(answer.deadline))
 	defer late.Stop()
 	select {
 	case err := <-done:
@@ -223,6 +240,9 @@ func callApp(r *http.Request, next caddyhttp.Handler, answer *appAnswer, timeout
 		case <-late.C:
 		}
 	case <-late.C:
+	}
+	if !answer.stop() {
+		return answer.result(<-done)
 	}
 	cancel()
 	if err, ok := waitFor(done, graceTime); ok {
@@ -272,6 +292,7 @@ func (a *appAnswer) isPassing() bool {
 
 func (a *appAnswer) result(err error) appResult {
 	if err == nil {
+		a.WriteHeader(http.StatusOK) // what net/http makes of a handler that wrote nothing
 		a.complete()
 	}
 	a.mu.Lock()
@@ -291,6 +312,18 @@ func (a *appAnswer) result(err error) appResult {
 		res.status, res.err = 0, context.DeadlineExceeded
 	}
 	return res
+}
+
+// passOn gives what the handler that took over returned to who called us.
+func (res appResult) passOn() error {
+	var crashed panicked
+	switch {
+	case errors.Is(res.err, http.ErrAbortHandler):
+		panic(http.ErrAbortHandler)
+	case errors.As(res.err, &crashed):
+		panic(crashed)
+	}
+	return res.err
 }
 
 // statusClientClosed is reverse_proxy's word for "the request was cancelled",

@@ -2,6 +2,7 @@ package universallogout
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -60,11 +61,11 @@ func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 			return err
 		}
 		timeout, err := caddy.ParseDuration(text)
-		if err != nil || timeout <= 0 {
+		if err != nil {
 			return d.Errf("timeout: %q is no duration; write one like 5s", text)
 		}
 		a.Timeout = caddy.Duration(timeout)
-		return nil
+		return atLine(d, checkTimeout(timeout))
 	case "prefix":
 		if err := parseOne(d, &a.Prefix); err != nil {
 			return err
@@ -106,6 +107,9 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
 		return nil, err
 	}
+	if err := handler.check(h, matcher); err != nil {
+		return nil, atLine(h.Dispenser, err)
+	}
 	if !atTopLevel(h) {
 		handler.Role = roleApp
 		if _, has := siteSegments(h); !has {
@@ -117,6 +121,22 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 		return h.NewRoute(nil, handler), nil
 	}
 	return append(addressesRoute(h), h.NewRoute(matcher, handler)...), nil
+}
+
+// check finds now, where there is a line to name, what loading would find.
+func (h *Handler) check(helper httpcaddyfile.Helper, matcher caddy.ModuleMap) error {
+	if _, hasPath := matcher["path"]; hasPath && h.Base == "" && len(h.Paths) == 0 {
+		return fmt.Errorf("the matcher is about several places, and the default logout path, %s, is in none of them; name the app's with paths", defaultLogoutPath)
+	}
+	later := func(s string) bool { return strings.Contains(s, "{") }
+	for _, list := range [][]string{h.Paths, h.SessionCookies, h.KeepCookies, {h.ReturnTo}} {
+		if slices.ContainsFunc(list, later) {
+			return nil
+		}
+	}
+	alone := *h
+	alone.app = &App{Prefix: prefixOf(helper)}
+	return alone.compile()
 }
 
 // UnmarshalCaddyfile reads the directive's block.
@@ -131,11 +151,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	if slices.Contains(h.Paths, "off") && len(h.Paths) > 1 {
-		return d.Err("paths: off stands alone; leave out the other paths, or leave out off")
-	}
-	_, err := compileClearSiteData(h.ClearSiteData, len(h.KeepCookies) > 0)
-	return atLine(d, err)
+	return nil
 }
 
 func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
@@ -158,14 +174,7 @@ func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
 		}
 		return nil
 	case "return_to":
-		if err := parseOne(d, &h.ReturnTo); err != nil {
-			return err
-		}
-		if strings.Contains(h.ReturnTo, "{") {
-			return nil // known when the config is loaded
-		}
-		alone := &Handler{ReturnTo: h.ReturnTo, app: &App{Prefix: defaultPrefix}, rules: new(logoutRules)}
-		return atLine(d, alone.compileReturnTo())
+		return parseOne(d, &h.ReturnTo)
 	}
 	return unknownWord(d, word, "paths", "session_cookies", "keep_cookies", "clear_site_data", "allow_cross_site", "return_to")
 }
@@ -182,8 +191,8 @@ func (h *Handler) parsePaths(d *caddyfile.Dispenser) error {
 		return d.Err("paths: write the paths that mean log out, as in paths /logout POST /session/end on two lines, or off")
 	}
 	for _, path := range args {
-		if path == "off" && method == "" {
-			h.Paths = append(h.Paths, path)
+		if path == "off" && method == "" || strings.Contains(path, "{") {
+			h.Paths = append(h.Paths, method+path)
 			continue
 		}
 		if _, _, err := parsePath(method + path); err != nil {
@@ -211,7 +220,7 @@ func baseOf(h httpcaddyfile.Helper, matcher caddy.ModuleMap) (string, error) {
 	for i, path := range paths {
 		inline := h.Val() == path
 		if inline && !strings.HasSuffix(path, "*") {
-			return "", h.Errf("%s is a matcher here, as everywhere in Caddy: only this very path would get to universal_logout; to name the logout path write universal_logout { paths %s }, for an app below it universal_logout %s/*", path, path, strings.TrimSuffix(path, "/"))
+			return "", h.Errf("%s is a matcher here, as everywhere in Caddy: only this very path would get to universal_logout; to name the logout path write universal_logout { paths %s }, for an app below it universal_logout %s/*", path, strings.ReplaceAll(path, "*", "name"), strings.TrimSuffix(path, "/"))
 		}
 		this := strings.TrimSuffix(strings.TrimSuffix(path, "*"), "/")
 		if i > 0 && this != base || strings.Contains(this, "*") || this != "" && !isPlainPath(this) {
@@ -261,15 +270,26 @@ func addressesRoute(h httpcaddyfile.Helper) []httpcaddyfile.ConfigValue {
 		return nil
 	}
 	served[site] = true
-	prefix := defaultPrefix
+	prefix := prefixOf(h)
+	matcher := caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{prefix, prefix + "/*"})}
+	values := h.NewRoute(matcher, &Handler{Role: roleAddresses})
+	if route, ok := values[0].Value.(caddyhttp.Route); ok {
+		// Rounds of a logout are at its own path, but never the app's business.
+		route.MatcherSetsRaw = append(route.MatcherSetsRaw, caddy.ModuleMap{"query": h.JSON(caddyhttp.MatchQuery{roundParameter: {"*"}})})
+		values[0].Value = route
+	}
+	return values
+}
+
+// prefixOf is the prefix in the global options.
+func prefixOf(h httpcaddyfile.Helper) string {
 	if option, ok := h.Option("universal_logout").(httpcaddyfile.App); ok {
 		var app App
 		if json.Unmarshal(option.Value, &app) == nil && app.Prefix != "" {
-			prefix = app.Prefix
+			return app.Prefix
 		}
 	}
-	matcher := caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{prefix, prefix + "/*"})}
-	return h.NewRoute(matcher, &Handler{Role: roleAddresses})
+	return defaultPrefix
 }
 
 func parseOne(d *caddyfile.Dispenser, value *string) error {

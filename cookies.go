@@ -18,8 +18,13 @@ const (
 	expirationBudget = 2300
 
 	// maxExpirationRounds bounds the answers that one logout spreads its
-	// expirations over.
-	maxExpirationRounds = 11
+	// expirations over, and every roundsBetweenPages of them is a page:
+	// browsers follow 19 redirects.
+	maxExpirationRounds = 60
+	roundsBetweenPages  = 10
+
+	// maxCookieName: browsers keep no longer ones (CK-13).
+	maxCookieName = 4096
 )
 
 type cookie struct{ name, value string }
@@ -93,9 +98,6 @@ func (v variant) unusual() (n int) {
 	return n
 }
 
-// farFetched: a partitioned domain cookie for one path.
-func (v variant) farFetched() bool { return v.domain != "" && v.path != "/" && v.partitioned }
-
 // variantsFor lists what a cookie seen on a request to own at path can be,
 // most likely first.
 func variantsFor(own origin, path string) []variant {
@@ -132,19 +134,26 @@ func cookieDomains(host string) []string {
 	return domains
 }
 
-const maxCookiePaths = 3
+const maxCookieFolders = 4
 
 // cookiePaths are the paths a cookie sent to path can have: the folders it
-// lies in, each with and without a slash at its end (CK-20).
+// lies in, each with and without a slash at its end (CK-20). Of a deep path
+// the outermost and the innermost count: the app's own, and what browsers make
+// the default for a cookie that was set beside it.
 func cookiePaths(path string) []string {
-	paths := []string{"/"}
+	var folders []string
 	path = strings.TrimRight(path, "/")
-	depth := 0
-	for i := 1; i < len(path) && depth < maxCookiePaths; i++ {
+	for i := 1; i < len(path); i++ {
 		if path[i] == '/' && path[i-1] != '/' && isCookiePath(path[:i]) {
-			paths = append(paths, path[:i], path[:i+1])
-			depth++
+			folders = append(folders, path[:i])
 		}
+	}
+	if extra := len(folders) - maxCookieFolders; extra > 0 {
+		folders = slices.Delete(folders, maxCookieFolders/2, maxCookieFolders/2+extra)
+	}
+	paths := []string{"/"}
+	for _, folder := range folders {
+		paths = append(paths, folder, folder+"/")
 	}
 	return paths
 }
@@ -203,7 +212,7 @@ func expiration(name string, v variant, own origin) string {
 func expirations(names []string, variants []variant, own origin, from, budget int) (lines []string, next int) {
 	for n := from; n < len(names)*len(variants); n++ {
 		name, v := names[n%len(names)], variants[n/len(names)]
-		if name == "" {
+		if name == "" || len(name) > maxCookieName {
 			continue
 		}
 		line := expiration(name, v, own)
@@ -211,9 +220,6 @@ func expirations(names []string, variants []variant, own origin, from, budget in
 			continue
 		}
 		if budget -= len("Set-Cookie: \r\n") + len(line); budget < 0 && len(lines) > 0 {
-			if v.farFetched() {
-				return lines, -1 // sent where it fits, worth no answer of its own
-			}
 			return lines, n
 		}
 		lines = append(lines, line)
@@ -223,8 +229,9 @@ func expirations(names []string, variants []variant, own origin, from, budget in
 
 // setCookie is what matters of a Set-Cookie line of an app.
 type setCookie struct {
-	name, value string
-	expired     bool
+	name, value  string
+	domain, path string
+	expired      bool
 }
 
 // parseSetCookie reads a line as browsers do (RFC 6265bis 5.6).
@@ -244,6 +251,10 @@ func parseSetCookie(line string, now time.Time) setCookie {
 			maxAge = val // the last one wins
 		case "expires":
 			expires = val
+		case "domain":
+			sc.domain = strings.ToLower(strings.TrimPrefix(val, "."))
+		case "path":
+			sc.path = val
 		}
 	}
 	switch {

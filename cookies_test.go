@@ -32,7 +32,8 @@ func (s *site) follow(j *jar, r *http.Request) followed {
 		j.store(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https", f.Header["Set-Cookie"])
 		next := f.Header.Get("Location")
 		if next == "" {
-			if next = metaRefresh(f.body); next != "" && !strings.HasPrefix(next, "/.universal-logout/") {
+			f.redirects = -1 // a page: browsers count anew
+			if next = metaRefresh(f.body); next != "" && !strings.Contains(next, "universal-logout") {
 				return f // we have arrived; the app's page is next
 			}
 		}
@@ -181,7 +182,7 @@ func TestFortyCookies(t *testing.T) {
 	app := newSessions(t, endsSession)
 	s := newSite(t, "", `app.example.com {
 		universal_logout {
-			paths /logout /api/v1/auth/logout
+			paths /logout /api/v1/auth/logout /app/logout /a/b/c/d/e/logout
 		}
 		reverse_proxy `+app.addr()+`
 	}`)
@@ -197,6 +198,12 @@ func TestFortyCookies(t *testing.T) {
 		{"five sessions, deep path", "/api/v1/auth/logout", "; Domain=example.com", 5},
 		{"sessions of the path only", "/api/v1/auth/logout", "; Path=/api/v1/", 12},
 		{"sessions of the path only, with Domain", "/api/v1/auth/logout", "; Path=/api/v1; Domain=example.com", 12},
+		{"all sessions of the path", "/app/logout", "; Path=/app", 40},
+		{"all sessions of the path, with Domain", "/app/logout", "; Path=/app; Domain=example.com", 40},
+		{"all sessions of the path, with everything", "/app/logout", "; Path=/app; Domain=example.com; Secure; SameSite=None; Partitioned", 12},
+		{"odd spelling", "//logout", "", 40},
+		{"another odd spelling", "/x/../logout", "; Domain=example.com", 40},
+		{"innermost folder", "/a/b/c/d/e/logout", "; Path=/a/b/c/d/e", 1},
 		{"180 sessions", "/logout", "; Domain=example.com", 180},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -222,6 +229,44 @@ func TestFortyCookies(t *testing.T) {
 			}
 			t.Logf("headers of %v bytes", f.headers)
 		})
+	}
+}
+
+// TestHeaderOfChattyApp: an app that deletes its forty cookies itself, a long
+// return URL, and names that nobody needs make no header that proxies refuse.
+func TestHeaderOfChattyApp(t *testing.T) {
+	app := newSessions(t, func(w http.ResponseWriter, _ *http.Request) {
+		for i := range 40 {
+			w.Header().Add("Set-Cookie", fmt.Sprintf("c%d=; Path=/; HttpOnly; Expires=Thu, 01 Jan 1970 00:00:00 GMT", i))
+		}
+		w.Header().Set("Location", "/login")
+		w.WriteHeader(302)
+	})
+	s := newSite(t, "", "app.example.com {\n universal_logout\n reverse_proxy "+app.addr()+"\n}")
+	for name, c := range callers {
+		for what, target := range map[string]string{"short": "/logout", "long return URL": "/logout?rd=/" + strings.Repeat("a", 2000)} {
+			j := &jar{now: time.Now()}
+			for i := range 40 {
+				j.store("app.example.com", "/", true, []string{fmt.Sprintf("c%d=%d%s; Path=/", i, i, credential)})
+			}
+			f := s.follow(j, request(c.method, "https://app.example.com"+target, c.body, c.headers...))
+			if !c.person { // goes on with the next page, wherever the script leads
+				f.headers = append(f.headers, s.follow(j, request("GET", "https://app.example.com/welcome", "", clicked...)).headers...)
+			}
+			limit := map[string]int{"short": 4096, "long return URL": 8192}[what]
+			for _, n := range f.headers {
+				if n > limit {
+					t.Errorf("%s, %s: a header of %d bytes", name, what, n)
+				}
+			}
+			if slices.Contains(j.names(), "c39") || slices.Contains(j.names(), "c0") {
+				t.Errorf("%s, %s: left %v", name, what, j.names())
+			}
+		}
+	}
+	res := s.do(request("GET", "https://app.example.com/logout", "", with(clicked, "Cookie: "+strings.Repeat("x", 9000)+"="+credential)...))
+	if n := headerBytes(res); n > 8192 {
+		t.Errorf("a name that no browser keeps: %d bytes", n)
 	}
 }
 

@@ -42,7 +42,7 @@ func callerOf(r *http.Request) caller {
 			return caller{}
 		}
 		// No Fetch Metadata: plain http, an old browser, or a program.
-		anything := accepts(r, "*/*") || len(r.Header["Accept"]) == 0
+		anything := (accepts(r, "*/*") || len(r.Header["Accept"]) == 0) && !acceptsSubresource(r)
 		return caller{navigation: html || (isSafe(r.Method) && anything && !accepts(r, "application/json"))}
 	case "same-origin":
 		// Firefox's mode of a navigation that a worker sent on; what scripts
@@ -93,7 +93,7 @@ func guardGet(r *http.Request, own origin, friend func(origin) bool, allowCrossS
 	referer := parseOrigin(r.Header.Get("Referer"))
 	switch {
 	case !c.navigation && site == "":
-		if friend(referer) {
+		if friend(referer) && !acceptsSubresource(r) {
 			return verdictLogout
 		}
 		return verdictRefuse
@@ -165,6 +165,14 @@ func fromFriend(r *http.Request, friend func(origin) bool) bool {
 	return friend(parseOrigin(referer)) && !isScript(referer)
 }
 
+// withholdsReferrer tells a form on a page of our own with Referrer-Policy:
+// no-referrer. Its Origin is null like a stranger's, but a browser that does
+// not speak through a worker calls no stranger same-origin.
+func withholdsReferrer(r *http.Request) bool {
+	return soleValue(r.Header, "Origin") == "null" && soleValue(r.Header, "Sec-Fetch-Site") == "same-origin" &&
+		soleValue(r.Header, "Sec-Fetch-Mode") == "navigate" && soleValue(r.Header, "Sec-Fetch-Dest") == "document"
+}
+
 // isSpeculative tells prefetches and previews (CSRF-05). Sec-Purpose is a
 // list whose members may have parameters: prefetch;prerender.
 func isSpeculative(h http.Header) bool {
@@ -187,6 +195,12 @@ func acceptsHTML(r *http.Request) bool {
 	return accepts(r, "text/html") || accepts(r, "application/xhtml+xml")
 }
 
+// acceptsSubresource tells the images and styles of browsers that send no
+// Fetch Metadata: some other user's picture on the same site is no logout.
+func acceptsSubresource(r *http.Request) bool {
+	return !acceptsHTML(r) && (accepts(r, "image/") || accepts(r, "text/css") || accepts(r, "video/") || accepts(r, "audio/"))
+}
+
 func accepts(r *http.Request, mediaType string) bool {
 	for _, line := range r.Header["Accept"] {
 		if strings.Contains(strings.ToLower(line), mediaType) {
@@ -198,9 +212,9 @@ func accepts(r *http.Request, mediaType string) bool {
 
 // isScript reports whether a URL is most likely a service worker's script.
 func isScript(rawURL string) bool {
-	path, _, _ := strings.Cut(rawURL, "?")
-	path = strings.ToLower(path)
-	return strings.HasSuffix(path, ".js") || strings.HasSuffix(path, ".mjs")
+	path := strings.ToLower(rawURL[:strings.IndexAny(rawURL+"?", "?;#")])
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	return strings.HasSuffix(name, ".js") || strings.HasSuffix(name, ".mjs") || strings.HasSuffix(name, "worker") || name == "sw"
 }
 
 // soleValue is the value of a header that has one; several are worth less

@@ -281,3 +281,104 @@ func TestConfirmationRepeatsPathAndQuery(t *testing.T) {
 		}
 	}
 }
+
+// TestNearLogouts: what an app takes for its logout though paths does not name
+// it: refused from elsewhere, left alone from the app's own pages.
+func TestNearLogouts(t *testing.T) {
+	const foreign, own = "https://evil.example", "https://app.example.com"
+	form := "Content-Type: application/x-www-form-urlencoded"
+	for _, tc := range []struct {
+		paths, method, target, body string
+		more                        []string
+		near                        bool
+	}{
+		{"/logout", "GET", "/logout/x", "", nil, true},
+		{"/logout", "GET", "/logout/x/y.png", "", nil, true},
+		{"/logout", "GET", "/logout.json", "", nil, true},
+		{"/logout", "GET", "/%5clogout", "", nil, true},
+		{"/logout", "GET", "/logout%20", "", nil, true},
+		{"/logout", "GET", "/logout%00", "", nil, true},
+		{"/logout", "GET", "/logout%09", "", nil, true},
+		{"/logout", "GET", "/%256cogout", "", nil, true},
+		{"/logout", "GET", "/logout;a/x", "", nil, true},
+		{"/logout", "GET", "/logoutx", "", nil, false},
+		{"/logout", "GET", "/login", "", nil, false},
+		{"/logout", "GET", "/x/logout", "", nil, false},
+		{"/logout", "GET", "/log", "", nil, false},
+		{"/user/*/logout", "POST", "/user/1/logout/now", "", nil, true},
+		{"/user/*/logout", "POST", "/user/1", "", nil, false},
+		{"/logout.php", "GET", "/logout.php/x.png", "", nil, true},
+		{"/index.php?action=logout", "GET", "/?action=logout", "", nil, true},
+		{"/index.php?action=logout", "GET", "/index.php/x?action=logout", "", nil, true},
+		{"/index.php?action=logout", "GET", "/whatever?action=logout", "", nil, true},
+		{"/index.php?action=logout", "GET", "/index.php/x?action=view", "", nil, false},
+		{"/index.php?action=logout", "POST", "/index.php", "a=b&action=logout", []string{form}, true},
+		{"/index.php?action=logout", "POST", "/index.php", "a=b&action=view", []string{form}, false},
+		{"DELETE /session", "POST", "/session", "_method=delete", []string{form}, true},
+		{"DELETE /session", "POST", "/session?_method=DELETE", "", nil, true},
+		{"DELETE /session", "POST", "/session", "user=x", []string{form}, false},
+		{"DELETE /session", "GET", "/session", "", nil, false},
+		{"POST /logout", "GET", "/logout?_method=POST", "", nil, true},
+	} {
+		t.Run(tc.paths+" "+tc.method+" "+tc.target+" "+tc.body, func(t *testing.T) {
+			app := newSessions(t, nil)
+			s := newSite(t, "", "app.example.com {\n universal_logout {\n paths "+tc.paths+"\n }\n reverse_proxy "+app.addr()+"\n}")
+			send := func(origin string, metadata ...string) bool {
+				before := len(app.requests())
+				r := request(tc.method, "https://app.example.com"+tc.target, tc.body, with(tc.more, append(metadata, "Cookie: sessionid=one")...)...)
+				r.Header.Set("Origin", origin)
+				s.do(r)
+				reached := len(app.requests()) > before
+				if reached && tc.body != app.bodies[len(app.bodies)-1] {
+					t.Errorf("the app got the body %q", app.bodies[len(app.bodies)-1])
+				}
+				return reached
+			}
+			crossSite := []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"}
+			if reached := send(foreign, crossSite...); reached == tc.near {
+				t.Errorf("from elsewhere it reaches the app: %v", reached)
+			}
+			if tc.method == "GET" {
+				image := []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"}
+				if reached := send(foreign, image...); reached == tc.near {
+					t.Errorf("as an image it reaches the app: %v", reached)
+				}
+			}
+			for _, metadata := range [][]string{clicked, fetched} {
+				if !send(own, metadata...) {
+					t.Error("from the app's own page it does not reach the app")
+				}
+			}
+		})
+	}
+}
+
+// TestGenerousQueries: spellings of a query pair that frameworks take.
+func TestGenerousQueries(t *testing.T) {
+	for raw, want := range map[string]bool{
+		"log_out=1": true, "log.out=1": true, "log+out=1": true, "log%20out=1": true, "log[out=1": true, "LOG_OUT=1": true, "+log_out=1": true,
+		"log_out%00x=1": true, "log_out[]=1": true, "log_out[a]=1": true, "a=b;log_out=1": true,
+		"log_out=2": false, "log_outx=1": false, "log_ou=1": false, "xlog_out=1": false, "log_out": false, "": false, "[=1": false,
+	} {
+		if got := queryHas(raw, "log_out", "1"); got != want {
+			t.Errorf("%q: %v", raw, got)
+		}
+	}
+}
+
+// TestFormWithoutReferrer: apps that withhold their referrer send Origin null
+// with their own forms. The answer repeats the form, its CSRF token included.
+func TestFormWithoutReferrer(t *testing.T) {
+	s := newSite(t, "", "app.example.com {\n universal_logout\n}")
+	own := []string{"Origin: null", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Content-Type: application/x-www-form-urlencoded", "Accept: text/html"}
+	for site, repeats := range map[string]bool{"same-origin": true, "cross-site": false, "same-site": false} {
+		res := s.do(request("POST", "https://app.example.com/logout?x=1", "csrf=t%26&submit=", with(own, "Sec-Fetch-Site: "+site)...))
+		page := bodyOf(t, res)
+		if res.StatusCode != 403 || len(res.Header["Set-Cookie"]) > 0 {
+			t.Errorf("%s: %d %v", site, res.StatusCode, res.Header)
+		}
+		if got := strings.Contains(page, "data-by-itself") && strings.Contains(page, `name="csrf" value="t&amp;"`); got != repeats {
+			t.Errorf("%s: repeats the form: %v\n%s", site, got, page)
+		}
+	}
+}

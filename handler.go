@@ -102,13 +102,30 @@ func (h *Handler) compile() (err error) {
 	if h.Base != "" && (!isPlainPath(h.Base) || strings.HasSuffix(h.Base, "/")) {
 		return fmt.Errorf("base: %q must be a path like /grafana, without a slash at its end", h.Base)
 	}
-	if h.rules, err = compilePaths(h.Paths, h.Base); err != nil {
+	paths, err := resolveAll("paths", h.Paths)
+	if err != nil {
 		return err
 	}
-	if h.sessions, err = newSessionCookies(h.SessionCookies, h.KeepCookies); err != nil {
+	if h.rules, err = compilePaths(paths, h.Base); err != nil {
 		return err
 	}
-	if h.clear, err = compileClearSiteData(h.ClearSiteData, len(h.KeepCookies) > 0); err != nil {
+	for _, rule := range h.rules.rules {
+		if path := "/" + strings.Join(rule.segments, "/"); h.app.owns(path) {
+			return fmt.Errorf("paths: %s belongs to our own pages; name another path, or another prefix in the global options", path)
+		}
+	}
+	names, err := resolveAll("session_cookies", h.SessionCookies)
+	if err != nil {
+		return err
+	}
+	keep, err := resolveAll("keep_cookies", h.KeepCookies)
+	if err != nil {
+		return err
+	}
+	if h.sessions, err = newSessionCookies(names, keep); err != nil {
+		return err
+	}
+	if h.clear, err = compileClearSiteData(h.ClearSiteData, len(keep) > 0); err != nil {
 		return err
 	}
 	return h.compileReturnTo()
@@ -134,8 +151,8 @@ func (h *Handler) compileReturnTo() error {
 	if h.returnTo, err = returnTarget(target, own, allowed); err != nil {
 		return fmt.Errorf("return_to: %q is no address that every browser reads alike; write a path like /welcome or a URL like https://www.example.com/", target)
 	}
-	if strings.HasPrefix(target, "/") && h.leadsBack(h.returnTo, "") {
-		return fmt.Errorf("return_to: %q is a logout path of this app: the browser would never arrive", target)
+	if h.leadsBack(h.returnTo, "") {
+		return fmt.Errorf("return_to: %q is a logout path of this app or a page of ours: the browser would never arrive", target)
 	}
 	return nil
 }
@@ -147,12 +164,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.app.owns(path) && h.Role != roleApp {
 		return h.serveAddress(w, r)
 	}
-	if h.rules.mayMatch(path) {
-		switch {
-		case h.rules.match(r):
-			return h.serveLogout(w, r, next)
-		case h.isRound(r):
-			return h.serveRound(w, r, next)
+	if asksForRound(r) {
+		own := ownOrigin(r)
+		if rd, ok := h.app.openRound(r, own); ok {
+			return h.app.answerRound(w, r, own, rd)
+		}
+	}
+	if h.rules.mayMatch(path) && h.rules.match(r) {
+		return h.serveLogout(w, r, next)
+	}
+	if h.rules.mayBeNear(r) {
+		if refused, err := h.serveNear(w, r); refused {
+			return err
 		}
 	}
 	if mayContinue(r) {
@@ -177,6 +200,6 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request) error {
 	case "/done":
 		return h.app.serveDone(w, r)
 	default:
-		return answerError(w, r, http.StatusNotFound)
+		return h.refuse(w, r, http.StatusNotFound)
 	}
 }

@@ -79,8 +79,8 @@ func isOwnCookie(name string) bool {
 func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome) error {
 	h := w.Header()
 	done := l.landing(res, out)
-	next, last := l.expireAndGoOn(h, done)
-	if last && !l.caller.viaWorker && (!isSafe(l.method) || isWebKit(r)) {
+	next, rest := l.expireAndGoOn(h, done)
+	if rest < 0 && !l.caller.viaWorker && (!isSafe(l.method) || isWebKit(r)) {
 		// Here and now: the page with the form may forbid redirects to
 		// elsewhere (browsers: form-action in Chromium, WebKit), and WebKit
 		// takes Clear-Site-Data from no redirect, so that the app's service
@@ -112,10 +112,13 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome) error {
 	h := w.Header()
 	done := l.landing(res, out)
-	next, last := l.expireAndGoOn(h, done)
+	next, rest := l.expireAndGoOn(h, done)
+	last := rest < 0
 	types := done.Clear
 	if !last {
+		// A script may go anywhere from here: the next page continues too.
 		types = without(types, clearCookies)
+		h.Add("Set-Cookie", l.marker(rest))
 	}
 	if !slices.Contains(types, clearCookies) {
 		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
@@ -133,19 +136,20 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 }
 
 // expireAndGoOn adds the first expirations to a header of ours, and says where
-// the browser goes next and whether that is the landing page.
-func (l *logout) expireAndGoOn(h http.Header, done landing) (next string, last bool) {
-	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget)
+// the browser goes next: to the landing page, or on to the expirations from
+// number rest on, if that is not -1.
+func (l *logout) expireAndGoOn(h http.Header, done landing) (next string, rest int) {
+	// A long return URL makes the address of the next answer long, twice sealed.
+	used := linesBytes(h["Set-Cookie"]) + max(0, len(done.Target)-256)*2
+	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget-used)
 	for _, line := range lines {
 		h.Add("Set-Cookie", line)
 	}
 	if rest >= 0 {
 		rd := round{Host: l.own.host, Made: l.began.Unix(), Browser: done.Browser, Rest: l.newLeftover(rest), Landing: &done}
-		if next = l.h.app.roundURL(rd); next != "" {
-			return next, false
-		}
+		return l.h.app.roundURL(rd), rest
 	}
-	return l.h.app.doneURL(done), true
+	return l.h.app.doneURL(done), -1
 }
 
 // isWebKit tells the engine by the only word it gives about itself.
@@ -161,16 +165,16 @@ func (l *logout) landing(res appResult, out outcome) landing {
 		Target: l.target, Browser: rand.Text(),
 		Clear: union(l.h.clear, appClearSiteData(res.header["Clear-Site-Data"])),
 	}
-	done.GoOn = out != outcomeFailed
-	if done.Target == "" {
+	if done.Target == "" && !l.leadsBack(l.h.returnTo) {
 		done.Target = l.h.returnTo
 	}
 	if done.Target == "" {
 		done.Target = l.appTarget(res)
-		// An app that sends visitors without a session to its logout would
-		// lead them round in circles.
-		done.GoOn = done.GoOn && out != outcomeNone
 	}
+	// An app that sends visitors without a session to its logout would lead
+	// them round in circles: without a session, they go on by a click.
+	onSite := strings.HasPrefix(l.onSite(done.Target), "/")
+	done.GoOn = out != outcomeFailed && (out != outcomeNone || !onSite)
 	return done
 }
 
@@ -223,21 +227,22 @@ func goOn(next string) page {
 	return p
 }
 
-// answerAgain lets a page of ours repeat the request. A site that may start a
-// logout here did, but browsers keep SameSite cookies back from requests that
-// other sites start (browsers: 2.4): the app could not tell whose session it is.
-func (l *logout) answerAgain(w http.ResponseWriter, r *http.Request) error {
+// answerAgain lets a page of ours repeat the request, fields and all, because
+// the browser left something out that we need: cookies, which SameSite keeps
+// back when another site starts a logout that it may start (browsers: 2.4), or
+// the origin, on pages that withhold their referrer (browsers: 2.9).
+func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int) error {
 	p := textGoingOn
 	p.Kind = "progress"
 	p.Form = repeatForm(r)
 	p.Form.ByItself = true
-	if !isSafe(l.method) {
-		body, _ := bufferBody(w, r, time.Duration(l.h.app.Timeout))
+	if !isSafe(r.Method) {
+		body, _ := bufferBody(w, r, time.Duration(h.app.Timeout))
 		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 			p.Form.Fields = queryFields(string(body))
 		}
 	}
-	return answerPage(w, http.StatusOK, p)
+	return answerPage(w, status, p)
 }
 
 // serveDone is the landing page. Without a token of ours it is a bare "signed

@@ -51,7 +51,13 @@ func listen(t *testing.T, sites string) (*caddytest.Tester, string) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
 	tester := caddytest.NewTester(t).WithDefaultOverrides(caddytest.Config{AdminPort: 2999, LoadRequestTimeout: 30 * time.Second, TestRequestTimeout: 20 * time.Second})
-	tester.InitServer(fmt.Sprintf(listenerGlobals, t.TempDir(), log)+sites, "caddyfile")
+	// Not t.TempDir: Caddy may still be writing certificates when a test ends.
+	storage, err := os.MkdirTemp("", "universal_logout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(storage) })
+	tester.InitServer(fmt.Sprintf(listenerGlobals, storage, log)+sites, "caddyfile")
 	tester.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return tester, log
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -40,6 +41,7 @@ type logout struct {
 	caller caller
 	method string
 	url    *url.URL // as the browser sees it
+	path   string   // the same path, in the spelling that every browser reads alike
 	cut    string   // what handle_path cut off its path
 
 	presented []cookie  // the session cookies of the request
@@ -56,9 +58,6 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		return next.ServeHTTP(w, r) // the handler of this site that came first has it
 	}
 	own := ownOrigin(r)
-	if rd, ok := h.openRound(r, own); ok && !nested {
-		return h.answerRound(w, r, own, rd)
-	}
 	verdict := guard(r, own, h.app.trusts, h.AllowCrossSite)
 	if nested && verdict != verdictPass {
 		// In front of us is a handler for the whole site, and we are the app's.
@@ -68,24 +67,11 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		}
 	}
 	switch verdict {
+	case verdictLogout:
 	case verdictPass:
 		return next.ServeHTTP(w, r)
-	case verdictSpeculative:
-		return answerSpeculative(w)
-	case verdictNotAllowed:
-		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, logoutMethods...), ", "))
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
-	case verdictRefuse:
-		return h.refuse(w, r, http.StatusForbidden)
-	case verdictRefuseAsk:
-		h.logRefused(r, http.StatusForbidden)
-		if !callerOf(r).navigation {
-			return answerError(w, r, http.StatusForbidden)
-		}
-		return answerAsk(w, r, http.StatusForbidden, own)
-	case verdictAsk:
-		return answerAsk(w, r, http.StatusOK, own)
-	case verdictLogout:
+	default:
+		return h.answerVerdict(w, r, verdict, own)
 	}
 	if r.Method == http.MethodHead {
 		// What GET would answer, and nothing of what it would do (HTTP-02).
@@ -93,23 +79,63 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	l := h.newLogout(r, own)
 	if len(l.presented) == 0 && l.caller.navigation && soleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
-		return l.answerAgain(w, r)
+		return h.answerAgain(w, r, http.StatusOK)
 	}
-	if len(l.presented) == 0 && !nested && !h.app.shared.limit.allow(clientIP(r), l.began) {
+	if !nested && !l.mayHaveSession(r) && !h.app.shared.limit.allow(clientIP(r), l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}
 	return l.serve(w, r, next)
 }
+
+// answerVerdict answers a request that the guard does not let through.
+func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict verdict, own origin) error {
+	switch verdict {
+	case verdictSpeculative:
+		return answerSpeculative(w)
+	case verdictAsk:
+		return answerAsk(w, r, http.StatusOK, own)
+	case verdictNotAllowed:
+		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, logoutMethods...), ", "))
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
+	case verdictRefuseAsk:
+		if !callerOf(r).navigation {
+			return h.refuse(w, r, http.StatusForbidden)
+		}
+		h.logRefused(r, http.StatusForbidden)
+		if withholdsReferrer(r) {
+			return h.answerAgain(w, r, http.StatusForbidden)
+		}
+		return answerAsk(w, r, http.StatusForbidden, own)
+	default:
+		return h.refuse(w, r, http.StatusForbidden)
+	}
+}
+
+// mayHaveSession reports whether anything in the request could be a session
+// that only the app knows: those logouts are never counted.
+func (l *logout) mayHaveSession(r *http.Request) bool {
+	found := len(l.presented) > 0 || r.Header.Get("Authorization") != ""
+	eachCookie(r.Header["Cookie"], func(name, value string) bool {
+		found = found || len(value) >= minCredential && !isOwnCookie(name) && !l.h.sessions.kept(name)
+		return !found
+	})
+	return found
+}
+
+// minCredential is the shortest value that nobody can guess.
+const minCredential = 16
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int) error {
 	h.logRefused(r, status)
 	return answerError(w, r, status)
 }
 
-// logRefused names no header of the request: they may hold credentials.
+// logRefused names nothing of the request that may hold a credential: no
+// header, no query, no ;parameter of the path.
 func (h *Handler) logRefused(r *http.Request, status int) {
-	h.logger.Warn("refused a logout",
-		zap.String("host", r.Host), zap.String("method", r.Method), zap.String("path", r.URL.Path),
+	shown, _, _ := strings.Cut(r.URL.Path, ";")
+	h.logger.Warn("refused a request",
+		zap.String("host", r.Host), zap.String("method", r.Method), zap.String("path", shown),
 		zap.Int("status", status), zap.String("client_ip", clientIP(r)),
 		zap.String("sec_fetch_site", soleValue(r.Header, "Sec-Fetch-Site")),
 		zap.String("sec_fetch_dest", soleValue(r.Header, "Sec-Fetch-Dest")))
@@ -149,8 +175,20 @@ func (h *Handler) newLogout(r *http.Request, own origin) *logout {
 			l.names = append(l.names, name)
 		}
 	}
-	l.variants = variantsFor(own, l.url.EscapedPath())
+	l.path = plainPath(l.url)
+	l.variants = variantsFor(own, l.path)
 	return l
+}
+
+// plainPath is where the cookies of a logout may lie, whatever the spelling.
+func plainPath(u *url.URL) string {
+	if p := u.EscapedPath(); isPlainPath(p) {
+		return p
+	}
+	if p := (&url.URL{Path: path.Clean("/" + u.Path)}).EscapedPath(); isPlainPath(p) {
+		return p
+	}
+	return "/"
 }
 
 func newID() string {
@@ -161,15 +199,20 @@ func newID() string {
 
 // serve goes through the steps of a logout.
 func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	body, detach := bufferBody(w, r, time.Duration(l.h.app.Timeout))
+	deadline := time.Now().Add(time.Duration(l.h.app.Timeout))
+	if outer, nested := r.Context().Value(ongoingKey{}).(*appAnswer); nested {
+		deadline = outer.deadline // its time is running already
+	}
+	body, detach := bufferBody(w, r, time.Until(deadline))
 	defer detach()
 	l.chooseTarget(requestedReturns(r, body))
 
 	pass := func(status int) bool { return !l.caller.navigation && status >= 200 && status < 300 }
 	answer := newAppAnswer(w, pass, l.amend)
-	res := callApp(r, next, answer, time.Duration(l.h.app.Timeout))
+	answer.deadline = deadline
+	res := callApp(r, next, answer)
 	if res.claimed {
-		return res.err
+		return res.passOn()
 	}
 	out := l.outcome(res)
 	l.log(r, res, out)
@@ -254,7 +297,16 @@ func (l *logout) chooseTarget(requested []string) {
 // leadsBack reports whether a return target would log out again: the browser
 // would go round in circles.
 func (l *logout) leadsBack(target string) bool {
+	target = l.onSite(target)
 	return l.h.leadsBack(target, "") || l.h.leadsBack(target, l.cut)
+}
+
+// onSite is a target as a path, if it lies on our own site.
+func (l *logout) onSite(target string) string {
+	if local, found := strings.CutPrefix(target, l.own.String()+"/"); found {
+		return "/" + local
+	}
+	return target
 }
 
 // leadsBack compares with the paths as this handler sees them: without what
@@ -274,19 +326,21 @@ func (h *Handler) leadsBack(target, cut string) bool {
 // outcome says how the app's own logout went. A page that the app answered
 // with is no proof, whatever its status: only the session cookie is.
 func (l *logout) outcome(res appResult) outcome {
-	switch {
-	case len(l.presented) == 0:
+	if len(l.presented) == 0 {
 		return outcomeNone
-	case res.status == 0 || res.status >= 400:
-		return outcomeFailed
 	}
+	failed := res.status == 0 || res.status >= 400
 	for _, line := range res.header["Set-Cookie"] {
 		sc := parseSetCookie(line, l.began)
 		for _, c := range l.presented {
-			if sc.name == c.name && (sc.expired || sc.value != c.value) {
+			// With an error, a new value may be one that comes with every answer.
+			if sc.name == c.name && (sc.expired || sc.value != c.value && !failed) {
 				return outcomeEnded
 			}
 		}
+	}
+	if failed {
+		return outcomeFailed
 	}
 	return outcomeCleared
 }
@@ -294,11 +348,40 @@ func (l *logout) outcome(res appResult) outcome {
 // relay puts what the app's held answer does to the browser's cookies into
 // ours, except sessions that it begins anew (CK-18).
 func (l *logout) relay(h http.Header, res appResult) {
-	for _, line := range res.header["Set-Cookie"] {
-		if l.keepsAppCookie(line) && !slices.Contains(h["Set-Cookie"], line) {
+	for _, line := range l.appCookies(res.header["Set-Cookie"]) {
+		if !slices.Contains(h["Set-Cookie"], line) {
 			h.Add("Set-Cookie", line)
 		}
 	}
+}
+
+// appCookies are the lines of the app that may go to the browser. If they are
+// many, those that delete what a line of ours deletes stay behind: there is
+// room for one of both.
+func (l *logout) appCookies(lines []string) (kept []string) {
+	many := linesBytes(lines) > maxRelayed
+	for _, line := range lines {
+		sc := parseSetCookie(line, l.began)
+		if many && sc.expired && slices.Contains(l.names, sc.name) && slices.ContainsFunc(l.variants, func(v variant) bool {
+			return !v.partitioned && v.domain == sc.domain && (v.path == sc.path || sc.path == "" && v.path == "/")
+		}) {
+			continue
+		}
+		if l.keepsAppCookie(line) {
+			kept = append(kept, line)
+		}
+	}
+	return kept
+}
+
+// maxRelayed is how many bytes of an app's Set-Cookie lines pass as they are.
+const maxRelayed = 1 << 10
+
+func linesBytes(lines []string) (n int) {
+	for _, line := range lines {
+		n += len("Set-Cookie: \r\n") + len(line)
+	}
+	return n
 }
 
 func (l *logout) keepsAppCookie(line string) bool {
@@ -308,10 +391,10 @@ func (l *logout) keepsAppCookie(line string) bool {
 
 // amend changes an answer of the app that goes to a script.
 func (l *logout) amend(h http.Header) {
-	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return !l.keepsAppCookie(line) })
+	h["Set-Cookie"] = l.appCookies(h["Set-Cookie"])
 	h.Set("Cache-Control", "no-store")
 
-	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget)
+	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget-linesBytes(h["Set-Cookie"]))
 	for _, line := range lines {
 		h.Add("Set-Cookie", line)
 	}

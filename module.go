@@ -91,8 +91,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Timeout == 0 {
 		a.Timeout = caddy.Duration(defaultTimeout)
 	}
-	if a.Timeout < 0 {
-		return fmt.Errorf("timeout: %s is no time to wait; 5s is usual", time.Duration(a.Timeout))
+	if err := checkTimeout(time.Duration(a.Timeout)); err != nil {
+		return err
 	}
 	if a.Prefix == "" {
 		a.Prefix = defaultPrefix
@@ -112,6 +112,13 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.shared = v.(*shared)
 	a.ctx = ctx
+	return nil
+}
+
+func checkTimeout(timeout time.Duration) error {
+	if timeout < 10*time.Millisecond || timeout > 5*time.Minute {
+		return fmt.Errorf("timeout: %s is no time to wait for an app while a person waits; write one between 10ms and 5m, 5s is usual", timeout)
+	}
 	return nil
 }
 
@@ -150,6 +157,18 @@ func (a *App) compile() error {
 		a.trusted[p.origin] = struct{}{}
 	}
 	return nil
+}
+
+// resolveAll resolves each of a list.
+func resolveAll(word string, list []string) ([]string, error) {
+	resolved := make([]string, len(list))
+	for i, s := range list {
+		var err error
+		if resolved[i], err = resolve(s); err != nil {
+			return nil, fmt.Errorf("%s: %w", word, err)
+		}
+	}
+	return resolved, nil
 }
 
 // resolve replaces {env.*} and {file.*}; anything that is only known during a

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // TestSeveralApps: several directives on one host, in blocks and by matcher;
@@ -150,4 +152,75 @@ func (s stubborn) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	w.WriteHeader(200)
 	_, err := w.Write([]byte("late"))
 	return err
+}
+
+// TestNestedTiming: a handler in a block may not take over when the one of the
+// site has given up, and has no time of its own.
+func TestNestedTiming(t *testing.T) {
+	for name, tc := range map[string]struct {
+		wait, took time.Duration
+	}{
+		"too late to take over": {150 * time.Millisecond, 500 * time.Millisecond},
+		"just in time":          {60 * time.Millisecond, 500 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "universal_logout {\n timeout 100ms\n}", "app.example.com {\n universal_logout\n}")
+			outer := s.handlers()[0]
+			inner := *outer
+			inner.Role = roleApp
+			hangs := caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error { <-r.Context().Done(); return r.Context().Err() })
+			slow := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+				time.Sleep(tc.wait) // what is slow before the inner handler does not look at its context
+				return inner.ServeHTTP(w, r, hangs)
+			})
+			began := time.Now()
+			res := s.serveWith(outer, slow, request("GET", "https://app.example.com/logout", "", with(clicked, "Cookie: sessionid=one")...))
+			if took := time.Since(began); res.StatusCode != 303 || took > tc.took {
+				t.Errorf("%d after %s", res.StatusCode, took)
+			}
+		})
+	}
+}
+
+// TestNestedBreakOff: half an answer looks like half an answer, also when the
+// handler in a block passed it on.
+func TestNestedBreakOff(t *testing.T) {
+	s := newSite(t, "", "app.example.com {\n universal_logout\n}")
+	outer := s.handlers()[0]
+	inner := *outer
+	inner.Role = roleApp
+	breaks := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		_, _ = w.Write(make([]byte, 200<<10))
+		panic(http.ErrAbortHandler)
+	})
+	nested := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return inner.ServeHTTP(w, r, breaks) })
+	for name, next := range map[string]caddyhttp.Handler{"flat": breaks, "nested": nested} {
+		func() {
+			defer func() {
+				if p := recover(); p != http.ErrAbortHandler {
+					t.Errorf("%s: ends with %v", name, p)
+				}
+			}()
+			s.serveWith(outer, next, request("POST", "https://app.example.com/logout", "", with(fetched, "Cookie: sessionid=one")...))
+		}()
+	}
+}
+
+// TestMatcherAroundLogout: what is left to expire does not get to the app
+// because a matcher is about another method.
+func TestMatcherAroundLogout(t *testing.T) {
+	app := newSessions(t, endsSession)
+	s := newSite(t, "", `app.example.com {
+		@post method POST
+		universal_logout @post
+		reverse_proxy `+app.addr()+`
+	}`)
+	j := &jar{now: time.Now()}
+	for i := range 40 {
+		j.store("app.example.com", "/", true, []string{fmt.Sprintf("c%d=%d%s; Path=/; Domain=example.com", i, i, credential)})
+	}
+	f := s.follow(j, request("POST", "https://app.example.com/logout", "", submitted...))
+	if got := app.requests(); len(j.cookies) != 0 || len(got) != 1 || f.StatusCode != 200 {
+		t.Errorf("%d, left %v, the app saw %d requests", f.StatusCode, j.names(), len(got))
+	}
 }

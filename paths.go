@@ -21,6 +21,8 @@ type logoutRules struct {
 	rules   []logoutRule
 	last    [256]bool // last bytes of paths that may match
 	lengths uint64    // bit n: a last segment of n bytes may; bit 63: one of more
+	first   [256]bool // first bytes, behind the slash, of paths that may be near
+	queries bool      // some rule has a query
 }
 
 var logoutMethods = []string{
@@ -36,6 +38,9 @@ func compilePaths(entries []string, base string) (*logoutRules, error) {
 	}
 	withDefault := true
 	for _, entry := range entries {
+		if entry == "off" {
+			return nil, fmt.Errorf("paths: off stands alone; leave out the other paths, or leave out off")
+		}
 		rule, added, err := parsePath(entry)
 		if err != nil {
 			return nil, err
@@ -70,8 +75,8 @@ func parsePath(entry string) (rule logoutRule, added bool, err error) {
 		return rule, false, fmt.Errorf("paths: %q must begin with /, as in /logout (or +/logout to keep the default too)", path)
 	}
 	path, query, _ := strings.Cut(path, "?")
-	if strings.ContainsAny(path, "#;\\") || hasSpaceOrControl(path) || hasSpaceOrControl(query) {
-		return rule, false, fmt.Errorf("paths: %q has a character that no path has; write it decoded, without #, ; and \\", entry)
+	if strings.ContainsAny(path, "#;\\%") || strings.Contains(query, "%") || hasSpaceOrControl(path) || hasSpaceOrControl(query) {
+		return rule, false, fmt.Errorf("paths: %q has a character that no path has; write it decoded, without #, ;, \\ and %%", entry)
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		switch {
@@ -84,8 +89,8 @@ func parsePath(entry string) (rule logoutRule, added bool, err error) {
 			rule.segments = append(rule.segments, segment)
 		}
 	}
-	if len(rule.segments) == 0 && query == "" {
-		return rule, false, fmt.Errorf("paths: %q would make every visit of the start page a logout; name a path, or a query as in /?action=logout", entry)
+	if query == "" && !slices.ContainsFunc(rule.segments, func(s string) bool { return s != "*" }) {
+		return rule, false, fmt.Errorf("paths: %q would make visits of ordinary pages a logout; name a path, or a query as in /?action=logout", entry)
 	}
 	if rule.query, err = parseRequiredQuery(query); err != nil {
 		return rule, false, fmt.Errorf("paths: %q: %w", entry, err)
@@ -113,6 +118,7 @@ func hasSpaceOrControl(s string) bool {
 
 func (rs *logoutRules) add(rule logoutRule) {
 	rs.rules = append(rs.rules, rule)
+	rs.addNear(rule)
 	rs.last['/'], rs.last['.'] = true, true // other spellings: "/logout/", "/logout/."
 	for c := 0x80; c < len(rs.last); c++ {
 		rs.last[c] = true // may fold into ASCII
@@ -223,9 +229,10 @@ func (rule *logoutRule) matchQuery(raw string) bool {
 	return true
 }
 
-// queryHas reports whether any pair of a raw query says key=value. Frameworks
-// differ in which of several they take, so one is enough; some part pairs at ;
-// too, and PHP drops spaces before a name.
+// queryHas reports whether any pair of a raw query, or of a form, says
+// key=value. Frameworks differ in which of several they take, so one is
+// enough. Some part pairs at ; too or do not look at case, and PHP takes many
+// spellings of a name for the same.
 func queryHas(raw, key, value string) bool {
 	for raw != "" {
 		pair := raw
@@ -235,36 +242,78 @@ func queryHas(raw, key, value string) bool {
 			raw = ""
 		}
 		k, v, _ := strings.Cut(pair, "=")
-		for strings.HasPrefix(k, "+") || strings.HasPrefix(k, "%20") {
-			k = strings.TrimPrefix(strings.TrimPrefix(k, "+"), "%20")
-		}
-		if decodesTo(k, key) && decodesTo(v, value) {
+		if isKey(k, key) && decodesTo(v, value) {
 			return true
 		}
 	}
 	return false
 }
 
-// decodesTo compares a query component with plain text without allocating.
-func decodesTo(raw, want string) bool {
+// isKey compares the name of a query pair with a plain one as the most
+// generous framework does: PHP drops spaces before it, cuts it at a NUL or a
+// bracket, and makes _ of dots and spaces; ASP.NET does not look at case.
+func isKey(raw, want string) bool {
+	for {
+		c, rest := nextByte(raw)
+		if raw == "" || c != ' ' {
+			break
+		}
+		raw = rest
+	}
 	for raw != "" {
-		if want == "" {
+		c, rest := nextByte(raw)
+		if c == 0 || c == '[' && want == "" {
+			break
+		}
+		if want == "" || mangled(c) != mangled(want[0]) {
 			return false
 		}
-		c := raw[0]
-		switch {
-		case c == '+':
-			c = ' '
-		case c == '%' && len(raw) >= 3 && isHex(raw[1]) && isHex(raw[2]):
-			c = unhex(raw[1])<<4 | unhex(raw[2])
-			raw = raw[2:]
-		}
-		if c != want[0] {
-			return false
-		}
-		raw, want = raw[1:], want[1:]
+		raw, want = rest, want[1:]
 	}
 	return want == ""
+}
+
+func mangled(c byte) byte {
+	switch {
+	case c == '.' || c == ' ' || c == '[':
+		return '_'
+	case c >= 'A' && c <= 'Z':
+		return c | 0x20
+	}
+	return c
+}
+
+// decodesTo compares a query component with plain text, but for the case of
+// its letters, without allocating.
+func decodesTo(raw, want string) bool {
+	for raw != "" {
+		c, rest := nextByte(raw)
+		if want == "" || lower(c) != lower(want[0]) {
+			return false
+		}
+		raw, want = rest, want[1:]
+	}
+	return want == ""
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}
+
+// nextByte decodes the first byte of a query component.
+func nextByte(raw string) (c byte, rest string) {
+	switch {
+	case raw == "":
+		return 0, ""
+	case raw[0] == '+':
+		return ' ', raw[1:]
+	case raw[0] == '%' && len(raw) >= 3 && isHex(raw[1]) && isHex(raw[2]):
+		return unhex(raw[1])<<4 | unhex(raw[2]), raw[3:]
+	}
+	return raw[0], raw[1:]
 }
 
 func isHex(c byte) bool {

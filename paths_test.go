@@ -57,6 +57,7 @@ func TestPaths(t *testing.T) {
 		{"/index.php?module=Login&action=logout", "", "GET:/index.php?action=logout&module=Login", "GET:/index.php?action=logout"},
 		{"/?logout=1", "", "GET:/?logout=1", "GET:/ GET:/x?logout=1"},
 		{"/abmelden/ä", "", "GET:/abmelden/%C3%A4", "GET:/abmelden/a"},
+		{"/çıkış-yap", "", "GET:/%C3%A7%C4%B1k%C4%B1%C5%9F-yap GET:/%C3%A7%C4%B1k%C4%B1%C5%9F-YAP", "GET:/cikis-yap"},
 		{"off", "", "", "GET:/logout POST:/logout GET:/"},
 	} {
 		var entries []string
@@ -79,7 +80,7 @@ func TestPaths(t *testing.T) {
 func TestBadPaths(t *testing.T) {
 	for entry, says := range map[string]string{
 		"logout": "begin with /", "": "begin with /", "GET": "begin with /", "post /logout": "capitals", "HEAD /logout": "no method of a logout",
-		"/a*": "one whole segment", "/a/*b/c": "one whole segment", "/a/../b": "no place", "/": "start page", "//": "start page",
+		"/a*": "one whole segment", "/a/*b/c": "one whole segment", "/a/../b": "no place", "/": "ordinary pages", "//": "ordinary pages", "/*": "ordinary pages", "/*/*": "ordinary pages", "/log%6fut": "decoded",
 		"/x?a": "no pair", "/x?=b": "no pair", "/x#y": "#", "/a b": "character", "/a\\b": "character", "/a;b": "character", "POST off": "off stands alone",
 		"https://app.example.com/logout": "begin with /", "/\x00": "character",
 	} {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	whatwg "github.com/nlnwa/whatwg-url/url"
+	"golang.org/x/net/publicsuffix"
 )
 
 // Names under which requests say where to go after the logout: ours and
@@ -37,12 +38,16 @@ func parseReturnPattern(entry string) (returnPattern, error) {
 		return returnPattern{}, fmt.Errorf("%q: %s; write an origin like https://www.example.com, with a path or /* after it if only some addresses are meant", entry, why)
 	}
 	scheme, rest, found := strings.Cut(entry, "://")
+	scheme = strings.ToLower(scheme)
 	if !found || (scheme != "https" && scheme != "http") {
 		return fail("it must begin with https://")
 	}
 	host, path := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		host, path = rest[:i], rest[i:]
+	}
+	if folder := strings.TrimSuffix(path, "/*"); folder != "" && (!isPlainPath(folder) || hasSpaceOrControl(folder)) {
+		return fail("its path is none that every browser reads alike")
 	}
 	if strings.ContainsAny(path, "?#") || strings.Contains(strings.TrimSuffix(path, "/*"), "*") {
 		return fail("a path ends where ? or # begins, and * may only stand as its last segment")
@@ -52,6 +57,9 @@ func parseReturnPattern(entry string) (returnPattern, error) {
 		return fail("* stands for the whole leftmost label of the host")
 	}
 	u, err := whatwg.Parse(scheme + "://" + name + "/")
+	if err == nil && !isASCII(name) {
+		return fail("in addresses its host is spelled " + u.Host())
+	}
 	if err != nil || u.Host() != strings.ToLower(name) && u.Host() != strings.TrimSuffix(strings.ToLower(name), ":"+defaultPort(scheme)) {
 		return fail("browsers read its host differently")
 	}
@@ -59,13 +67,23 @@ func parseReturnPattern(entry string) (returnPattern, error) {
 	if path == "/" {
 		p.path = "" // https://www.example.com/ is how people write an origin
 	}
-	if wildcard && registrableDomain(p.origin.hostname()) == "" {
+	if wildcard && !canOwnNamesBelow(p.origin.hostname()) {
 		return fail("everybody can have a name below it")
 	}
 	if scheme == "http" && !p.origin.trustworthy() {
 		return fail("plain http is for loopback hosts only")
 	}
 	return p, nil
+}
+
+// canOwnNamesBelow: one party has all names below a registrable domain, and
+// below what is no public suffix at all, like a home's .lan.
+func canOwnNamesBelow(host string) bool {
+	if registrableDomain(host) != "" {
+		return true
+	}
+	suffix, icann := publicsuffix.PublicSuffix(host)
+	return isHostname(host) && !icann && !strings.Contains(suffix, ".")
 }
 
 func defaultPort(scheme string) string {

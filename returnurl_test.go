@@ -248,12 +248,31 @@ func TestAppLocation(t *testing.T) {
 	}
 }
 
+// TestNoCircles: whoever names it, a target that would log out again is none,
+// and without a session a page of the site is reached by a click only.
+func TestNoCircles(t *testing.T) {
+	app := newSessions(t, redirectTo("https://app.example.com/logout"))
+	for _, tc := range []struct{ returnTo, query, cookie, next string }{
+		{"https://app.example.com/logout", "", "sessionid=one", ""},
+		{"https://app.example.com/Logout/", "", "sessionid=one", ""},
+		{"/home", "?rd=https://app.example.com/logout", "sessionid=one", "/home"},
+		{"/home", "", "", ""},
+		{"https://www.example.com/", "", "", "https://www.example.com/"},
+	} {
+		s := newSite(t, "", "app.example.com {\n universal_logout {\n return_to "+tc.returnTo+"\n }\n reverse_proxy "+app.addr()+"\n}")
+		f := s.follow(&jar{}, request("GET", "https://app.example.com/logout"+tc.query, "", with(clicked, "Cookie: "+tc.cookie)...))
+		if got := metaRefresh(f.body); got != tc.next {
+			t.Errorf("return_to %s%s, cookie %q: goes on to %q, want %q", tc.returnTo, tc.query, tc.cookie, got, tc.next)
+		}
+	}
+}
+
 // TestReturnPatterns: entries of the config that nobody can mean.
 func TestReturnPatterns(t *testing.T) {
 	for _, entry := range []string{
 		"", "www.example.com", "*", "https://", "https://*", "https://*.com", "https://*.co.uk", "https://*.github.io", "https://www.*.com",
 		"https://w*.example.com", "http://www.example.com", "ftp://www.example.com", "https://www.example.com/a*", "https://www.example.com/*/b",
-		"https://www.example.com?x", "https://www.example.com#x", "https://user@www.example.com", "https://www.example.com:99999", "https://0x7f.1",
+		"https://www.example.com/a b", "https://www.example.com/a%2fb", "https://www.example.com/../c", "https://bücher.example", "https://www.example.com?x", "https://www.example.com#x", "https://user@www.example.com", "https://www.example.com:99999", "https://0x7f.1",
 	} {
 		if p, err := parseReturnPattern(entry); err == nil {
 			t.Errorf("%q is taken for %+v", entry, p)

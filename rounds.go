@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // One answer has room for some expirations only. What is left goes with
@@ -47,7 +45,7 @@ func (rest *leftover) digest(c cookie) string {
 
 // newLeftover remembers the cookies of a logout.
 func (l *logout) newLeftover(next int) *leftover {
-	rest := &leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.url.EscapedPath(), Next: next, Round: 1}
+	rest := &leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.path, Next: next, Round: 1}
 	rand.Read(rest.Salt)
 	for _, c := range l.presented {
 		rest.Cookies = append(rest.Cookies, byte(slices.Index(l.names, c.name)))
@@ -75,7 +73,7 @@ func (rest *leftover) stillPresented(lines []string) (names []string, others []c
 }
 
 // expire gives the next expirations, and what is left after them.
-func (rest *leftover) expire(lines []string, own origin) (expired []string, left *leftover) {
+func (rest *leftover) expire(lines []string, own origin) (expired []string, after *leftover) {
 	names, _ := rest.stillPresented(lines)
 	if !slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
 		return nil, nil
@@ -84,9 +82,9 @@ func (rest *leftover) expire(lines []string, own origin) (expired []string, left
 	if next < 0 || rest.Round >= maxExpirationRounds {
 		return expired, nil
 	}
-	after := *rest
-	after.Next, after.Round = next, rest.Round+1
-	return expired, &after
+	following := *rest
+	following.Next, following.Round = next, rest.Round+1
+	return expired, &following
 }
 
 // round is one more answer of a logout, on the way to its landing page or, if
@@ -100,12 +98,11 @@ type round struct {
 	Page    string    `json:"p,omitempty"`
 }
 
-// roundURL is the address of a round, "" if the logout's path is none that
-// every browser reads alike.
+// roundURL is the address of a round.
 func (a *App) roundURL(rd round) string {
 	plain, err := json.Marshal(rd)
-	if err != nil || rd.Rest == nil || !isPlainPath(rd.Rest.Path) {
-		return ""
+	if err != nil { // strings and numbers only
+		return a.after(rd)
 	}
 	return rd.Rest.Path + "?" + roundParameter + "=" + a.shared.keys.Seal(roundPurpose, plain)
 }
@@ -120,41 +117,29 @@ func (a *App) after(rd round) string {
 
 // openRound reads the round that a request to a logout path is, if it is one
 // and comes from the browser that logged out.
-func (h *Handler) openRound(r *http.Request, own origin) (rd round, ok bool) {
+func (a *App) openRound(r *http.Request, own origin) (rd round, ok bool) {
 	raw := clientURL(r).RawQuery
 	if r.Method != http.MethodGet || !strings.Contains(raw, roundParameter+"=") {
 		return round{}, false
 	}
 	query, _ := url.ParseQuery(raw) // what is readable of it
-	plain, err := h.app.shared.keys.Open(roundPurpose, query.Get(roundParameter))
+	plain, err := a.shared.keys.Open(roundPurpose, query.Get(roundParameter))
 	if err != nil || json.Unmarshal(plain, &rd) != nil || rd.Rest == nil {
 		return round{}, false
 	}
 	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
-	age := h.app.now().Sub(time.Unix(rd.Made, 0))
+	age := a.now().Sub(time.Unix(rd.Made, 0))
 	return rd, rd.Host == own.host && age >= -time.Minute && age <= landingLifetime &&
 		subtle.ConstantTimeCompare([]byte(presented), []byte(rd.Browser)) == 1
 }
 
-// isRound reports whether r asks for a round at a logout path, with a method
-// that need not be the logout's.
-func (h *Handler) isRound(r *http.Request) bool {
-	return strings.Contains(r.URL.RawQuery, roundParameter+"=") && slices.ContainsFunc(h.rules.rules, func(rule logoutRule) bool {
-		return rule.matchPath(r.URL.Path)
-	})
+// asksForRound is the cheap question whether r may be a round.
+func asksForRound(r *http.Request) bool {
+	return len(r.URL.RawQuery) > len(roundParameter) && strings.Contains(r.URL.RawQuery, roundParameter+"=")
 }
 
-// serveRound gives the next expirations, if it is really we who asked for it.
-func (h *Handler) serveRound(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	own := ownOrigin(r)
-	rd, ok := h.openRound(r, own)
-	if !ok {
-		return next.ServeHTTP(w, r)
-	}
-	return h.answerRound(w, r, own, rd)
-}
-
-func (h *Handler) answerRound(w http.ResponseWriter, r *http.Request, own origin, rd round) error {
+// answerRound gives the next expirations. It never reaches the app.
+func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin, rd round) error {
 	if isSpeculative(r.Header) {
 		return answerSpeculative(w)
 	}
@@ -162,11 +147,14 @@ func (h *Handler) answerRound(w http.ResponseWriter, r *http.Request, own origin
 	for _, line := range lines {
 		w.Header().Add("Set-Cookie", line)
 	}
-	next := h.app.after(rd)
+	next := a.after(rd)
 	if rd.Rest = left; left != nil {
-		next = h.app.roundURL(rd)
+		next = a.roundURL(rd)
 	} else if rd.Landing == nil {
 		w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, "", 0))
+	}
+	if left != nil && left.Round%roundsBetweenPages == 0 {
+		return answerPage(w, http.StatusOK, goOn(next))
 	}
 	return answerRedirect(w, next)
 }

@@ -54,8 +54,8 @@ func compileNames(word string, patterns []string) (*namePatterns, error) {
 			return nil, fmt.Errorf("%s: %q matches every cookie; name them, or use prefix* or *suffix", word, p)
 		case strings.Contains(name, "*") || strings.HasPrefix(p, "*") && strings.HasSuffix(p, "*"):
 			return nil, fmt.Errorf("%s: %q: * may stand at the beginning or at the end, once", word, p)
-		case !isCookieName(name):
-			return nil, fmt.Errorf("%s: %q is no cookie name: no = or ; or control characters, please", word, p)
+		case !isCookieName(name) || strings.Contains(name, ","):
+			return nil, fmt.Errorf("%s: %q is no cookie name; write names with spaces between them, without = ; and ,", word, p)
 		}
 	}
 	return newNamePatterns(patterns), nil
@@ -154,8 +154,15 @@ func newSessionCookies(names, keep []string) (*sessionCookies, error) {
 		}
 		sc.configured = sc.names.exactNames()
 	}
-	sc.keep, err = compileNames("keep_cookies", keep)
-	return sc, err
+	if sc.keep, err = compileNames("keep_cookies", keep); err != nil {
+		return nil, err
+	}
+	for _, name := range sc.configured {
+		if sc.keep.matches(name) {
+			return nil, fmt.Errorf("session_cookies and keep_cookies both name %s; only one can be meant", name)
+		}
+	}
+	return sc, nil
 }
 
 // is reports whether a cookie is a session cookie of the app.
@@ -169,6 +176,11 @@ func (sc *sessionCookies) is(name, value string) bool {
 		return false
 	}
 	return looksLikeCredential(value)
+}
+
+// kept reports whether a cookie is none of those that hold sessions.
+func (sc *sessionCookies) kept(name string) bool {
+	return sc.keep.matches(name) || sc.builtinKeep.matches(name)
 }
 
 // in lists the session cookies of a request, each name and value once.

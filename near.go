@@ -1,0 +1,160 @@
+package universallogout
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Apps take more for a logout than paths names: what follows a script's name
+// (PATH_INFO), what lies below a path (prefix routers), a format at its end
+// (/logout.json), the same query at another path (front controllers), another
+// method that a form field makes the right one. Such requests go on to the app
+// as they are, if they come from a page that may log out; from elsewhere they
+// are refused like the logout itself. A guard that can be passed by is none.
+
+func (rs *logoutRules) addNear(rule logoutRule) {
+	rs.queries = rs.queries || len(rule.query) > 0
+	if len(rule.segments) == 0 {
+		return
+	}
+	for _, c := range []byte(`/\%.; `) { // other spellings of what comes first
+		rs.first[c] = true
+	}
+	c := rule.segments[0][0]
+	if c == '*' || c >= 0x80 {
+		for c := range rs.first {
+			rs.first[c] = true
+		}
+	}
+	rs.first[c], rs.first[lower(c)] = true, true
+	if c >= 'a' && c <= 'z' {
+		rs.first[c&^0x20] = true
+	}
+}
+
+// mayBeNear is the cheap question asked of every request; no means no.
+func (rs *logoutRules) mayBeNear(r *http.Request) bool {
+	path := r.URL.Path
+	return len(path) > 1 && rs.first[path[1]] || rs.queries && (r.URL.RawQuery != "" || !isSafe(r.Method))
+}
+
+// near reports whether an app could take r, which is no logout request, for
+// one. With a method override only the body may tell: inBody says so.
+func (rs *logoutRules) near(r *http.Request) (near, inBody bool) {
+	for i := range rs.rules {
+		rule := &rs.rules[i]
+		path := rule.nearPath(r.URL.Path)
+		switch {
+		case len(rule.query) > 0 && rule.matchQuery(r.URL.RawQuery):
+			return true, false // whatever the path: front controllers
+		case !path:
+		case rule.takes(r.Method) && len(rule.query) == 0:
+			return true, false
+		case overrides(r, rule.method):
+			return true, false
+		case !isSafe(r.Method):
+			inBody = true
+		}
+	}
+	return false, inBody
+}
+
+// nearPath reports whether path names the rule's path and perhaps more.
+func (rule *logoutRule) nearPath(path string) bool {
+	if strings.Contains(path, "%") { // encoded twice
+		if again, err := url.PathUnescape(path); err == nil {
+			path = again
+		}
+	}
+	rest := path
+	for _, want := range rule.segments {
+		var segment string
+		for segment = ""; segment == "" || segment == "."; {
+			if rest == "" {
+				return false
+			}
+			if rest = strings.TrimLeft(rest, `/\`); rest == "" {
+				return false
+			}
+			end := strings.IndexAny(rest, `/\`)
+			if end < 0 {
+				end = len(rest)
+			}
+			segment, rest = rest[:end], rest[end:]
+			if i := strings.IndexAny(segment, ";\x00"); i >= 0 {
+				segment = segment[:i]
+			}
+		}
+		if want != "*" && !strings.EqualFold(want, segment) && !isWithFormat(segment, want) {
+			return false
+		}
+	}
+	return true
+}
+
+// isWithFormat: logout.json, and what some servers cut off: "logout ", "logout.".
+func isWithFormat(segment, want string) bool {
+	return len(segment) > len(want) && strings.EqualFold(segment[:len(want)], want) &&
+		(segment[len(want)] == '.' || segment[len(want)] <= ' ')
+}
+
+// overrides reports whether the query or a header makes r a request with the
+// rule's method, as frameworks let forms do that have only GET and POST.
+func overrides(r *http.Request, method string) bool {
+	if method == "" {
+		return false
+	}
+	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
+		if strings.EqualFold(r.Header.Get(name), method) {
+			return true
+		}
+	}
+	return queryHas(r.URL.RawQuery, "_method", method)
+}
+
+// bodyMakesLogout looks for a rule's query pairs, or a method override, in the
+// fields of a form.
+func (rs *logoutRules) bodyMakesLogout(r *http.Request, body []byte) bool {
+	fields := bodyValues(r.Header.Get("Content-Type"), body).Encode()
+	return slices.ContainsFunc(rs.rules, func(rule logoutRule) bool {
+		all := r.URL.RawQuery + "&" + fields
+		return rule.nearPath(r.URL.Path) &&
+			(len(rule.query) > 0 && rule.matchQuery(all) || rule.method != "" && queryHas(all, "_method", rule.method))
+	})
+}
+
+// isOwnForm spares the app's own forms and scripts the look into their bodies.
+func isOwnForm(r *http.Request) bool {
+	is := func(name, value string) bool {
+		v := r.Header[name]
+		return len(v) == 1 && v[0] == value
+	}
+	return is("Sec-Fetch-Site", "same-origin") && (is("Sec-Fetch-Dest", "document") || is("Sec-Fetch-Mode", "cors"))
+}
+
+// serveNear refuses what comes from elsewhere. It reports whether it did.
+func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused bool, err error) {
+	near, inBody := h.rules.near(r)
+	if !near && !inBody {
+		return false, nil
+	}
+	if !near && isOwnForm(r) {
+		return false, nil
+	}
+	own := ownOrigin(r)
+	verdict := guard(r, own, h.app.trusts, h.AllowCrossSite)
+	switch verdict {
+	case verdictLogout, verdictPass, verdictNotAllowed, verdictSpeculative:
+		return false, nil
+	}
+	if !near {
+		body, _ := bufferBody(w, r, time.Duration(h.app.Timeout))
+		if !h.rules.bodyMakesLogout(r, body) {
+			return false, nil
+		}
+	}
+	return true, h.answerVerdict(w, r, verdict, own)
+}
