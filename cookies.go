@@ -151,7 +151,8 @@ func cookiePaths(path string) []string {
 	if extra := len(folders) - maxCookieFolders; extra > 0 {
 		folders = slices.Delete(folders, maxCookieFolders/2, maxCookieFolders/2+extra)
 	}
-	paths := []string{"/"}
+	paths := make([]string, 1, 1+2*len(folders))
+	paths[0] = "/"
 	for _, folder := range folders {
 		paths = append(paths, folder, folder+"/")
 	}

@@ -89,6 +89,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	case roleAddresses:
 		h.app.roles[roleAddresses]++
 		h.rules = new(logoutRules)
+		h.rules.addOwn(h.app.Prefix)
 		return nil
 	case roleApp:
 		h.app.roles[roleApp]++
@@ -109,6 +110,7 @@ func (h *Handler) compile() (err error) {
 	if h.rules, err = compilePaths(paths, h.Base); err != nil {
 		return err
 	}
+	h.rules.addOwn(h.app.Prefix)
 	for _, rule := range h.rules.rules {
 		if path := "/" + strings.Join(rule.segments, "/"); h.app.owns(path) {
 			return fmt.Errorf("paths: %s belongs to our own pages; name another path, or another prefix in the global options", path)
@@ -161,10 +163,11 @@ func (h *Handler) compileReturnTo() error {
 // on with w as it came: wrapping it would cost time and break upgrades.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path := r.URL.Path
-	if h.app.owns(path) && h.Role != roleApp {
+	unusual := h.rules.unusual(path, r.URL.RawQuery)
+	if unusual && h.app.owns(path) && h.Role != roleApp {
 		return h.serveAddress(w, r)
 	}
-	if asksForRound(r) {
+	if unusual && asksForRound(r) {
 		own := ownOrigin(r)
 		if rd, ok := h.app.openRound(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
@@ -173,12 +176,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.rules.mayMatch(path) && h.rules.match(r) {
 		return h.serveLogout(w, r, next)
 	}
-	if h.rules.mayBeNear(r) {
+	if unusual {
 		if refused, err := h.serveNear(w, r); refused {
 			return err
 		}
 	}
-	if mayContinue(r) {
+	if isNavigation(r) && hasMarker(r.Header["Cookie"]) {
 		return h.serveMarked(w, r, next)
 	}
 	return next.ServeHTTP(w, r)
@@ -186,8 +189,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // owns reports whether path is one of our addresses.
 func (a *App) owns(path string) bool {
-	// The byte behind the slash tells nearly all paths apart, at no cost.
-	return len(path) >= len(a.Prefix) && path[1] == a.Prefix[1] && path[:len(a.Prefix)] == a.Prefix &&
+	return len(path) >= len(a.Prefix) && path[:len(a.Prefix)] == a.Prefix &&
 		(len(path) == len(a.Prefix) || path[len(a.Prefix)] == '/')
 }
 
@@ -198,7 +200,7 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch strings.TrimPrefix(r.URL.Path, h.app.Prefix) {
 	case "/done":
-		return h.app.serveDone(w, r)
+		return h.serveDone(w, r)
 	default:
 		return h.refuse(w, r, http.StatusNotFound)
 	}

@@ -45,7 +45,7 @@ func nothing(http.ResponseWriter, *http.Request) error { return nil }
 func BenchmarkPassThrough(b *testing.B) {
 	h := &Handler{app: &App{Prefix: defaultPrefix}}
 	var err error
-	if h.rules, err = compilePaths(nil, ""); err != nil {
+	if err = h.compile(); err != nil {
 		b.Fatal(err)
 	}
 	for name, r := range passThroughRequests() {

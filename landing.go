@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 const (
@@ -248,37 +250,41 @@ func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int
 // serveDone is the landing page. Without a token of ours it is a bare "signed
 // out"; without the cookie that the logout gave this browser it tells the
 // outcome and touches nothing.
-func (a *App) serveDone(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		return answerError(w, r, http.StatusMethodNotAllowed)
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
 	own, c := ownOrigin(r), callerOf(r)
 	token := r.URL.Query().Get("t")
-	l, ok := a.openLanding(token, own)
+	l, ok := h.app.openLanding(token, own)
 	if !ok {
+		if token != "" {
+			h.logger.Info("a landing page with a token that is not ours, of another host, or too old",
+				zap.String("host", own.host), zap.String("client_ip", clientIP(r)))
+		}
 		p := landing{}.page()
 		p.Forget = false
 		return answerPage(w, http.StatusOK, p)
 	}
 	if !c.navigation && r.Method == http.MethodPost {
-		return a.serveEviction(w, r, l)
+		return h.serveEviction(w, r, l)
 	}
 	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
 	bound := subtle.ConstantTimeCompare([]byte(presented), []byte(l.Browser)) == 1 &&
 		c.navigation && isTopLevel(r) && r.Method != http.MethodHead
 	if bound && c.viaWorker && !r.URL.Query().Has("again") {
 		// The page dismisses the worker; then the same address is ours alone.
-		return answerPage(w, http.StatusOK, goOn(a.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
+		return answerPage(w, http.StatusOK, goOn(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
 	}
 	p := l.page()
 	p.Forget = bound
 	if !bound {
 		return answerPage(w, http.StatusOK, p)
 	}
-	return a.finish(w, r, own, l, p, c)
+	return h.app.finish(w, r, own, l, p, c)
 }
 
 // finish clears what the first answer of the logout could not.
@@ -296,9 +302,9 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin, l landi
 
 // serveEviction is what the landing page fetches: a second answer with "cache"
 // throws the app's pages out of the back/forward cache (browsers: 2.7).
-func (a *App) serveEviction(w http.ResponseWriter, r *http.Request, l landing) error {
+func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, l landing) error {
 	if r.Method != http.MethodPost || soleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(l.Clear, clearCache) {
-		return answerError(w, r, http.StatusForbidden)
+		return h.refuse(w, r, http.StatusForbidden)
 	}
 	answerHeaders(w.Header())
 	w.Header().Set("Clear-Site-Data", clearSiteData([]string{clearCache}))

@@ -66,11 +66,10 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 			return errDiscarded
 		}
 	}
-	switch verdict {
-	case verdictLogout:
-	case verdictPass:
+	if verdict == verdictPass {
 		return next.ServeHTTP(w, r)
-	default:
+	}
+	if verdict != verdictLogout {
 		return h.answerVerdict(w, r, verdict, own)
 	}
 	if r.Method == http.MethodHead {
@@ -106,9 +105,9 @@ func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict 
 			return h.answerAgain(w, r, http.StatusForbidden)
 		}
 		return answerAsk(w, r, http.StatusForbidden, own)
-	default:
-		return h.refuse(w, r, http.StatusForbidden)
+	case verdictRefuse, verdictLogout, verdictPass:
 	}
+	return h.refuse(w, r, http.StatusForbidden)
 }
 
 // mayHaveSession reports whether anything in the request could be a session

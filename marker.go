@@ -29,14 +29,13 @@ func (l *logout) marker(next int) string {
 	return ownCookie(l.own, markerCookie, l.h.app.shared.keys.Seal(markerPurpose, plain), markerLifetime)
 }
 
-// mayContinue is the cheap question asked of every request: is it a page that
-// is opened with a marker?
-func mayContinue(r *http.Request) bool {
+// isNavigation is the cheap question asked of every request.
+func isNavigation(r *http.Request) bool {
 	if r.Method != http.MethodGet {
 		return false
 	}
 	mode := r.Header["Sec-Fetch-Mode"]
-	return len(mode) == 1 && mode[0] == "navigate" && hasMarker(r.Header["Cookie"])
+	return len(mode) == 1 && mode[0] == "navigate"
 }
 
 func hasMarker(lines []string) bool {

@@ -35,10 +35,13 @@ func (rs *logoutRules) addNear(rule logoutRule) {
 	}
 }
 
-// mayBeNear is the cheap question asked of every request; no means no.
-func (rs *logoutRules) mayBeNear(r *http.Request) bool {
-	path := r.URL.Path
-	return len(path) > 1 && rs.first[path[1]] || rs.queries && (r.URL.RawQuery != "" || !isSafe(r.Method))
+// addOwn makes our own addresses unusual.
+func (rs *logoutRules) addOwn(prefix string) { rs.first[prefix[1]] = true }
+
+// unusual is the cheap question asked of every request, whether it could be
+// for an address of ours, a round of a logout or near one; no means no.
+func (rs *logoutRules) unusual(path, query string) bool {
+	return len(path) > 1 && rs.first[path[1]] || rs.queries || len(query) > len(roundParameter) && query[0] == roundParameter[0]
 }
 
 // near reports whether an app could take r, which is no logout request, for
@@ -46,6 +49,9 @@ func (rs *logoutRules) mayBeNear(r *http.Request) bool {
 func (rs *logoutRules) near(r *http.Request) (near, inBody bool) {
 	for i := range rs.rules {
 		rule := &rs.rules[i]
+		if len(rule.query) > 0 && r.URL.RawQuery == "" && isSafe(r.Method) {
+			continue
+		}
 		path := rule.nearPath(r.URL.Path)
 		switch {
 		case len(rule.query) > 0 && rule.matchQuery(r.URL.RawQuery):
@@ -146,8 +152,7 @@ func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused boo
 	}
 	own := ownOrigin(r)
 	verdict := guard(r, own, h.app.trusts, h.AllowCrossSite)
-	switch verdict {
-	case verdictLogout, verdictPass, verdictNotAllowed, verdictSpeculative:
+	if verdict != verdictAsk && verdict != verdictRefuse && verdict != verdictRefuseAsk {
 		return false, nil
 	}
 	if !near {

@@ -21,7 +21,7 @@ type logoutRules struct {
 	rules   []logoutRule
 	last    [256]bool // last bytes of paths that may match
 	lengths uint64    // bit n: a last segment of n bytes may; bit 63: one of more
-	first   [256]bool // first bytes, behind the slash, of paths that may be near
+	first   [256]bool // first bytes, behind the slash, of unusual paths
 	queries bool      // some rule has a query
 }
 

@@ -119,7 +119,7 @@ func (a *App) after(rd round) string {
 // and comes from the browser that logged out.
 func (a *App) openRound(r *http.Request, own origin) (rd round, ok bool) {
 	raw := clientURL(r).RawQuery
-	if r.Method != http.MethodGet || !strings.Contains(raw, roundParameter+"=") {
+	if r.Method != http.MethodGet || !strings.HasPrefix(raw, roundParameter+"=") {
 		return round{}, false
 	}
 	query, _ := url.ParseQuery(raw) // what is readable of it
@@ -135,7 +135,7 @@ func (a *App) openRound(r *http.Request, own origin) (rd round, ok bool) {
 
 // asksForRound is the cheap question whether r may be a round.
 func asksForRound(r *http.Request) bool {
-	return len(r.URL.RawQuery) > len(roundParameter) && strings.Contains(r.URL.RawQuery, roundParameter+"=")
+	return strings.HasPrefix(r.URL.RawQuery, roundParameter+"=")
 }
 
 // answerRound gives the next expirations. It never reaches the app.
