@@ -14,8 +14,17 @@ const maxBufferedBody = 64 << 10
 // is asked, and puts it back. Longer ones are streamed and not read. Nobody
 // reads on from the browser after detach: a proxy that was cancelled would.
 func bufferBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (body []byte, detach func()) {
+	body, whole, detach := peekBody(w, r, timeout)
+	if !whole {
+		return nil, detach
+	}
+	return body, detach
+}
+
+// peekBody is the same, but gives the beginning of longer ones too.
+func peekBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (body []byte, whole bool, detach func()) {
 	if r.Body == nil || r.ContentLength == 0 {
-		return nil, func() {}
+		return nil, true, func() {}
 	}
 	// Whoever sends its body slowly waits for nobody but itself.
 	rc := http.NewResponseController(w)
@@ -31,10 +40,7 @@ func bufferBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(body), rest), rest}
-	if rest.err != io.EOF { //nolint:errorlint // we have just set it
-		body = nil
-	}
-	return body, func() { rest.over.Store(true) }
+	return body, rest.err == io.EOF, func() { rest.over.Store(true) }
 }
 
 // bodyRest is what follows the part of a body that was buffered.

@@ -1,8 +1,11 @@
 package universallogout
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -125,9 +128,6 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 
 // check finds now, where there is a line to name, what loading would find.
 func (h *Handler) check(helper httpcaddyfile.Helper, matcher caddy.ModuleMap) error {
-	if _, hasPath := matcher["path"]; hasPath && h.Base == "" && len(h.Paths) == 0 {
-		return fmt.Errorf("the matcher is about several places, and the default logout path, %s, is in none of them; name the app's with paths", defaultLogoutPath)
-	}
 	later := func(s string) bool { return strings.Contains(s, "{") }
 	for _, list := range [][]string{h.Paths, h.SessionCookies, h.KeepCookies, {h.ReturnTo}} {
 		if slices.ContainsFunc(list, later) {
@@ -136,7 +136,26 @@ func (h *Handler) check(helper httpcaddyfile.Helper, matcher caddy.ModuleMap) er
 	}
 	alone := *h
 	alone.app = &App{Prefix: prefixOf(helper)}
-	return alone.compile()
+	if err := alone.compile(); err != nil {
+		return err
+	}
+	return alone.checkReach(matcher)
+}
+
+// checkReach finds logout paths that the directive's own matcher keeps away.
+func (h *Handler) checkReach(matcher caddy.ModuleMap) error {
+	var reach caddyhttp.MatchPath
+	if raw, ok := matcher["path"]; !ok || json.Unmarshal(raw, &reach) != nil || reach.Provision(caddy.Context{}) != nil {
+		return nil
+	}
+	for _, rule := range h.rules.rules {
+		path := "/" + strings.ReplaceAll(strings.Join(rule.segments, "/"), "*", "x")
+		r := (&http.Request{URL: &url.URL{Path: path}}).WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+		if within, err := reach.MatchWithError(r); err == nil && !within {
+			return fmt.Errorf("%s would never get to universal_logout, whose matcher takes %s only; name the logout path that lies there with paths", path, strings.Join(reach, " "))
+		}
+	}
+	return nil
 }
 
 // UnmarshalCaddyfile reads the directive's block.

@@ -292,20 +292,19 @@ func TestNearLogouts(t *testing.T) {
 		more                        []string
 		near                        bool
 	}{
-		{"/logout", "GET", "/logout/x", "", nil, true},
-		{"/logout", "GET", "/logout/x/y.png", "", nil, true},
+		{"/logout", "GET", "/logout/callback?state=x", "", nil, false},
 		{"/logout", "GET", "/logout.json", "", nil, true},
 		{"/logout", "GET", "/%5clogout", "", nil, true},
 		{"/logout", "GET", "/logout%20", "", nil, true},
 		{"/logout", "GET", "/logout%00", "", nil, true},
 		{"/logout", "GET", "/logout%09", "", nil, true},
 		{"/logout", "GET", "/%256cogout", "", nil, true},
-		{"/logout", "GET", "/logout;a/x", "", nil, true},
 		{"/logout", "GET", "/logoutx", "", nil, false},
 		{"/logout", "GET", "/login", "", nil, false},
 		{"/logout", "GET", "/x/logout", "", nil, false},
 		{"/logout", "GET", "/log", "", nil, false},
-		{"/user/*/logout", "POST", "/user/1/logout/now", "", nil, true},
+		{"/user/*/logout", "POST", "/user/1/logout.json", "", nil, true},
+		{"/logout.php", "POST", "/logout.php/now", "", nil, true},
 		{"/user/*/logout", "POST", "/user/1", "", nil, false},
 		{"/logout.php", "GET", "/logout.php/x.png", "", nil, true},
 		{"/index.php?action=logout", "GET", "/?action=logout", "", nil, true},
@@ -316,11 +315,17 @@ func TestNearLogouts(t *testing.T) {
 		{"/index.php?action=logout", "POST", "/index.php", "a=b&action=view", []string{form}, false},
 		{"DELETE /session", "POST", "/session", "_method=delete", []string{form}, true},
 		{"DELETE /session", "POST", "/session?_method=DELETE", "", nil, true},
+		{"DELETE /session", "POST", "/session", "a=1;_method=delete", []string{form}, true},
+		{"DELETE /session", "POST", "/session", "_method=delete", []string{form + "; x"}, true},
+		{"DELETE /session", "POST", "/session", "_method=delete", nil, true},
+		{"DELETE /session", "POST", "/session", "_method=delete&p=" + strings.Repeat("x", maxBufferedBody), []string{form}, true},
+		{"DELETE /session", "POST", "/session", strings.Repeat("x", 2*maxBufferedBody), []string{"Content-Type: application/octet-stream"}, false},
+		{"/index.php?action=logout", "POST", "/", "action=logout", []string{form}, true},
 		{"DELETE /session", "POST", "/session", "user=x", []string{form}, false},
 		{"DELETE /session", "GET", "/session", "", nil, false},
 		{"POST /logout", "GET", "/logout?_method=POST", "", nil, true},
 	} {
-		t.Run(tc.paths+" "+tc.method+" "+tc.target+" "+tc.body, func(t *testing.T) {
+		t.Run(tc.paths+" "+tc.method+" "+tc.target+" "+tc.body[:min(len(tc.body), 20)], func(t *testing.T) {
 			app := newSessions(t, nil)
 			s := newSite(t, "", "app.example.com {\n universal_logout {\n paths "+tc.paths+"\n }\n reverse_proxy "+app.addr()+"\n}")
 			send := func(origin string, metadata ...string) bool {
@@ -338,7 +343,13 @@ func TestNearLogouts(t *testing.T) {
 			if reached := send(foreign, crossSite...); reached == tc.near {
 				t.Errorf("from elsewhere it reaches the app: %v", reached)
 			}
+			if reached := send(foreign, append(crossSite, "Sec-Purpose: prefetch")...); reached == tc.near {
+				t.Errorf("as a prefetch it reaches the app: %v", reached)
+			}
 			if tc.method == "GET" {
+				if !send(own, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: style") {
+					t.Error("as a style of the app's own page it does not reach the app")
+				}
 				image := []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"}
 				if reached := send(foreign, image...); reached == tc.near {
 					t.Errorf("as an image it reaches the app: %v", reached)
@@ -370,12 +381,19 @@ func TestGenerousQueries(t *testing.T) {
 // with their own forms. The answer repeats the form, its CSRF token included.
 func TestFormWithoutReferrer(t *testing.T) {
 	s := newSite(t, "", "app.example.com {\n universal_logout\n}")
+	again := "Cookie: universal-logout-again=1"
 	own := []string{"Origin: null", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Content-Type: application/x-www-form-urlencoded", "Accept: text/html"}
 	for site, repeats := range map[string]bool{"same-origin": true, "cross-site": false, "same-site": false} {
 		res := s.do(request("POST", "https://app.example.com/logout?x=1", "csrf=t%26&submit=", with(own, "Sec-Fetch-Site: "+site)...))
 		page := bodyOf(t, res)
 		if res.StatusCode != 403 || len(res.Header["Set-Cookie"]) > 0 {
 			t.Errorf("%s: %d %v", site, res.StatusCode, res.Header)
+		}
+		if second := bodyOf(t, s.do(request("POST", "https://app.example.com/logout", "csrf=t", with(own, "Sec-Fetch-Site: "+site, again)...))); strings.Contains(second, "data-by-itself") {
+			t.Errorf("%s: repeats itself for ever", site)
+		}
+		if !strings.Contains(page, `<meta name="referrer" content="same-origin">`) {
+			t.Errorf("%s: the form's Origin depends on a header that others may change", site)
 		}
 		if got := strings.Contains(page, "data-by-itself") && strings.Contains(page, `name="csrf" value="t&amp;"`); got != repeats {
 			t.Errorf("%s: repeats the form: %v\n%s", site, got, page)

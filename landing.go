@@ -21,6 +21,10 @@ const (
 	// browserCookie proves that the browser which shows a landing page is the
 	// one that logged out: else a link to it would clear somebody's storage.
 	browserCookie = "universal-logout"
+
+	// againCookie is set by the page that repeats a request by itself: see
+	// pages/script.html.
+	againCookie = browserCookie + "-again"
 )
 
 // landing is what /done needs to know. It travels sealed in its address.
@@ -233,15 +237,26 @@ func goOn(next string) page {
 // the browser left something out that we need: cookies, which SameSite keeps
 // back when another site starts a logout that it may start (browsers: 2.4), or
 // the origin, on pages that withhold their referrer (browsers: 2.9).
+//
+// It does so by itself once in a while only: whoever takes the Referrer-Policy
+// from our page too would have it repeated for ever.
 func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int) error {
+	own := ownOrigin(r)
 	p := textGoingOn
 	p.Kind = "progress"
+	if cookieValue(r.Header["Cookie"], againCookie) != "" {
+		p = textAsk
+		p.Text = strings.Replace(p.Text, "%s", own.host, 1)
+	}
 	p.Form = repeatForm(r)
-	p.Form.ByItself = true
+	p.Form.ByItself = p.Kind == "progress"
 	if !isSafe(r.Method) {
 		body, _ := bufferBody(w, r, time.Duration(h.app.Timeout))
-		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		contentType := r.Header.Get("Content-Type")
+		if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
 			p.Form.Fields = queryFields(string(body))
+		} else {
+			p.Form.Fields = queryFields(bodyValues(contentType, body).Encode())
 		}
 	}
 	return answerPage(w, status, p)

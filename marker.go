@@ -58,7 +58,10 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	drop := ownCookie(own, markerCookie, "", 0)
 	page, err := returnTarget(clientURL(r).RequestURI(), own, nil)
 	rd, ok := h.app.openMarker(cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)), own)
-	if err != nil || !ok || h.signedInAgain(rd, r) {
+	if err != nil {
+		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
+	}
+	if !ok || h.signedInAgain(rd, r) {
 		return next.ServeHTTP(&markerDropper{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, drop, false}, r)
 	}
 	rd.Page, rd.Browser = page, rand.Text()

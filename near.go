@@ -9,9 +9,9 @@ import (
 )
 
 // Apps take more for a logout than paths names: what follows a script's name
-// (PATH_INFO), what lies below a path (prefix routers), a format at its end
-// (/logout.json), the same query at another path (front controllers), another
-// method that a form field makes the right one. Such requests go on to the app
+// (PATH_INFO), a format at the end of a path (/logout.json), the same query at
+// another path (front controllers) or in a form, another method that a form
+// field makes the right one. Such requests go on to the app
 // as they are, if they come from a page that may log out; from elsewhere they
 // are refused like the logout itself. A guard that can be passed by is none.
 
@@ -56,8 +56,10 @@ func (rs *logoutRules) near(r *http.Request) (near, inBody bool) {
 		switch {
 		case len(rule.query) > 0 && rule.matchQuery(r.URL.RawQuery):
 			return true, false // whatever the path: front controllers
+		case len(rule.query) > 0:
+			inBody = inBody || !isSafe(r.Method)
 		case !path:
-		case rule.takes(r.Method) && len(rule.query) == 0:
+		case rule.takes(r.Method):
 			return true, false
 		case overrides(r, rule.method):
 			return true, false
@@ -98,7 +100,8 @@ func (rule *logoutRule) nearPath(path string) bool {
 			return false
 		}
 	}
-	return true
+	// Below a script lies the script; below /logout lies /logout/callback.
+	return strings.Trim(rest, `/\`) == "" || len(rule.segments) > 0 && strings.Contains(rule.segments[len(rule.segments)-1], ".")
 }
 
 // isWithFormat: logout.json, and what some servers cut off: "logout ", "logout.".
@@ -121,24 +124,58 @@ func overrides(r *http.Request, method string) bool {
 	return queryHas(r.URL.RawQuery, "_method", method)
 }
 
+// formFields are the fields of a form as a query, however generous an app is
+// about its type. isForm is false for bodies that no page can make a form of.
+func formFields(contentType string, body []byte) (fields string, isForm bool) {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(mediaType)) {
+	case "", "application/x-www-form-urlencoded", "text/plain":
+		return string(body), true
+	case "multipart/form-data":
+		return bodyValues(contentType, body).Encode(), true
+	case "application/json":
+		return "", true // takes a preflight
+	}
+	return "", false
+}
+
 // bodyMakesLogout looks for a rule's query pairs, or a method override, in the
 // fields of a form.
-func (rs *logoutRules) bodyMakesLogout(r *http.Request, body []byte) bool {
-	fields := bodyValues(r.Header.Get("Content-Type"), body).Encode()
+func (rs *logoutRules) bodyMakesLogout(r *http.Request, fields string) bool {
+	all := r.URL.RawQuery + "&" + fields
 	return slices.ContainsFunc(rs.rules, func(rule logoutRule) bool {
-		all := r.URL.RawQuery + "&" + fields
-		return rule.nearPath(r.URL.Path) &&
-			(len(rule.query) > 0 && rule.matchQuery(all) || rule.method != "" && queryHas(all, "_method", rule.method))
+		return len(rule.query) > 0 && rule.matchQuery(all) ||
+			rule.method != "" && rule.nearPath(r.URL.Path) && queryHas(all, "_method", rule.method)
 	})
+}
+
+// bodyIsNear looks into a form from elsewhere. One that is too long to be read
+// is taken for the worst.
+func (h *Handler) bodyIsNear(w http.ResponseWriter, r *http.Request) bool {
+	contentType := r.Header.Get("Content-Type")
+	if _, isForm := formFields(contentType, nil); !isForm {
+		return false
+	}
+	body, whole, _ := peekBody(w, r, time.Duration(h.app.Timeout))
+	fields, _ := formFields(contentType, body)
+	return !whole || h.rules.bodyMakesLogout(r, fields)
 }
 
 // isOwnForm spares the app's own forms and scripts the look into their bodies.
 func isOwnForm(r *http.Request) bool {
-	is := func(name, value string) bool {
-		v := r.Header[name]
-		return len(v) == 1 && v[0] == value
-	}
-	return is("Sec-Fetch-Site", "same-origin") && (is("Sec-Fetch-Dest", "document") || is("Sec-Fetch-Mode", "cors"))
+	return hasSole(r.Header, "Sec-Fetch-Site", "same-origin") &&
+		(hasSole(r.Header, "Sec-Fetch-Dest", "document") || hasSole(r.Header, "Sec-Fetch-Mode", "cors"))
+}
+
+// isOwnResource: /logout.css and the like of the app's own pages.
+func isOwnResource(r *http.Request) bool {
+	dest := r.Header["Sec-Fetch-Dest"]
+	return hasSole(r.Header, "Sec-Fetch-Site", "same-origin") && len(dest) == 1 && dest[0] != "document" && dest[0] != "empty"
+}
+
+func hasSole(h http.Header, name, value string) bool {
+	v := h[name]
+	return len(v) == 1 && v[0] == value
 }
 
 // serveNear refuses what comes from elsewhere. It reports whether it did.
@@ -147,19 +184,16 @@ func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused boo
 	if !near && !inBody {
 		return false, nil
 	}
-	if !near && isOwnForm(r) {
+	if !near && isOwnForm(r) || isOwnResource(r) {
 		return false, nil
 	}
 	own := ownOrigin(r)
 	verdict := guard(r, own, h.app.trusts, h.AllowCrossSite)
-	if verdict != verdictAsk && verdict != verdictRefuse && verdict != verdictRefuseAsk {
+	if verdict == verdictLogout || verdict == verdictPass || verdict == verdictNotAllowed {
 		return false, nil
 	}
-	if !near {
-		body, _ := bufferBody(w, r, time.Duration(h.app.Timeout))
-		if !h.rules.bodyMakesLogout(r, body) {
-			return false, nil
-		}
+	if !near && !h.bodyIsNear(w, r) {
+		return false, nil
 	}
 	return true, h.answerVerdict(w, r, verdict, own)
 }

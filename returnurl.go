@@ -254,7 +254,7 @@ func bodyValues(contentType string, body []byte) url.Values {
 		values, _ = url.ParseQuery(string(body))
 	case mediaType == "multipart/form-data":
 		parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
-		for range 64 {
+		for { // ends with the body, of which there is no more than 64 KiB
 			part, err := parts.NextPart()
 			if err != nil {
 				break
