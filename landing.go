@@ -53,11 +53,24 @@ func (a *App) openLanding(token string, own origin) (l landing, ok bool) {
 	if err != nil || json.Unmarshal(plain, &l) != nil {
 		return landing{}, false
 	}
-	age := a.now().Sub(time.Unix(l.Began, 0))
-	if l.Host != own.host || age < -time.Minute || age > landingLifetime {
+	if l.Host != own.host || !a.recent(l.Began, landingLifetime) {
 		return landing{}, false
 	}
 	return l, true
+}
+
+// recent reports whether a moment, in Unix seconds, is not longer ago than
+// lifetime. Clocks of nodes may differ by a minute.
+func (a *App) recent(moment int64, lifetime time.Duration) bool {
+	age := a.now().Sub(time.Unix(moment, 0))
+	return age >= -time.Minute && age <= lifetime
+}
+
+// isFrom reports whether r comes from the browser that was given this value
+// of browserCookie.
+func isFrom(r *http.Request, own origin, value string) bool {
+	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
+	return subtle.ConstantTimeCompare([]byte(presented), []byte(value)) == 1
 }
 
 // ownCookie is a cookie of ours that no script and no other host can touch.
@@ -208,11 +221,8 @@ func (l *logout) appTarget(res appResult) string {
 
 // page is what a person reads.
 func (l landing) page() page {
-	p := textOutcome[l.Outcome]
+	p := textOutcome[l.Outcome].about(l.Host)
 	p.Kind, p.Forget = "landing", true
-	if strings.Contains(p.Text, "%s") {
-		p.Text = fmt.Sprintf(p.Text, l.Host)
-	}
 	switch {
 	case l.Target != "":
 		p.Link, p.LinkText = l.Target, textContinue
@@ -245,8 +255,7 @@ func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int
 	p := textGoingOn
 	p.Kind = "progress"
 	if cookieValue(r.Header["Cookie"], againCookie) != "" {
-		p = textAsk
-		p.Text = strings.Replace(p.Text, "%s", own.host, 1)
+		p = textAsk.about(own.host)
 	}
 	p.Form = repeatForm(r)
 	p.Form.ByItself = p.Kind == "progress"
@@ -287,9 +296,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 	if !c.navigation && r.Method == http.MethodPost {
 		return h.serveEviction(w, r, l)
 	}
-	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
-	bound := subtle.ConstantTimeCompare([]byte(presented), []byte(l.Browser)) == 1 &&
-		c.navigation && isTopLevel(r) && r.Method != http.MethodHead
+	bound := isFrom(r, own, l.Browser) && c.navigation && isTopLevel(r) && r.Method != http.MethodHead
 	if bound && c.viaWorker && !r.URL.Query().Has("again") {
 		// The page dismisses the worker; then the same address is ours alone.
 		return answerPage(w, http.StatusOK, goOn(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))

@@ -75,8 +75,7 @@ func (a *App) openMarker(token string, own origin) (rd round, ok bool) {
 	if err != nil || json.Unmarshal(plain, &rd) != nil || rd.Rest == nil || !isPlainPath(rd.Rest.Path) {
 		return round{}, false
 	}
-	age := a.now().Sub(time.Unix(rd.Made, 0))
-	return rd, rd.Host == own.host && age >= -markerLifetime && age <= markerLifetime
+	return rd, rd.Host == own.host && a.recent(rd.Made, markerLifetime)
 }
 
 // signedInAgain reports whether a session is presented that the marker does

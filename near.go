@@ -11,9 +11,9 @@ import (
 // Apps take more for a logout than paths names: what follows a script's name
 // (PATH_INFO), a format at the end of a path (/logout.json), the same query at
 // another path (front controllers) or in a form, another method that a form
-// field makes the right one. Such requests go on to the app
-// as they are, if they come from a page that may log out; from elsewhere they
-// are refused like the logout itself. A guard that can be passed by is none.
+// field makes the right one. Such requests go on to the app as they are, if they
+// come from a page that may log out; from elsewhere they are refused like the
+// logout itself. A guard that can be passed by is none.
 
 func (rs *logoutRules) addNear(rule logoutRule) {
 	rs.queries = rs.queries || len(rule.query) > 0
@@ -52,13 +52,12 @@ func (rs *logoutRules) near(r *http.Request) (near, inBody bool) {
 		if len(rule.query) > 0 && r.URL.RawQuery == "" && isSafe(r.Method) {
 			continue
 		}
-		path := rule.nearPath(r.URL.Path)
 		switch {
 		case len(rule.query) > 0 && rule.matchQuery(r.URL.RawQuery):
 			return true, false // whatever the path: front controllers
 		case len(rule.query) > 0:
 			inBody = inBody || !isSafe(r.Method)
-		case !path:
+		case !rule.nearPath(r.URL.Path):
 		case rule.takes(r.Method):
 			return true, false
 		case overrides(r, rule.method):

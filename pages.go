@@ -34,6 +34,12 @@ type page struct {
 	Form      *form
 }
 
+// about names the host in the page's text, which may be from outside itself.
+func (p page) about(host string) page {
+	p.Text = strings.Replace(p.Text, "%s", host, 1)
+	return p
+}
+
 // form repeats a request that nobody knows the user meant.
 type form struct {
 	Method   string
@@ -179,8 +185,7 @@ func ignoreGone(error) error { return nil }
 // answerAsk shows the confirmation page. The body of a foreign POST is not
 // repeated: it was not the user's.
 func answerAsk(w http.ResponseWriter, r *http.Request, status int, own origin) error {
-	p := textAsk
-	p.Text = strings.Replace(p.Text, "%s", own.host, 1)
+	p := textAsk.about(own.host)
 	p.Form = repeatForm(r)
 	return answerPage(w, status, p)
 }

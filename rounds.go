@@ -3,14 +3,12 @@ package universallogout
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 )
 
 // One answer has room for some expirations only. What is left goes with
@@ -127,10 +125,7 @@ func (a *App) openRound(r *http.Request, own origin) (rd round, ok bool) {
 	if err != nil || json.Unmarshal(plain, &rd) != nil || rd.Rest == nil {
 		return round{}, false
 	}
-	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
-	age := a.now().Sub(time.Unix(rd.Made, 0))
-	return rd, rd.Host == own.host && age >= -time.Minute && age <= landingLifetime &&
-		subtle.ConstantTimeCompare([]byte(presented), []byte(rd.Browser)) == 1
+	return rd, rd.Host == own.host && a.recent(rd.Made, landingLifetime) && isFrom(r, own, rd.Browser)
 }
 
 // asksForRound is the cheap question whether r may be a round.
