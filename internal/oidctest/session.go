@@ -86,7 +86,7 @@ func (p *Provider) end(sid string) {
 }
 
 func (p *Provider) cookie(name, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // a loopback issuer may be http, where browsers drop Secure cookies
 		Name:     name,
 		Value:    value,
 		Path:     "/",

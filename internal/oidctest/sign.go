@@ -84,6 +84,8 @@ func (p *Provider) Forge(how Forgery, token string) string {
 	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
 	key, kid := p.signingKey()
 	switch how {
+	case ForeignKey:
+		return sign(jose.RS256, p.foreignKey(), kid, typ, payload)
 	case UnknownKid:
 		return sign(jose.RS256, p.foreignKey(), rand.Text()[:8], typ, payload)
 	case AlgNone:
@@ -100,9 +102,8 @@ func (p *Provider) Forge(how Forgery, token string) string {
 		claims["sub"] = "mallory"
 		return b64(encode(map[string]any{"alg": header.Algorithm, "kid": header.KeyID, "typ": typ})) + "." +
 			b64(encode(claims)) + "." + b64(parsed.Signatures[0].Signature)
-	default:
-		return sign(jose.RS256, p.foreignKey(), kid, typ, payload)
 	}
+	panic("oidctest: there is no such forgery")
 }
 
 func (p *Provider) foreignKey() *rsa.PrivateKey {
