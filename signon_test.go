@@ -35,6 +35,8 @@ type signOnConfig struct {
 	answer   http.HandlerFunc // the app's, to its logout
 	unlisted bool             // nothing of ours is registered at the provider
 	timeout  time.Duration
+	op       *oidctest.Provider // nil: one of its own
+	issuer   string             // instead of the provider's
 }
 
 func newSignOn(t testing.TB, c signOnConfig) *signOn {
@@ -53,7 +55,16 @@ func newSignOn(t testing.TB, c signOnConfig) *signOn {
 	if c.unlisted {
 		clients[0].RedirectURIs, clients[0].PostLogoutRedirectURIs, clients[1].PostLogoutRedirectURIs = nil, nil, nil
 	}
-	op := oidctest.Start(t, oidctest.Config{Clients: clients})
+	op := c.op
+	if op == nil {
+		op = oidctest.Start(t, oidctest.Config{})
+	}
+	for _, client := range clients {
+		op.Register(client)
+	}
+	if c.issuer == "" {
+		c.issuer = op.Issuer()
+	}
 	client := "client_id edge\nclient_secret secret\n"
 	if c.unnamed {
 		client = ""
@@ -63,7 +74,7 @@ func newSignOn(t testing.TB, c signOnConfig) *signOn {
 	}
 	s := newSite(t, `universal_logout {
 			timeout `+c.timeout.String()+`
-			provider main `+op.Issuer()+` {
+			provider main `+c.issuer+` {
 				`+client+c.options+`
 			}
 			`+c.global+`
@@ -103,6 +114,10 @@ func (s *site) atProvider(r *http.Request) *http.Response {
 	s.t.Helper()
 	out := r.Clone(r.Context())
 	out.RequestURI = ""
+	if s.inProcess {
+		res, _ := inProcess{s.op}.RoundTrip(out)
+		return res
+	}
 	client := &http.Client{Timeout: 3 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(out)
 	if err != nil {

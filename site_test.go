@@ -26,6 +26,8 @@ type site struct {
 	http *caddyhttp.App
 	app  *App
 	op   *oidctest.Provider // nil: none
+
+	inProcess bool // op has a name that no resolver knows
 }
 
 const testGlobals = `
