@@ -23,6 +23,10 @@ const (
 	// pause is the time between two fetches that a stranger can cause with
 	// tokens of his own making (JWT-11).
 	pause = time.Minute
+
+	// retry is the same while there are no keys at all: an issuer that starts
+	// after us is needed sooner.
+	retry = 5 * time.Second
 )
 
 // Fetch returns the body of the issuer's JWK set and how long it may be kept,
@@ -58,7 +62,11 @@ func (s *Set) held(ctx context.Context) (keys []key, fetched bool, err error) {
 		defer s.mu.Unlock()
 		return s.keys, false, nil
 	}
-	if !within(now, s.failed, pause) {
+	wait := pause
+	if len(s.keys) == 0 {
+		wait = retry
+	}
+	if !within(now, s.failed, wait) {
 		s.start()
 	}
 	return s.await(ctx)

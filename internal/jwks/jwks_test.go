@@ -148,7 +148,7 @@ func TestStaleKeysServeWhileTheIssuerIsDown(t *testing.T) {
 	}
 }
 
-func TestNoKeysAtFirstIsAskedAgainAfterAMinute(t *testing.T) {
+func TestNoKeysAtFirstIsAskedAgainSoon(t *testing.T) {
 	i := newIssuer("<html>")
 	s := i.set()
 	for range 10 {
@@ -156,7 +156,10 @@ func TestNoKeysAtFirstIsAskedAgainAfterAMinute(t *testing.T) {
 	}
 	i.wantFetches(t, 1)
 	i.answers(setOf(t, publicJWK(t, p256Key(), "k")), nil)
-	i.later(time.Minute)
+	i.later(retry - time.Second)
+	refused(t, s, es256(t, "k"))
+	i.wantFetches(t, 1)
+	i.later(time.Second)
 	accepted(t, s, es256(t, "k"))
 	i.wantFetches(t, 2)
 }
