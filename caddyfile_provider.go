@@ -217,10 +217,8 @@ func (h *Handler) takeProvider(d *caddyfile.Dispenser, args, known []string) err
 		return nil
 	}
 	h.Provider = first
-	for _, name := range known {
-		if name == first {
-			return nil
-		}
+	if slices.Contains(known, first) {
+		return nil
 	}
 	return atLine(d, fmt.Errorf("%w; to name a logout path write universal_logout { paths %s }", unknownProvider(first, known), "/"+strings.Trim(first, "/")))
 }

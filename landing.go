@@ -103,7 +103,7 @@ func isOwnCookie(name string) bool {
 func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome) error {
 	h := w.Header()
 	rd := l.round(l.landing(res, out), l.expire(h))
-	next := ""
+	var next string
 	if l.visit != nil {
 		if location := res.header.Get("Location"); res.status/100 == 3 && len(location) <= maxEndSessionURL {
 			l.visit.AppURL = location

@@ -91,7 +91,7 @@ type Provider struct {
 	flights  singleflight.Group
 }
 
-// isPortal: all there is is an address to go to.
+// isPortal: all that is known is where to go.
 func (p *Provider) isPortal() bool { return p.LogoutURL != "" }
 
 // provision checks and completes the configuration. It asks nobody.
@@ -158,8 +158,11 @@ func (p *Provider) check() error {
 		return fmt.Errorf("issuer: %w", err)
 	}
 	for _, endpoint := range []struct{ word, url string }{
-		{"end_session_endpoint", p.EndSessionEndpoint}, {"revocation_endpoint", p.RevocationEndpoint}, {"jwks_uri", p.JWKSURI},
-		{"authorization_endpoint", p.AuthorizationEndpoint}, {"token_endpoint", p.TokenEndpoint},
+		{"end_session_endpoint", p.EndSessionEndpoint},
+		{"revocation_endpoint", p.RevocationEndpoint},
+		{"jwks_uri", p.JWKSURI},
+		{"authorization_endpoint", p.AuthorizationEndpoint},
+		{"token_endpoint", p.TokenEndpoint},
 		{"post_logout_redirect_uri", p.PostLogoutRedirectURI},
 	} {
 		if endpoint.url == "" {

@@ -173,8 +173,7 @@ func (p *Provider) callServer(ctx context.Context, s *ServerLogout, sid, sub str
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		var inURL *url.Error
-		if errors.As(err, &inURL) {
+		if inURL, ok := errors.AsType[*url.Error](err); ok {
 			err = inURL.Err // the address has sid or sub in it
 		}
 		return &oauth.RetryError{Err: err}
