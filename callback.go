@@ -50,9 +50,6 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 		known = known || p != nil && (p.isPortal() || p.quirks.noState)
 		next = h.returned(w, r, own, rest, known)
 	}
-	if callerOf(r).viaWorker {
-		return answerPage(w, http.StatusOK, goOn(next))
-	}
 	return answerSecretRedirect(w, next)
 }
 
@@ -203,9 +200,6 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin, rest
 	defer stop()
 	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rest.Round.Browser, landingLifetime))
 	next := h.app.depart(ctx, w.Header(), own, rest)
-	if callerOf(r).viaWorker {
-		return answerPage(w, http.StatusOK, goOn(next))
-	}
 	return answerSecretRedirect(w, next)
 }
 

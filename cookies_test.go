@@ -16,6 +16,7 @@ type followed struct {
 	redirects int
 	headers   []int    // bytes of each answer's header
 	visited   []string // the addresses of all answers
+	pages     []string // and the bodies
 }
 
 // follow sends a navigation and goes wherever the answers lead, pages that go
@@ -34,6 +35,7 @@ func (s *site) follow(j *jar, r *http.Request) followed {
 			f.Response = s.do(r)
 		}
 		f.body = bodyOf(s.t, f.Response)
+		f.pages = append(f.pages, f.body)
 		f.headers = append(f.headers, headerBytes(f.Response))
 		j.store(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https", f.Header["Set-Cookie"])
 		next := f.Header.Get("Location")

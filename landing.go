@@ -103,19 +103,9 @@ func isOwnCookie(name string) bool {
 func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome) error {
 	h := w.Header()
 	rd := l.round(l.landing(res, out), l.expire(h))
-	var next string
-	if l.visit != nil {
-		if location := res.header.Get("Location"); res.status/100 == 3 && len(location) <= maxEndSessionURL {
-			l.visit.AppURL = location
-		}
-		ctx, stop := context.WithDeadline(r.Context(), l.visitDeadline())
-		defer stop()
-		next = l.h.app.depart(ctx, h, l.own, pending{l.visit, rd})
-	} else {
-		next = l.h.app.onward(rd)
-	}
-	done := *rd.Landing
-	if l.visit == nil && rd.isLast() && !l.caller.viaWorker && (!isSafe(l.method) || isWebKit(r)) {
+	done, next := *rd.Landing, l.h.app.onward(rd)
+	inPlace := !isSafe(l.method) || isWebKit(r)
+	if l.visit == nil && rd.isLast() && inPlace && !l.caller.viaWorker {
 		// Here and now: the page with the form may forbid redirects to
 		// elsewhere (browsers: form-action in Chromium, WebKit), and WebKit
 		// takes Clear-Site-Data from no redirect, so that the app's service
@@ -128,6 +118,15 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 		}
 		return answerPage(w, http.StatusOK, p)
 	}
+	switch page := inPlace || l.caller.viaWorker; {
+	case l.visit != nil && page:
+		next = l.hop(h, res, rd) // a page must not have the provider's address in it: that has the hint
+	case l.visit != nil:
+		l.visit.followApp(res)
+		ctx, stop := context.WithDeadline(r.Context(), l.visitDeadline())
+		defer stop()
+		next = l.h.app.depart(ctx, h, l.own, pending{l.visit, rd})
+	}
 	h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
 	if l.caller.viaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
@@ -137,7 +136,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 	// "cookies" waits for the landing page: it would take browserCookie along,
 	// and in Chromium the cookies of sites that are still needed (CSD-06).
 	l.setClearSiteData(h, without(done.Clear, clearCookies))
-	if !isSafe(l.method) || l.visit != nil && isWebKit(r) {
+	if !isSafe(l.method) || l.visit != nil && inPlace {
 		return answerPage(w, http.StatusOK, goOn(next))
 	}
 	return answerSecretRedirect(w, next)
@@ -166,20 +165,14 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 	if !answer.Success {
 		answer.Message = messageFailed
 	}
-	if l.visit != nil && res.status/100 == 3 {
-		l.visit.AppURL = res.header.Get("Location")
-	}
-	if l.goesOn(rd) {
-		// A script may go anywhere from here: the next page continues too.
+	// A script may go anywhere from here: the next page continues too.
+	switch {
+	case l.visit != nil:
 		types = without(types, clearCookies)
-		rest := pending{l.visit, rd}
-		if l.visit != nil {
-			l.visit.ID = rand.Text()
-			answer.FrontChannelLogoutURL = l.own.String() + l.h.app.Prefix + "/hop?t=" + l.h.app.sealState(l.visit.ID, l.own)
-		} else {
-			rest.Round.Landing = nil // the page it opens is where it ends
-		}
-		h.Add("Set-Cookie", l.marker(rest))
+		answer.FrontChannelLogoutURL = l.own.String() + l.hop(h, res, rd)
+	case !rd.isLast():
+		types = without(types, clearCookies)
+		h.Add("Set-Cookie", l.marker(pending{Round: rd.withoutLanding()}))
 	}
 	if !slices.Contains(types, clearCookies) {
 		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, rd.Browser, landingLifetime))
@@ -238,8 +231,14 @@ func (l *logout) round(done landing, rest int) round {
 	return rd
 }
 
-// goesOn reports whether there is anything to do before the landing page.
-func (l *logout) goesOn(rd round) bool { return l.visit != nil || !rd.isLast() }
+// hop is our address that goes on to the provider. What it needs to know stays
+// with the browser, in the marker.
+func (l *logout) hop(h http.Header, res appResult, rd round) string {
+	l.visit.followApp(res)
+	l.visit.ID = rand.Text()
+	h.Add("Set-Cookie", l.marker(pending{l.visit, rd}))
+	return l.h.app.Prefix + "/hop?t=" + l.h.app.sealState(l.visit.ID, l.own)
+}
 
 // isWebKit tells the engine by the only word it gives about itself.
 func isWebKit(r *http.Request) bool {

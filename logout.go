@@ -360,14 +360,13 @@ func (l *logout) amend(h http.Header) {
 
 	rd := l.round(l.landing(res, l.outcome(res)), l.expire(h))
 	types := rd.Landing.Clear
-	if l.goesOn(rd) {
+	if l.visit == nil {
+		rd = rd.withoutLanding()
+	}
+	if l.visit != nil || !rd.isLast() {
 		// "cookies" would take the marker with it (CSD-06).
 		types = without(types, clearCookies)
-		rest := pending{l.visit, rd}
-		if l.visit == nil {
-			rest.Round.Landing = nil // the page it opens is where it ends
-		}
-		h.Add("Set-Cookie", l.marker(rest))
+		h.Add("Set-Cookie", l.marker(pending{l.visit, rd}))
 	}
 	if len(h["Set-Cookie"]) == 0 {
 		h.Del("Set-Cookie")

@@ -131,8 +131,10 @@ func (so *signOn) fetch() string {
 // provider's own address has to.
 func wantNoSecretsIn(t *testing.T, so *signOn, f followed) {
 	t.Helper()
-	if strings.Contains(f.body, "eyJ") {
-		t.Errorf("a token in the page: %s", f.body)
+	for _, page := range f.pages {
+		if strings.Contains(page, "eyJ") {
+			t.Errorf("a token in a page: %s", page)
+		}
 	}
 	for _, v := range f.visited {
 		if strings.Contains(v, "eyJ") && !strings.HasPrefix(v, so.op.Issuer()) {

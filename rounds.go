@@ -99,6 +99,12 @@ type round struct {
 // isLast reports whether no expirations are left.
 func (rd round) isLast() bool { return rd.Rest == nil || rd.Rest.Next < 0 }
 
+// withoutLanding ends at the page that the browser opens next.
+func (rd round) withoutLanding() round {
+	rd.Landing = nil
+	return rd
+}
+
 // roundURL is the address of a round.
 func (a *App) roundURL(rd round) string {
 	plain, err := json.Marshal(rd)

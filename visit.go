@@ -102,6 +102,13 @@ func (l *logout) newVisit() *visit {
 	return &visit{Provider: p.name, Clients: l.h.clients(), Hints: l.tokens.id}
 }
 
+// followApp notes where the app's own answer leads: it may be the provider.
+func (v *visit) followApp(res appResult) {
+	if location := res.header.Get("Location"); res.status/100 == 3 && len(location) <= maxEndSessionURL {
+		v.AppURL = location
+	}
+}
+
 // clients are the app's own and the provider's.
 func (h *Handler) clients() (all []client) {
 	if h.clientID != "" {
