@@ -99,7 +99,7 @@ func (p *Provider) provision(app *App, name string) error {
 	p.app, p.name = app, name
 	p.probed, p.refused = make(map[string]probe), make(map[string]time.Time)
 	for _, field := range p.resolvable() {
-		value, err := resolve(*field)
+		value, err := resolveTemplate(*field) // a JWK has braces of its own
 		if err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func resolveTemplate(text string, own ...string) (resolved string, err error) {
 		}
 		value, failed := resolve(found)
 		if failed != nil && err == nil {
-			err = fmt.Errorf("%w; %s, {env.*} and {file.*} are known here", failed, strings.Join(own, ", "))
+			err = fmt.Errorf("%w; known here are %s", failed, strings.Join(append(own, "{env.*}", "{file.*}"), ", "))
 		}
 		return value
 	})
