@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -72,6 +73,9 @@ func (s *ServerLogout) provision() error {
 		resolved, err := resolve(value)
 		if err != nil {
 			return fmt.Errorf("header %s: %w", name, err)
+		}
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(resolved) {
+			return fmt.Errorf("header %s: the name or what stands in it has characters that no header can carry", name)
 		}
 		s.Headers[name] = resolved
 	}
