@@ -3,6 +3,7 @@ package universallogout
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,12 +75,20 @@ func (a *App) parseProvider(d *caddyfile.Dispenser) error {
 // checkNow finds what loading would find, while there is a line to name. What
 // the environment or a file says is not known yet.
 func (p *Provider) checkNow() error {
+	if isLater(p.LogoutURL) {
+		return nil
+	}
 	for _, field := range p.resolvable() {
-		if strings.Contains(*field, "{") && field != &p.LogoutURL {
+		if strings.Contains(*field, "{") {
 			return nil
 		}
 	}
 	return p.check()
+}
+
+// isLater tells templates of ours that are complete when the config is loaded.
+func isLater(template string) bool {
+	return strings.Contains(template, "{env.") || strings.Contains(template, "{file.")
 }
 
 func (p *Provider) parseWord(d *caddyfile.Dispenser, word string) error {
@@ -137,8 +146,8 @@ func (p *Provider) parseServerLogout(d *caddyfile.Dispenser) error {
 		}
 	}
 	p.ServerLogout = s
-	if strings.Contains(s.URL+s.Body, "{env.") || strings.Contains(s.URL+s.Body, "{file.") {
-		return nil // known when the config is loaded
+	if isLater(s.URL + s.Body) {
+		return nil
 	}
 	checked := *s
 	checked.Headers = nil
@@ -162,7 +171,11 @@ func (s *ServerLogout) parseWord(d *caddyfile.Dispenser, word string) error {
 		if s.Headers == nil {
 			s.Headers = make(map[string]string)
 		}
-		s.Headers[args[0]] = args[1]
+		name := http.CanonicalHeaderKey(args[0])
+		if _, exists := s.Headers[name]; exists {
+			return d.Errf("header %s: is there twice; only one can count", name)
+		}
+		s.Headers[name] = args[1]
 		return noBlock(d)
 	case "success":
 		var statuses []string
@@ -183,7 +196,7 @@ func (s *ServerLogout) parseWord(d *caddyfile.Dispenser, word string) error {
 			return err
 		}
 		timeout, err := caddy.ParseDuration(text)
-		if err != nil {
+		if err != nil || timeout == 0 {
 			return d.Errf("timeout: %q is no duration; write one like 2s", text)
 		}
 		s.Timeout = caddy.Duration(timeout)

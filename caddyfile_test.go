@@ -26,6 +26,8 @@ func TestGolden(t *testing.T) {
 	if err != nil || len(files) < 20 {
 		t.Fatalf("%d golden files, %v", len(files), err)
 	}
+	t.Setenv("SSO_SECRET", "secret")
+	t.Setenv("AUTH_HOST", "auth.example.com")
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfiletest"), func(t *testing.T) {
 			content, err := os.ReadFile(file)

@@ -102,12 +102,15 @@ func (p *Provider) override(m metadata) metadata {
 		m.EndSession = strings.TrimSuffix(p.Issuer, "/") + "/" + p.quirks.legacy.path
 		m.quirks = p.quirks.legacyLogout()
 	}
-	for configured, discovered := range map[string]*string{
-		p.EndSessionEndpoint: &m.EndSession, p.RevocationEndpoint: &m.Revocation, p.JWKSURI: &m.JWKS,
-		p.AuthorizationEndpoint: &m.Authorization, p.TokenEndpoint: &m.Token,
+	for _, endpoint := range []struct {
+		configured string
+		discovered *string
+	}{
+		{p.EndSessionEndpoint, &m.EndSession}, {p.RevocationEndpoint, &m.Revocation}, {p.JWKSURI, &m.JWKS},
+		{p.AuthorizationEndpoint, &m.Authorization}, {p.TokenEndpoint, &m.Token},
 	} {
-		if configured != "" {
-			*discovered = configured
+		if endpoint.configured != "" {
+			*endpoint.discovered = endpoint.configured
 		}
 	}
 	return m

@@ -99,12 +99,17 @@ func (p *Provider) provision(app *App, name string) error {
 	p.app, p.name = app, name
 	p.probed, p.refused = make(map[string]probe), make(map[string]time.Time)
 	for _, field := range p.resolvable() {
-		value, err := resolve(*field)
+		value, err := resolveTemplate(*field) // a JWK has braces of its own
 		if err != nil {
 			return err
 		}
 		*field = value
 	}
+	logoutURL, err := resolveTemplate(p.LogoutURL, returnURLPlaceholder)
+	if err != nil {
+		return fmt.Errorf("logout_url: %w", err)
+	}
+	p.LogoutURL = logoutURL
 	for i := range p.TLSTrust {
 		value, err := resolve(p.TLSTrust[i])
 		if err != nil {
@@ -133,13 +138,13 @@ func (p *Provider) provision(app *App, name string) error {
 			return fmt.Errorf("server_logout: %w", err)
 		}
 	}
-	_, err := p.trust()
+	_, err = p.trust()
 	return err
 }
 
 func (p *Provider) resolvable() []*string {
 	return []*string{
-		&p.Issuer, &p.LogoutURL, &p.ClientID, &p.ClientSecret, &p.ClientKey, &p.PostLogoutRedirectURI,
+		&p.Issuer, &p.ClientID, &p.ClientSecret, &p.ClientKey, &p.PostLogoutRedirectURI,
 		&p.EndSessionEndpoint, &p.RevocationEndpoint, &p.JWKSURI, &p.AuthorizationEndpoint, &p.TokenEndpoint,
 	}
 }
@@ -200,6 +205,9 @@ func (p *Provider) checkClient() error {
 }
 
 func (p *Provider) checkPortal() error {
+	if p.ClientID+p.ClientSecret+p.ClientKey+p.ClientAuth+p.Quirks != "" || p.ServerLogout != nil {
+		return errors.New("a portal has a logout_url and nothing else; what it wants to know, such as a client_id, belongs into that address")
+	}
 	sample, err := expandReturnURL(p.LogoutURL, "https://app.example.com/")
 	if err != nil {
 		return fmt.Errorf("logout_url: %w", err)
@@ -216,9 +224,11 @@ func (p *Provider) checkPortal() error {
 	return nil
 }
 
+const returnURLPlaceholder = "{return_url}"
+
 // expandReturnURL fills in a portal's logout_url.
 func expandReturnURL(template, returnURL string) (string, error) {
-	expanded := strings.ReplaceAll(template, "{return_url}", url.QueryEscape(returnURL))
+	expanded := strings.ReplaceAll(template, returnURLPlaceholder, url.QueryEscape(returnURL))
 	if strings.ContainsAny(expanded, "{}") {
 		return "", fmt.Errorf("%q: {return_url} is the only placeholder here", template)
 	}
@@ -287,7 +297,7 @@ func (p *Provider) host(own origin) string {
 	case p.EndSessionEndpoint != "":
 		address = p.EndSessionEndpoint
 	}
-	u, err := url.Parse(strings.ReplaceAll(address, "{return_url}", ""))
+	u, err := url.Parse(strings.ReplaceAll(address, returnURLPlaceholder, ""))
 	if err != nil || u.Host == "" {
 		return own.hostname()
 	}

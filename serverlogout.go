@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -62,7 +63,7 @@ func (s *ServerLogout) provision() error {
 		s.Timeout = caddy.Duration(2 * time.Second)
 	}
 	for _, text := range []*string{&s.URL, &s.Body} {
-		value, err := resolveTemplate(*text)
+		value, err := resolveTemplate(*text, sidPlaceholder, subPlaceholder)
 		if err != nil {
 			return err
 		}
@@ -73,21 +74,31 @@ func (s *ServerLogout) provision() error {
 		if err != nil {
 			return fmt.Errorf("header %s: %w", name, err)
 		}
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(resolved) {
+			return fmt.Errorf("header %s: the name or what stands in it has characters that no header can carry", name)
+		}
 		s.Headers[name] = resolved
 	}
 	return s.check()
 }
 
+// placeholder is what looks like one of Caddy's; the braces of JSON do not.
+var placeholder = regexp.MustCompile(`\{[A-Za-z_][^{}"\s]*\}`)
+
 // resolveTemplate resolves {env.*} and {file.*} and leaves our own
 // placeholders alone; any other is an error.
-func resolveTemplate(text string) (string, error) {
-	const sid, sub = "\x00sid\x00", "\x00sub\x00" // no configuration has these
-	text = strings.NewReplacer(sidPlaceholder, sid, subPlaceholder, sub).Replace(text)
-	text, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
-	if err != nil {
-		return "", fmt.Errorf("%w; {sid}, {sub}, {env.*} and {file.*} are known here", err)
-	}
-	return strings.NewReplacer(sid, sidPlaceholder, sub, subPlaceholder).Replace(text), nil
+func resolveTemplate(text string, own ...string) (resolved string, err error) {
+	resolved = placeholder.ReplaceAllStringFunc(text, func(found string) string {
+		if slices.Contains(own, found) {
+			return found
+		}
+		value, failed := resolve(found)
+		if failed != nil && err == nil {
+			err = fmt.Errorf("%w; known here are %s", failed, strings.Join(append(own, "{env.*}", "{file.*}"), ", "))
+		}
+		return value
+	})
+	return resolved, err
 }
 
 func (s *ServerLogout) check() error {
@@ -97,6 +108,9 @@ func (s *ServerLogout) check() error {
 	sample := s.expandURL("sid", "sub")
 	if err := checkEndpoint(sample); err != nil {
 		return err
+	}
+	if strings.ContainsAny(sample, "{}") {
+		return fmt.Errorf("%q: {sid} and {sub} are the only braces an address has", s.URL)
 	}
 	authority, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(s.URL, "https://"), "http://"), "/")
 	if strings.ContainsAny(authority, "{?}") {

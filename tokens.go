@@ -60,10 +60,10 @@ func (h *Handler) tokensIn(r *http.Request, presented []cookie) (t presentedToke
 		name := strings.ToLower(withoutSecurityPrefix(c.name))
 		claims, err := jwks.Peek(c.value)
 		switch isJWT, ours := err == nil, err == nil && claims.String("iss") == h.provider.Issuer; {
+		case isJWT && !ours:
+			continue // somebody else's, whatever it is called
 		case slices.Contains(refreshTokenNames, name):
 			addToken(&t.refresh, c.value)
-		case isJWT && !ours:
-			continue // somebody else's
 		case slices.Contains(accessTokenNames, name):
 			addToken(&t.access, c.value)
 		case isJWT:
@@ -106,9 +106,7 @@ func (l *logout) endTokens(answered bool) {
 		ids = append(ids, c.ID)
 	}
 	done := l.h.app.background("token revocation", func(ctx context.Context) {
-		if len(ids) > 0 {
-			p.revoke(ctx, ids[0], t)
-		}
+		p.revoke(ctx, ids, t)
 		if p.ServerLogout != nil {
 			if token, ok := p.firstIDToken(ctx, t.id, ids); ok {
 				p.logoutOnServer(ctx, token)
@@ -126,9 +124,13 @@ func (l *logout) endTokens(answered bool) {
 	}
 }
 
-// revoke asks the provider to forget tokens of a client (RFC 7009).
-func (p *Provider) revoke(ctx context.Context, clientID string, t presentedTokens) {
+// revoke asks the provider to forget tokens of the first client (RFC 7009).
+func (p *Provider) revoke(ctx context.Context, clients []string, t presentedTokens) {
 	if len(t.access) == 0 && len(t.refresh) == 0 {
+		return
+	}
+	if len(clients) == 0 {
+		p.app.logger.Warn("tokens are not revoked: write whose they are as client_id", zap.String("provider", p.name))
 		return
 	}
 	m, err := p.endpoints(ctx)
@@ -136,7 +138,7 @@ func (p *Provider) revoke(ctx context.Context, clientID string, t presentedToken
 		p.app.logger.Warn("tokens are not revoked: no revocation_endpoint is known", zap.String("provider", p.name), zap.Error(err))
 		return
 	}
-	client := p.authenticating(clientID, m)
+	client := p.authenticating(clients[0], m)
 	var wg sync.WaitGroup
 	revoke := func(token, kind string) {
 		p.app.try(ctx, "token revocation", p.name, func(ctx context.Context) error {

@@ -1,0 +1,230 @@
+package universallogout
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
+)
+
+// TestBusyRevocationEndpoint: REV-08, REV-10. The person leaves after 2 s at
+// the latest; what is left is done when the server said, or is ready.
+func TestBusyRevocationEndpoint(t *testing.T) {
+	for name, tc := range map[string]struct {
+		timeout time.Duration
+		answer  func(n int, w http.ResponseWriter, r *http.Request)
+		within  time.Duration
+		later   time.Duration // not before
+		times   int
+	}{
+		"503, come back in 3 s": {answer: func(n int, w http.ResponseWriter, _ *http.Request) {
+			if n == 1 {
+				w.Header().Set("Retry-After", "3")
+				w.WriteHeader(503)
+			}
+		}, within: 2700 * time.Millisecond, later: 2900 * time.Millisecond, times: 2},
+		"slow": {answer: func(_ int, _ http.ResponseWriter, r *http.Request) { wait(r, 2500*time.Millisecond) },
+			within: 2400 * time.Millisecond, later: 2 * time.Second, times: 1},
+		"slow, and little time": {timeout: 300 * time.Millisecond, answer: func(_ int, _ http.ResponseWriter, r *http.Request) { wait(r, time.Second) },
+			within: 900 * time.Millisecond, later: 900 * time.Millisecond, times: 1},
+		"refuses, and that is that": {answer: func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) },
+			within: time.Second, times: 1},
+		"unsupported_token_type (REV-07)": {answer: func(_ int, w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(400)
+			_, _ = w.Write([]byte(`{"error":"unsupported_token_type"}`))
+		}, within: time.Second, times: 1},
+		"redirects (REV-10)": {answer: func(_ int, w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(307)
+		}, within: time.Second, times: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWire(t, tc.answer)
+			so := newSignOn(t, signOnConfig{timeout: tc.timeout, options: "just_in_time_hint off\nrevocation_endpoint " + w.URL + "/revoke"})
+			logged := so.alone(8)
+			so.setCookie("accessToken=" + accessSecret)
+			if _, err := so.asks(); err != nil {
+				t.Fatal(err)
+			}
+			r := request("GET", "https://app.example.com/logout", "", clicked...)
+			r.Header.Set("Cookie", so.jar.header("app.example.com", "/logout", true))
+			began := time.Now()
+			res := so.do(r)
+			if took := time.Since(began); res.StatusCode != 303 || took > tc.within {
+				t.Errorf("%d after %s", res.StatusCode, took)
+			}
+			eventually(t, "it is over", so.isIdle)
+			if took := time.Since(began); took < tc.later {
+				t.Errorf("over after %s", took)
+			}
+			seen := w.requests()
+			if len(seen) != tc.times {
+				t.Errorf("%d requests", len(seen))
+			}
+			for _, s := range seen {
+				if s.method != "POST" || s.path != "/revoke" || s.query != "" {
+					t.Errorf("%s %s?%s", s.method, s.path, s.query)
+				}
+			}
+			ended := strings.Contains(logsOf(logged), "token revocation failed")
+			if refused := strings.Contains(name, "refuses") || strings.Contains(name, "redirects"); ended != refused {
+				t.Errorf("logged:\n%s", logsOf(logged))
+			}
+			wantQuiet(t, logged, accessSecret)
+		})
+	}
+}
+
+func wait(r *http.Request, d time.Duration) {
+	select {
+	case <-r.Context().Done():
+	case <-time.After(d):
+	}
+}
+
+// TestScriptDoesNotWaitForRevocation: its answer is out already.
+func TestScriptDoesNotWaitForRevocation(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, func(_ int, _ http.ResponseWriter, r *http.Request) { wait(r, time.Second) })
+	so := newSignOn(t, signOnConfig{
+		options: "revocation_endpoint " + w.URL,
+		answer:  func(w http.ResponseWriter, _ *http.Request) { expire(w); w.WriteHeader(204) },
+	})
+	so.alone(8)
+	so.setCookie("refreshToken=" + refreshSecret)
+	began := time.Now()
+	so.fetch()
+	if took := time.Since(began); took > 700*time.Millisecond {
+		t.Errorf("took %s", took)
+	}
+	eventually(t, "it is revoked", func() bool { return len(w.requests()) == 1 && so.isIdle() })
+}
+
+// TestRefreshGoesFirst: REV-09, also if the server is not ready for it at once.
+func TestRefreshGoesFirst(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		if n <= 2 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(503)
+		}
+	})
+	s := providerSite(t, w.URL, "client_id edge\nend_session_endpoint "+w.URL+"\njwks_uri "+w.URL+"\nauthorization_endpoint "+w.URL+"\ntoken_endpoint "+w.URL+"\nrevocation_endpoint "+w.URL)
+	s.main().revoke(t.Context(), []string{"edge"}, presentedTokens{access: []string{"a"}, refresh: []string{"r", "s"}})
+	seen := w.requests()
+	if len(seen) != 5 {
+		t.Fatalf("%d requests", len(seen))
+	}
+	for i, r := range seen {
+		if (r.form.Get("token_type_hint") == "access_token") != (i == 4) {
+			t.Errorf("number %d is %v", i+1, r.form)
+		}
+	}
+}
+
+// TestBackgroundIsBounded: more than its places is not begun, and the log says
+// so; who logs out is not kept by it.
+func TestBackgroundIsBounded(t *testing.T) {
+	t.Parallel()
+	so := newSignOn(t, signOnConfig{})
+	logged := so.alone(1)
+	so.app.login("one")
+	so.site.app.shared.background <- struct{}{} // somebody else's
+	so.setCookie("refreshToken=" + refreshSecret)
+	so.setCookie("idToken=" + so.hint(edgeClient))
+	began := time.Now()
+	so.wantEnded(so.click())
+	if took := time.Since(began); took > 1500*time.Millisecond {
+		t.Errorf("took %s", took)
+	}
+	if len(so.op.Seen("/revoke")) != 0 || !strings.Contains(logsOf(logged), "left undone: token revocation") {
+		t.Errorf("logged:\n%s", logsOf(logged))
+	}
+}
+
+// quietApp is one without a site, for time that is not real.
+func quietApp(places int) (*App, *observer.ObservedLogs) {
+	core, logged := observer.New(zap.DebugLevel)
+	return &App{logger: zap.New(core), now: time.Now, shared: &shared{background: make(chan struct{}, places)}}, logged
+}
+
+// TestRetrySchedule: REV-08, REV-10. 1, 5 and 25 s, or what the server says;
+// what cannot work is not tried again; nothing is left running.
+func TestRetrySchedule(t *testing.T) {
+	busy := func(after time.Duration) error { return &oauth.RetryError{After: after, Err: errors.New("busy")} }
+	for name, tc := range map[string]struct {
+		answers []error
+		at      []time.Duration
+		failed  bool
+	}{
+		"works":            {[]error{nil}, []time.Duration{0}, false},
+		"works at last":    {[]error{busy(0), busy(0), busy(0), nil}, []time.Duration{0, 1, 6, 31}, false},
+		"never works":      {[]error{busy(0), busy(0), busy(0), busy(0)}, []time.Duration{0, 1, 6, 31}, true},
+		"names the time":   {[]error{busy(7 * time.Second), busy(0), nil}, []time.Duration{0, 7, 12}, false},
+		"is refused":       {[]error{errors.New("no")}, []time.Duration{0}, true},
+		"refused at last":  {[]error{busy(0), errors.New("no")}, []time.Duration{0, 1}, true},
+		"takes too long":   {[]error{busy(61 * time.Second), busy(61 * time.Second), busy(61 * time.Second)}, []time.Duration{0, 61, 122}, true}, // 3 minutes are over
+		"hangs every time": {[]error{context.DeadlineExceeded, context.DeadlineExceeded, context.DeadlineExceeded, context.DeadlineExceeded}, []time.Duration{0, 11, 26, 61}, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a, logged := quietApp(1)
+			began := time.Now()
+			var at []time.Duration
+			<-a.background("a test", func(ctx context.Context) {
+				a.try(ctx, "a test", "main", func(ctx context.Context) error {
+					at = append(at, time.Since(began)/time.Second)
+					err := tc.answers[len(at)-1]
+					if err == context.DeadlineExceeded {
+						<-ctx.Done()
+						return &oauth.RetryError{Err: ctx.Err()}
+					}
+					return err
+				})
+			})
+			synctest.Wait()
+			if len(at) != len(tc.at) {
+				t.Fatalf("%s: tried after %v s, want %v", name, at, tc.at)
+			}
+			for i := range at {
+				if at[i] != tc.at[i] {
+					t.Errorf("%s: tried after %v, want %v", name, at, tc.at)
+				}
+			}
+			if failed := logged.FilterMessage("a test failed").Len() == 1; failed != tc.failed || len(a.shared.background) != 0 {
+				t.Errorf("%s: logged %v", name, logged.All())
+			}
+		})
+	}
+}
+
+// TestNothingIsLeftRunning: no goroutine of ours outlives what it was for.
+func TestNothingIsLeftRunning(t *testing.T) {
+	w := newWire(t, nil)
+	so := newSignOn(t, signOnConfig{options: "server_logout POST " + w.URL + "/{sid}"})
+	so.alone(8)
+	so.setCookie("refreshToken=" + refreshSecret)
+	so.wantEnded(so.click())
+	eventually(t, "nothing of ours runs", func() bool {
+		if !so.isIdle() || len(w.requests()) != 1 {
+			return false
+		}
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		for _, ours := range []string{"universallogout.(*App).getReady", "universallogout.(*Provider).revoke", "universallogout.callApp"} {
+			if strings.Contains(string(stacks), ours) {
+				return false
+			}
+		}
+		return true
+	})
+}

@@ -1,0 +1,285 @@
+package universallogout
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
+)
+
+// wire is a server that keeps what it was sent.
+type wire struct {
+	*httptest.Server
+	mu     sync.Mutex
+	seen   []sent
+	answer func(n int, w http.ResponseWriter, r *http.Request) // n counts from 1
+}
+
+type sent struct {
+	method, path, query, body string
+	header                    http.Header
+	form                      url.Values
+	at                        time.Time
+}
+
+func newWire(t testing.TB, answer func(n int, w http.ResponseWriter, r *http.Request)) *wire {
+	t.Helper()
+	w := &wire{answer: answer}
+	w.Server = httptest.NewServer(w)
+	t.Cleanup(w.Close)
+	return w
+}
+
+func (s *wire) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	form, _ := url.ParseQuery(string(body))
+	s.mu.Lock()
+	s.seen = append(s.seen, sent{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body), r.Header, form, time.Now()})
+	n := len(s.seen)
+	s.mu.Unlock()
+	if s.answer != nil {
+		s.answer(n, w, r)
+	}
+}
+
+func (s *wire) requests() []sent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]sent{}, s.seen...)
+}
+
+// eventually waits for what happens in the background.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// alone gives a site a place for background work of its own, and a log.
+func (s *site) alone(places int) *observer.ObservedLogs {
+	s.app.shared = &shared{keys: s.app.shared.keys, limit: newSessionlessLimit(), background: make(chan struct{}, places)}
+	core, logged := observer.New(zap.DebugLevel)
+	s.app.logger = zap.New(core)
+	for _, h := range s.handlers() {
+		h.logger = s.app.logger
+	}
+	return logged
+}
+
+// isIdle: nothing is left running for any logout.
+func (s *site) isIdle() bool { return len(s.app.shared.background) == 0 }
+
+// wantQuiet: no secret in any line of the log.
+func wantQuiet(t testing.TB, logged *observer.ObservedLogs, secrets ...string) {
+	t.Helper()
+	for _, entry := range logged.All() {
+		line := entry.Message + fmt.Sprint(entry.ContextMap())
+		for _, secret := range secrets {
+			if strings.Contains(line, secret) || strings.Contains(line, url.QueryEscape(secret)) {
+				t.Errorf("logged: %s", line)
+			}
+		}
+	}
+}
+
+func logsOf(logged *observer.ObservedLogs) string {
+	var all []string
+	for _, entry := range logged.All() {
+		all = append(all, entry.Message+fmt.Sprint(entry.ContextMap()))
+	}
+	return strings.Join(all, "\n")
+}
+
+const (
+	accessSecret  = credential + "-access"
+	refreshSecret = credential + "-refresh"
+)
+
+// TestTokensAreRevoked: REV-02, REV-05, REV-09 and the order of 5.3: when the
+// app has had its turn, refresh tokens go first, by POST, wherever they are.
+func TestTokensAreRevoked(t *testing.T) {
+	for name, tc := range map[string]struct {
+		site, headers string
+		cookies       []string
+	}{
+		"placeholders":   {site: "access_token {http.request.header.X-Access}\nrefresh_token {http.request.cookie.kept}", headers: "X-Access: " + accessSecret, cookies: []string{"kept=" + refreshSecret}},
+		"camel case":     {cookies: []string{"accessToken=" + accessSecret, "refreshToken=" + refreshSecret}},
+		"snake case":     {cookies: []string{"refresh_token=" + refreshSecret, "access_token=" + accessSecret}},
+		"with a dash":    {cookies: []string{"access-token=" + accessSecret, "refresh-token=" + refreshSecret}},
+		"with a prefix":  {cookies: []string{"__Host-accessToken=" + accessSecret, "__Secure-refreshToken=" + refreshSecret}},
+		"capitals":       {cookies: []string{"ACCESS_TOKEN=" + accessSecret, "REFRESH_TOKEN=" + refreshSecret}},
+		"named and seen": {site: "access_token {http.request.cookie.accessToken}", cookies: []string{"accessToken=" + accessSecret, "refreshToken=" + refreshSecret}},
+	} {
+		for by, c := range callers {
+			t.Run(name+" × "+by, func(t *testing.T) {
+				t.Parallel()
+				var early int
+				var so *signOn
+				so = newSignOn(t, signOnConfig{site: tc.site, answer: func(w http.ResponseWriter, r *http.Request) {
+					early = len(so.op.Seen("/revoke"))
+					endsSession(w, r)
+				}})
+				logged := so.alone(8)
+				for _, line := range tc.cookies {
+					so.setCookie(line)
+				}
+				r := request(c.method, "https://app.example.com/logout", c.body, c.headers...)
+				r.Header.Set("Cookie", so.jar.header("app.example.com", "/logout", true))
+				if name, value, found := strings.Cut(tc.headers, ": "); found {
+					r.Header.Set(name, value)
+				}
+				so.do(r)
+				eventually(t, "both are revoked", func() bool { return len(so.op.Seen("/revoke")) == 2 && so.isIdle() })
+				if early != 0 {
+					t.Error("revoked before the app had its turn")
+				}
+				for i, want := range []url.Values{{"token": {refreshSecret}, "token_type_hint": {"refresh_token"}}, {"token": {accessSecret}, "token_type_hint": {"access_token"}}} {
+					got := so.op.Seen("/revoke")[i]
+					if got.Method != "POST" || got.Form.Encode() != want.Encode() || len(got.Query) != 0 || got.Header.Get("Content-Type") != "application/x-www-form-urlencoded" ||
+						got.Header.Get("Authorization") != "Basic "+base64.StdEncoding.EncodeToString([]byte("edge:secret")) || got.Header.Get("Cookie") != "" {
+						t.Errorf("%s %v %v", got.Method, got.Form, got.Header)
+					}
+				}
+				wantQuiet(t, logged, accessSecret, refreshSecret)
+			})
+		}
+	}
+}
+
+// TestForeignTokensAreNotSent: what another issuer made is none of the
+// provider's business, whatever the cookie is called.
+func TestForeignTokensAreNotSent(t *testing.T) {
+	t.Parallel()
+	so := newSignOn(t, signOnConfig{})
+	so.alone(8)
+	for _, name := range []string{"accessToken", "refreshToken", "access_token", "refresh_token", "idToken", "token"} {
+		for _, iss := range []any{"https://evil.example", so.op.Issuer() + "/", nil, 7} {
+			so.setCookie(name + "=" + so.op.Sign("JWT", map[string]any{"iss": iss, "sub": "ana", "aud": edgeClient, "n": name}))
+			so.app.login("one")
+			so.setCookie("sessionid=one")
+			so.signInAtProvider()
+			so.click()
+		}
+	}
+	so.setCookie("sessionid=one")
+	so.setCookie("refreshToken=" + so.op.Sign("JWT", map[string]any{"iss": so.op.Issuer(), "typ": "Refresh"}))
+	so.click()
+	eventually(t, "ours is sent", func() bool { return len(so.op.Seen("/revoke")) > 0 && so.isIdle() })
+	if sent := so.op.Seen("/revoke"); len(sent) != 1 {
+		t.Errorf("%d tokens were sent", len(sent))
+	}
+}
+
+// TestNothingIsRevokedInVain: without a client or an endpoint nothing is sent,
+// and the log says why.
+func TestNothingIsRevokedInVain(t *testing.T) {
+	for name, tc := range map[string]struct {
+		unnamed bool
+		mode    oidctest.Mode
+		says    string
+	}{
+		"no client":   {true, oidctest.Behaves, "client_id"},
+		"no endpoint": {false, oidctest.NoRevocation, "revocation_endpoint"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			so := newSignOn(t, signOnConfig{unnamed: tc.unnamed})
+			logged := so.alone(8)
+			so.op.Misbehave(tc.mode)
+			so.setCookie("accessToken=" + accessSecret)
+			so.wantLanding(so.click())
+			eventually(t, "the background is empty", so.isIdle)
+			if len(so.op.Seen("/revoke")) != 0 || !strings.Contains(logsOf(logged), "tokens are not revoked: ") || !strings.Contains(logsOf(logged), tc.says) {
+				t.Errorf("logged:\n%s", logsOf(logged))
+			}
+			wantQuiet(t, logged, accessSecret)
+		})
+	}
+}
+
+// TestClientAuthentication: REV-03, REV-04, by what is configured and what the
+// provider says.
+func TestClientAuthentication(t *testing.T) {
+	const secret = "s:e%c r+é/t"
+	const key = `{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("odd+client%26:s%3Ae%25c+r%2B%C3%A9%2Ft"))
+	for name, tc := range map[string]struct {
+		options   string
+		supported any
+		site      bool // the tokens are another client's than the provider's
+		basic     string
+		form      url.Values
+		assertion bool
+	}{
+		"a secret":                    {options: "client_secret `" + secret + "`", basic: basic},
+		"the provider takes basic":    {options: "client_secret `" + secret + "`", supported: []string{"client_secret_post", "client_secret_basic"}, basic: basic},
+		"the provider takes post":     {options: "client_secret `" + secret + "`", supported: []string{"client_secret_post"}, form: url.Values{"client_id": {"odd client&"}, "client_secret": {secret}}},
+		"post is configured":          {options: "client_secret `" + secret + "`\nclient_auth client_secret_post", supported: []string{"client_secret_basic"}, form: url.Values{"client_id": {"odd client&"}, "client_secret": {secret}}},
+		"no secret":                   {form: url.Values{"client_id": {"odd client&"}}},
+		"none is configured":          {options: "client_auth none", supported: []string{"client_secret_basic"}, form: url.Values{"client_id": {"odd client&"}}},
+		"a key":                       {options: "client_key `" + key + "`", assertion: true, form: url.Values{"client_id": {"odd client&"}}},
+		"the site's client":           {options: "client_secret `" + secret + "`", site: true, form: url.Values{"client_id": {"app"}}},
+		"a key at hydra, where it is": {options: "quirks hydra\nclient_key `" + key + "`", assertion: true, form: url.Values{"client_id": {"odd client&"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWire(t, nil)
+			k := newWellKnown(t, httptest.NewServer)
+			k.serves(func(rw http.ResponseWriter, _ *http.Request) {
+				doc := map[string]any{"revocation_endpoint": w.URL + "/revoke"}
+				if tc.supported != nil {
+					doc["revocation_endpoint_auth_methods_supported"] = tc.supported
+				}
+				k.document(rw, doc)
+			})
+			s := providerSite(t, k.URL, "client_id `odd client&`\n"+tc.options)
+			client := "odd client&"
+			if tc.site {
+				client = "app"
+			}
+			s.main().revoke(t.Context(), []string{client}, presentedTokens{access: []string{accessSecret}})
+			if len(w.requests()) != 1 {
+				t.Fatalf("%d requests", len(w.requests()))
+			}
+			got := w.requests()[0]
+			want := url.Values{"token": {accessSecret}, "token_type_hint": {"access_token"}}
+			for name, value := range tc.form {
+				want[name] = value
+			}
+			if tc.assertion {
+				wantAssertion(t, got.form.Get("client_assertion"), map[bool]string{true: k.URL + "/token", false: k.URL}[strings.Contains(tc.options, "hydra")])
+				got.form.Del("client_assertion")
+				want.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+			}
+			if got.form.Encode() != want.Encode() || got.header.Get("Authorization") != tc.basic {
+				t.Errorf("%s\n%s", got.form.Encode(), got.header.Get("Authorization"))
+			}
+		})
+	}
+}
+
+func wantAssertion(t *testing.T, assertion, audience string) {
+	t.Helper()
+	_, rest, _ := strings.Cut(assertion, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(payload)
+	var claims map[string]any
+	if err != nil || json.Unmarshal(raw, &claims) != nil || claims["aud"] != audience || claims["iss"] != "odd client&" || claims["sub"] != "odd client&" {
+		t.Errorf("%s %v, want the audience %s", raw, err, audience)
+	}
+}
