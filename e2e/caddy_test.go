@@ -41,6 +41,7 @@ type accessEntry struct {
 		Method, Host, URI string
 		Headers           http.Header
 	}
+	RespHeaders http.Header `json:"resp_headers"`
 }
 
 const (
@@ -193,6 +194,13 @@ func (c *caddyServer) log() string {
 	return c.other.String()
 }
 
+// written returns everything that Caddy logged after the first n bytes.
+func (c *caddyServer) written(n int) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return string(c.all.Bytes()[n:])
+}
+
 // requests returns the logged requests to a host, oldest first.
 func (c *caddyServer) requests(host string) (found []accessEntry) {
 	c.mu.Lock()
@@ -252,10 +260,18 @@ func (c *caddyServer) waitForRequestSince(t *testing.T, n int, what string, fits
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := unusedPort()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return port
+}
+
+func unusedPort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -20,7 +20,13 @@ type realOP struct {
 	loginForm string // what is there only if the provider asks who it is
 	signIn    func(v *visitor)
 	confirm   string // the button that says yes to "log out?"
+	// offline: tokens with offline_access outlive the session, so that only a revocation ends them. (At Keycloak an app that
+	// asks for such has no single sign-on: the session ends when the tokens are made.)
+	offline bool
 }
+
+// realOPs are the providers of this run: what starts in half a second, and with the build tag keycloak that as well.
+var realOPs = []realOP{panva}
 
 // withEveryProvider runs a test with every real provider of this run.
 func withEveryProvider(t *testing.T, test func(t *testing.T, op realOP)) {
@@ -52,6 +58,7 @@ type lab struct {
 	opHost string
 	issuer string
 	caddy  *caddyServer
+	opGate *caddyServer        // Caddy in front of the provider; the same unless the lab keeps them apart
 	apps   map[string]*oidcApp // by name, which is also the first label of its host
 }
 
@@ -135,11 +142,14 @@ func startLab(t *testing.T, op realOP, o labOptions) *lab {
 		all[host] = words(directive, name) + "\n reverse_proxy " + app.url
 	}
 	if o.apart {
-		startCaddy(t, "", sites{l.opHost: "reverse_proxy " + addr})
+		l.opGate = startCaddy(t, "", sites{l.opHost: "reverse_proxy " + addr})
 	} else {
 		all[l.opHost] = "reverse_proxy " + addr
 	}
 	l.caddy = startCaddyWith(t, o.globals, words(o.providers, ""), all)
+	if !o.apart {
+		l.opGate = l.caddy
+	}
 	return l
 }
 

@@ -49,6 +49,7 @@ type oidcApp struct {
 type keeps struct {
 	idToken bool // cookie idToken
 	tokens  bool // cookies accessToken and refreshToken
+	offline bool // and these tokens outlive the provider's session
 }
 
 type appFlow struct{ nonce, verifier string }
@@ -114,8 +115,8 @@ func (a *oidcApp) config() (*oauth2.Config, *oidc.Provider, error) {
 		return nil, nil, err
 	}
 	scopes := []string{oidc.ScopeOpenID}
-	if a.keeps.tokens {
-		scopes = append(scopes, oidc.ScopeOfflineAccess) // tokens that outlive the session, so that only a revocation ends them
+	if a.keeps.offline {
+		scopes = append(scopes, oidc.ScopeOfflineAccess)
 	}
 	return &oauth2.Config{
 		ClientID: a.client.id, ClientSecret: a.client.secret, Endpoint: op.Endpoint(), RedirectURL: a.origin + "/signed-in", Scopes: scopes,
@@ -134,7 +135,7 @@ func (a *oidcApp) signIn(w http.ResponseWriter, r *http.Request) {
 	a.secrets = append(a.secrets, state, f.nonce, f.verifier)
 	a.mu.Unlock()
 	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(f.verifier), oidc.Nonce(f.nonce)}
-	if a.keeps.tokens {
+	if a.keeps.offline {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "consent")) // OIDC Core 11: offline access needs it
 	}
 	http.Redirect(w, r, config.AuthCodeURL(state, options...), http.StatusFound)
@@ -262,10 +263,33 @@ func (a *oidcApp) refresh(t *testing.T, token string) bool {
 	return len(a.ask(t, "token_endpoint", form)["access_token"]) > 0
 }
 
-// active asks the provider whether a token still is (RFC 7662).
+// active uses an access token at the provider's userinfo endpoint and tells whether it is still honoured.
 func (a *oidcApp) active(t *testing.T, token string) bool {
 	t.Helper()
-	return string(a.ask(t, "introspection_endpoint", url.Values{"token": {token}})["active"]) == "true"
+	op, err := a.op()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequest(http.MethodGet, op.UserInfoEndpoint(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	hc := throughTheProxy()
+	defer hc.CloseIdleConnections()
+	response, err := hc.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK:
+		return true
+	case http.StatusUnauthorized:
+		return false
+	}
+	t.Fatalf("the userinfo endpoint answered %d", response.StatusCode)
+	return false
 }
 
 // ask sends a request to an endpoint of the provider as the app's client.

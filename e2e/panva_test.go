@@ -24,6 +24,7 @@ var panva = realOP{
 		v.click("form#login button")
 	},
 	confirm: "button#yes",
+	offline: true,
 }
 
 // startPanva starts the provider in panva/ and returns its issuer and its own address.

@@ -174,11 +174,11 @@ func TestProviderComesBeforeTheAppsOwnRedirect(t *testing.T) {
 	})
 }
 
-// Tokens that the app keeps in the browser, and that outlive the provider's session, are revoked (RFC 7009).
+// Tokens that the app keeps in the browser are revoked (RFC 7009), even if they outlive the provider's session.
 func TestProviderRevokesTheAppsTokens(t *testing.T) {
 	withEveryProvider(t, func(t *testing.T, op realOP) {
 		l := startLab(t, op, labOptions{providers: edgeClient, apps: map[string]labApp{"app": {
-			client: "universal-logout", keeps: keeps{idToken: true, tokens: true},
+			client: "universal-logout", keeps: keeps{idToken: true, tokens: true, offline: op.offline},
 			directive: `universal_logout main {
 				id_token {http.request.cookie.idToken}
 				access_token {http.request.cookie.accessToken}
