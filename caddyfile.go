@@ -20,6 +20,8 @@ import (
 // parseGlobalOption sets up the app from the global option. Syntax:
 //
 //	universal_logout {
+//		hub                 <origin>
+//		provider            <name> [<issuer>] {…}
 //		allowed_return_urls <pattern...>
 //		trusted_origins     <origin...>
 //		timeout             <duration>
@@ -37,7 +39,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		word := d.Val()
-		if err := once(d, seen, word, "timeout", "prefix"); err != nil {
+		if err := once(d, seen, word, "hub", "timeout", "prefix"); err != nil {
 			return nil, err
 		}
 		if err := app.parseWord(d, word); err != nil {
@@ -49,6 +51,14 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 
 func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 	switch word {
+	case "hub":
+		if err := parseOne(d, &a.Hub); err != nil || strings.Contains(a.Hub, "{") {
+			return err
+		}
+		_, err := parseHub(a.Hub)
+		return atLine(d, err)
+	case "provider":
+		return a.parseProvider(d)
 	case "allowed_return_urls":
 		return parseList(d, &a.AllowedReturnURLs, func(entry string) error {
 			_, err := parseReturnPattern(entry)
@@ -75,18 +85,23 @@ func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 		}
 		return atLine(d, checkPrefix(a.Prefix))
 	}
-	return unknownWord(d, word, "allowed_return_urls", "trusted_origins", "timeout", "prefix")
+	return unknownWord(d, word, "hub", "provider", "allowed_return_urls", "trusted_origins", "timeout", "prefix")
 }
 
 // parseDirective sets up the handler from Caddyfile tokens. Syntax:
 //
-//	universal_logout [<matcher>] {
-//		paths            [<method>] <path...> | off
-//		session_cookies  <pattern...>
-//		keep_cookies     <pattern...>
-//		clear_site_data  <types...> | off
+//	universal_logout [<matcher>] [<provider> | <issuer> [<client_id>]] {
+//		paths                    [<method>] <path...> | off
+//		session_cookies          <pattern...>
+//		keep_cookies             <pattern...>
+//		clear_site_data          <types...> | off
+//		id_token                 <placeholder>
+//		access_token             <placeholder>
+//		refresh_token            <placeholder>
+//		client_id                <id>
+//		post_logout_redirect_uri <url>
 //		allow_cross_site
-//		return_to        <url>
+//		return_to                <url>
 //	}
 //
 // At a site's top level it brings our own pages too. In a block (handle,
@@ -104,8 +119,12 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 			return nil, err
 		}
 	}
-	if hasMatcher && h.NextArg() || !hasMatcher && h.Val() != "universal_logout" {
-		return nil, h.Errf("unexpected %q: universal_logout takes a matcher only; paths and everything else go into its block, as in universal_logout { paths %s }", h.Val(), h.Val())
+	var args []string
+	if !hasMatcher && h.Val() != "universal_logout" {
+		args = append(args, h.Val()) // looked at as a matcher, which it is not
+	}
+	if err := handler.takeProvider(h.Dispenser, append(args, h.RemainingArgs()...), providersOf(h)); err != nil {
+		return nil, err
 	}
 	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
 		return nil, err
@@ -139,6 +158,9 @@ func (h *Handler) check(helper httpcaddyfile.Helper, matcher caddy.ModuleMap) er
 	if err := alone.compile(); err != nil {
 		return err
 	}
+	if err := h.checkProvider(); err != nil {
+		return err
+	}
 	return alone.checkReach(matcher)
 }
 
@@ -163,7 +185,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		word := d.Val()
-		if err := once(d, seen, word, "clear_site_data", "allow_cross_site", "return_to"); err != nil {
+		if err := once(d, seen, word, slices.Concat([]string{"clear_site_data", "allow_cross_site", "return_to"}, providerWordsOfSite)...); err != nil {
 			return err
 		}
 		if err := h.parseWord(d, word); err != nil {
@@ -195,7 +217,10 @@ func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
 	case "return_to":
 		return parseOne(d, &h.ReturnTo)
 	}
-	return unknownWord(d, word, "paths", "session_cookies", "keep_cookies", "clear_site_data", "allow_cross_site", "return_to")
+	if slices.Contains(providerWordsOfSite, word) {
+		return h.parseProviderWord(d, word)
+	}
+	return unknownWord(d, word, slices.Concat([]string{"paths", "session_cookies", "keep_cookies", "clear_site_data"}, providerWordsOfSite, []string{"allow_cross_site", "return_to"})...)
 }
 
 // parsePaths reads one line of paths. A method at its beginning is for all
@@ -300,13 +325,18 @@ func addressesRoute(h httpcaddyfile.Helper) []httpcaddyfile.ConfigValue {
 	return values
 }
 
+// globalOption is the app as the global options describe it.
+func globalOption(h httpcaddyfile.Helper) (app App) {
+	if option, ok := h.Option("universal_logout").(httpcaddyfile.App); ok {
+		_ = json.Unmarshal(option.Value, &app) // our own JSON
+	}
+	return app
+}
+
 // prefixOf is the prefix in the global options.
 func prefixOf(h httpcaddyfile.Helper) string {
-	if option, ok := h.Option("universal_logout").(httpcaddyfile.App); ok {
-		var app App
-		if json.Unmarshal(option.Value, &app) == nil && app.Prefix != "" {
-			return app.Prefix
-		}
+	if prefix := globalOption(h).Prefix; prefix != "" {
+		return prefix
 	}
 	return defaultPrefix
 }

@@ -199,7 +199,7 @@ func FuzzCookies(f *testing.F) {
 		for _, c := range sc.in([]string{line}) {
 			names = append(names, c.name)
 		}
-		lines, _ := expirations(names, variantsFor(own, path), own, 0, expirationBudget)
+		lines, _ := expirations(names, variantsFor(own, path), own, 0, expirationBudget, nil)
 		for _, l := range lines {
 			if strings.ContainsAny(l, "\r\n\x00") || len(l) > expirationBudget && len(lines) > 1 {
 				t.Errorf("line %q", l)

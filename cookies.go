@@ -209,11 +209,12 @@ func expiration(name string, v variant, own origin) string {
 // expirations walks the lines that delete names, most likely variants of all
 // names first, beginning with line number from. It returns the lines that fit
 // the budget and the number of the first that did not, or -1 if that was all.
-// A name that is "" is passed over: its cookie is gone already.
-func expirations(names []string, variants []variant, own origin, from, budget int) (lines []string, next int) {
+// A name that is "" is passed over: its cookie is gone already. So is what is
+// spared, if that is not nil.
+func expirations(names []string, variants []variant, own origin, from, budget int, spared func(string, variant) bool) (lines []string, next int) {
 	for n := from; n < len(names)*len(variants); n++ {
 		name, v := names[n%len(names)], variants[n/len(names)]
-		if name == "" || len(name) > maxCookieName {
+		if name == "" || len(name) > maxCookieName || spared != nil && spared(name, v) {
 			continue
 		}
 		line := expiration(name, v, own)

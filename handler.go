@@ -49,6 +49,28 @@ type Handler struct {
 	// it from the directive's matcher. Default: the site's root.
 	Base string `json:"base,omitempty"`
 
+	// The provider whose single sign-on ends with the app's session: a name
+	// from the global options.
+	Provider string `json:"provider,omitempty"`
+
+	// Instead of a name: the issuer of a provider that needs no more words.
+	Issuer string `json:"issuer,omitempty"`
+
+	// This app's own client at the provider. Without one it is the provider's.
+	ClientID string `json:"client_id,omitempty"`
+
+	// Where the provider sends the browser after its logout, as registered for
+	// the app's own client. Default: `/.universal-logout/return` on the hub or,
+	// without one, on this site.
+	PostLogoutRedirectURI string `json:"post_logout_redirect_uri,omitempty"`
+
+	// Where this app keeps its ID token, access token and refresh token, as
+	// placeholders such as `{http.request.cookie.idToken}`. Session cookies
+	// called so in the usual spellings are found without it.
+	IDToken      string `json:"id_token,omitempty"`
+	AccessToken  string `json:"access_token,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+
 	// What this handler is there for: `app` for one app's logout only,
 	// `addresses` for our own pages only. Default: both.
 	Role string `json:"role,omitempty"`
@@ -59,6 +81,9 @@ type Handler struct {
 	sessions *sessionCookies
 	clear    []string
 	returnTo string
+	provider *Provider // nil: none
+
+	clientID, postLogoutRedirectURI string // resolved
 }
 
 const (
@@ -96,7 +121,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	default:
 		return fmt.Errorf("role: %q is none of app, addresses", h.Role)
 	}
-	return h.compile()
+	if err := h.compile(); err != nil {
+		return err
+	}
+	return h.compileProvider()
 }
 
 func (h *Handler) compile() (err error) {
@@ -187,6 +215,40 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return next.ServeHTTP(w, r)
 }
 
+var errNoProvider = errors.New("id_token, access_token, refresh_token, client_id and post_logout_redirect_uri are about a provider; name one behind universal_logout")
+
+func (h *Handler) saysAnythingOfAProvider() bool {
+	return h.ClientID != "" || h.PostLogoutRedirectURI != "" || h.IDToken != "" || h.AccessToken != "" || h.RefreshToken != ""
+}
+
+// compileProvider finds the provider and reads what the site says about it.
+func (h *Handler) compileProvider() (err error) {
+	if h.provider, err = h.app.providerOf(h.Provider, h.Issuer); err != nil {
+		return err
+	}
+	if h.provider == nil {
+		if h.saysAnythingOfAProvider() {
+			return errNoProvider
+		}
+		return nil
+	}
+	if h.clientID, err = resolve(h.ClientID); err != nil {
+		return fmt.Errorf("client_id: %w", err)
+	}
+	if h.postLogoutRedirectURI, err = resolve(h.PostLogoutRedirectURI); err != nil {
+		return fmt.Errorf("post_logout_redirect_uri: %w", err)
+	}
+	if h.postLogoutRedirectURI != "" {
+		if err := checkEndpoint(h.postLogoutRedirectURI); err != nil {
+			return fmt.Errorf("post_logout_redirect_uri: %w", err)
+		}
+	}
+	if h.provider.isPortal() && h.leadsBack(h.provider.LogoutURL, "") {
+		return fmt.Errorf("logout_url: %s is a logout path of this app: the browser would go round in circles", h.provider.LogoutURL)
+	}
+	return nil
+}
+
 // owns reports whether path is one of our addresses.
 func (a *App) owns(path string) bool {
 	return len(path) >= len(a.Prefix) && path[:len(a.Prefix)] == a.Prefix &&
@@ -201,6 +263,12 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request) error {
 	switch strings.TrimPrefix(r.URL.Path, h.app.Prefix) {
 	case "/done":
 		return h.serveDone(w, r)
+	case "/callback":
+		return h.serveBack(w, r, stageHint)
+	case "/return":
+		return h.serveBack(w, r, stageEnd)
+	case "/hop":
+		return h.serveHop(w, r)
 	default:
 		return h.refuse(w, r, http.StatusNotFound)
 	}

@@ -1,6 +1,7 @@
 package universallogout
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
@@ -37,6 +38,10 @@ type landing struct {
 	GoOn    bool     `json:"g,omitempty"` // to Target, by itself
 	Clear   []string `json:"c,omitempty"` // for Clear-Site-Data
 	Browser string   `json:"n,omitempty"` // value of browserCookie
+
+	Provider        string          `json:"p,omitempty"`
+	ProviderOutcome providerOutcome `json:"q,omitempty"`
+	ProviderLink    string          `json:"u,omitempty"` // where a click ends the single sign-on
 }
 
 func (a *App) doneURL(l landing) string {
@@ -97,9 +102,20 @@ func isOwnCookie(name string) bool {
 // answerPerson sends the browser to the landing page, or shows it at once.
 func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome) error {
 	h := w.Header()
-	done := l.landing(res, out)
-	next, rest := l.expireAndGoOn(h, done)
-	if rest < 0 && !l.caller.viaWorker && (!isSafe(l.method) || isWebKit(r)) {
+	rd := l.round(l.landing(res, out), l.expire(h))
+	next := ""
+	if l.visit != nil {
+		if location := res.header.Get("Location"); res.status/100 == 3 && len(location) <= maxEndSessionURL {
+			l.visit.AppURL = location
+		}
+		ctx, stop := context.WithDeadline(r.Context(), l.visitDeadline())
+		defer stop()
+		next = l.h.app.depart(ctx, h, l.own, pending{l.visit, rd})
+	} else {
+		next = l.h.app.onward(rd)
+	}
+	done := *rd.Landing
+	if l.visit == nil && rd.isLast() && !l.caller.viaWorker && (!isSafe(l.method) || isWebKit(r)) {
 		// Here and now: the page with the form may forbid redirects to
 		// elsewhere (browsers: form-action in Chromium, WebKit), and WebKit
 		// takes Clear-Site-Data from no redirect, so that the app's service
@@ -121,55 +137,109 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 	// "cookies" waits for the landing page: it would take browserCookie along,
 	// and in Chromium the cookies of sites that are still needed (CSD-06).
 	l.setClearSiteData(h, without(done.Clear, clearCookies))
-	if !isSafe(l.method) {
+	if !isSafe(l.method) || l.visit != nil && isWebKit(r) {
 		return answerPage(w, http.StatusOK, goOn(next))
 	}
-	return answerRedirect(w, next)
+	return answerSecretRedirect(w, next)
 }
+
+// visitDeadline leaves the way to the provider what the app has left of the
+// time, and a moment if that is nothing: mostly all is known by then.
+func (l *logout) visitDeadline() time.Time {
+	if soon := time.Now().Add(visitGrace); soon.After(l.deadline) {
+		return soon
+	}
+	return l.deadline
+}
+
+const visitGrace = 200 * time.Millisecond
 
 // answerScript gives our JSON in place of an answer that a script could not use.
 func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome) error {
 	h := w.Header()
-	done := l.landing(res, out)
-	next, rest := l.expireAndGoOn(h, done)
-	last := rest < 0
-	types := done.Clear
-	if !last {
-		// A script may go anywhere from here: the next page continues too.
-		types = without(types, clearCookies)
-		h.Add("Set-Cookie", l.marker(rest))
-	}
-	if !slices.Contains(types, clearCookies) {
-		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
-	}
-	l.setClearSiteData(h, types)
-
+	rd := l.round(l.landing(res, out), l.expire(h))
+	types := rd.Landing.Clear
 	answer := logoutAnswer{
-		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id, RedirectURL: next,
+		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id, RedirectURL: l.h.app.onward(rd),
 		Apps: []appOutcome{{Host: l.own.host, App: l.h.appName(), Outcome: out}},
 	}
 	if !answer.Success {
 		answer.Message = messageFailed
 	}
+	if l.visit != nil && res.status/100 == 3 {
+		l.visit.AppURL = res.header.Get("Location")
+	}
+	if l.goesOn(rd) {
+		// A script may go anywhere from here: the next page continues too.
+		types = without(types, clearCookies)
+		rest := pending{l.visit, rd}
+		if l.visit != nil {
+			l.visit.ID = rand.Text()
+			answer.FrontChannelLogoutURL = l.own.String() + l.h.app.Prefix + "/hop?t=" + l.h.app.sealState(l.visit.ID, l.own)
+		} else {
+			rest.Round.Landing = nil // the page it opens is where it ends
+		}
+		h.Add("Set-Cookie", l.marker(rest))
+	}
+	if !slices.Contains(types, clearCookies) {
+		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, rd.Browser, landingLifetime))
+	}
+	l.setClearSiteData(h, types)
 	return answerJSON(w, http.StatusOK, answer)
 }
 
-// expireAndGoOn adds the first expirations to a header of ours, and says where
-// the browser goes next: to the landing page, or on to the expirations from
-// number rest on, if that is not -1.
-func (l *logout) expireAndGoOn(h http.Header, done landing) (next string, rest int) {
+// expire adds the first expirations to a header of ours. It returns the number
+// of the first that found no room, or -1. With a visit to come, it leaves alone
+// what may be the provider's own: that goes when the browser is back.
+func (l *logout) expire(h http.Header) (rest int) {
+	budget, spared := expirationBudget, l.spared()
+	if l.visit != nil {
+		budget = visitBudget // the way to the provider needs room, too
+	}
 	// A long return URL makes the address of the next answer long, twice sealed.
-	used := linesBytes(h["Set-Cookie"]) + max(0, len(done.Target)-256)*2
-	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget-used)
+	budget -= linesBytes(h["Set-Cookie"]) + max(0, len(l.target)-256)*2
+	lines, rest := expirations(l.names, l.variants, l.own, 0, budget, spared)
 	for _, line := range lines {
 		h.Add("Set-Cookie", line)
 	}
-	if rest >= 0 {
-		rd := round{Host: l.own.host, Made: l.began.Unix(), Browser: done.Browser, Rest: l.newLeftover(rest), Landing: &done}
-		return l.h.app.roundURL(rd), rest
+	if rest < 0 && spared != nil {
+		rest = 0
 	}
-	return l.h.app.doneURL(done), -1
+	return rest
 }
+
+// visitBudget is expirationBudget for an answer that sends the browser to the
+// provider: its address and the cookie for the way back take the rest.
+const visitBudget = 1300
+
+// spared tells the cookies that the provider may need to know whose session to
+// end, nil if there are none: on a registrable domain that it shares with the
+// app it may have set them for all of it.
+func (l *logout) spared() func(string, variant) bool {
+	if l.visit == nil || !slices.ContainsFunc(l.names, l.h.sessions.mayBeProviders) {
+		return nil
+	}
+	host := l.h.provider.host(l.own)
+	if host != l.own.hostname() && (registrableDomain(host) == "" || registrableDomain(host) != registrableDomain(l.own.hostname())) {
+		return nil
+	}
+	return func(name string, v variant) bool {
+		reaches := v.domain == host || v.domain != "" && strings.HasSuffix(host, "."+v.domain) || v.domain == "" && host == l.own.hostname()
+		return reaches && l.h.sessions.mayBeProviders(name)
+	}
+}
+
+// round is what follows this answer, if only the landing page.
+func (l *logout) round(done landing, rest int) round {
+	rd := round{Host: l.own.host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
+	if rest >= 0 || l.visit != nil {
+		rd.Rest = l.newLeftover(rest)
+	}
+	return rd
+}
+
+// goesOn reports whether there is anything to do before the landing page.
+func (l *logout) goesOn(rd round) bool { return l.visit != nil || !rd.isLast() }
 
 // isWebKit tells the engine by the only word it gives about itself.
 func isWebKit(r *http.Request) bool {
@@ -223,6 +293,12 @@ func (l *logout) appTarget(res appResult) string {
 func (l landing) page() page {
 	p := textOutcome[l.Outcome].about(l.Host)
 	p.Kind, p.Forget = "landing", true
+	if text, ok := textProvider[l.ProviderOutcome]; ok {
+		p.Provider = strings.Replace(text, "%s", l.Provider, 1)
+	}
+	if l.ProviderOutcome == providerAlive && l.ProviderLink != "" {
+		p.ProviderLink, p.ProviderLinkText = l.ProviderLink, fmt.Sprintf(textEndProvider, l.Provider)
+	}
 	switch {
 	case l.Target != "":
 		p.Link, p.LinkText = l.Target, textContinue

@@ -44,6 +44,10 @@ type logout struct {
 	variants  []variant // in which shapes
 	target    string    // where to go afterwards, if the request says so
 	secure    bool      // Clear-Site-Data means something here
+
+	tokens   presentedTokens
+	visit    *visit    // to the provider, nil for none
+	deadline time.Time // of the server-side part
 }
 
 // serveLogout answers a request on a logout path.
@@ -169,6 +173,8 @@ func (h *Handler) newLogout(r *http.Request, own origin) *logout {
 			l.names = append(l.names, name)
 		}
 	}
+	l.tokens = h.tokensIn(r, l.presented)
+	l.visit = l.newVisit()
 	l.path = plainPath(l.url)
 	l.variants = variantsFor(own, l.path)
 	return l
@@ -193,21 +199,25 @@ func newID() string {
 
 // serve goes through the steps of a logout.
 func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	deadline := time.Now().Add(time.Duration(l.h.app.Timeout))
+	l.deadline = time.Now().Add(time.Duration(l.h.app.Timeout))
 	if outer, nested := r.Context().Value(ongoingKey{}).(*appAnswer); nested {
-		deadline = outer.deadline // its time is running already
+		l.deadline = outer.deadline // its time is running already
 	}
-	body, detach := bufferBody(w, r, time.Until(deadline))
+	if l.visit != nil && l.caller.navigation {
+		go l.h.app.getReady(context.WithoutCancel(r.Context()), l.own, *l.visit)
+	}
+	body, detach := bufferBody(w, r, time.Until(l.deadline))
 	defer detach()
 	l.chooseTarget(requestedReturns(r, body))
 
 	pass := func(status int) bool { return !l.caller.navigation && status >= 200 && status < 300 }
 	answer := newAppAnswer(w, pass, l.amend)
-	answer.deadline = deadline
+	answer.deadline = l.deadline
 	res := callApp(r, next, answer)
 	if res.claimed {
 		return res.passOn()
 	}
+	l.endTokens(res.passed)
 	out := l.outcome(res)
 	l.log(r, res, out)
 	if res.passed {
@@ -277,6 +287,9 @@ func (l *logout) outcome(res appResult) outcome {
 		return outcomeNone
 	}
 	failed := res.status == 0 || res.status >= 400
+	if failed && l.tokens.areAll(l.presented) && slices.Contains(noSuchLogout, res.status) {
+		failed = false // a session made of the provider's tokens only: there is nothing for the app to end
+	}
 	for _, line := range res.header["Set-Cookie"] {
 		sc := parseSetCookie(line, l.began)
 		for _, c := range l.presented {
@@ -291,6 +304,9 @@ func (l *logout) outcome(res appResult) outcome {
 	}
 	return outcomeCleared
 }
+
+// noSuchLogout is what apps answer that have no logout of their own.
+var noSuchLogout = []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}
 
 // relay puts what the app's held answer does to the browser's cookies into
 // ours, except sessions that it begins anew (CK-18).
@@ -338,17 +354,19 @@ func (l *logout) keepsAppCookie(line string) bool {
 
 // amend changes an answer of the app that goes to a script.
 func (l *logout) amend(h http.Header) {
+	res := appResult{status: http.StatusOK, header: h.Clone()}
 	h["Set-Cookie"] = l.appCookies(h["Set-Cookie"])
 	h.Set("Cache-Control", "no-store")
 
-	lines, rest := expirations(l.names, l.variants, l.own, 0, expirationBudget-linesBytes(h["Set-Cookie"]))
-	for _, line := range lines {
-		h.Add("Set-Cookie", line)
-	}
-	types := union(l.h.clear, appClearSiteData(h["Clear-Site-Data"]))
-	if rest >= 0 {
+	rd := l.round(l.landing(res, l.outcome(res)), l.expire(h))
+	types := rd.Landing.Clear
+	if l.goesOn(rd) {
 		// "cookies" would take the marker with it (CSD-06).
 		types = without(types, clearCookies)
+		rest := pending{l.visit, rd}
+		if l.visit == nil {
+			rest.Round.Landing = nil // the page it opens is where it ends
+		}
 		h.Add("Set-Cookie", l.marker(rest))
 	}
 	if len(h["Set-Cookie"]) == 0 {

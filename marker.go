@@ -2,9 +2,9 @@ package universallogout
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -18,15 +18,15 @@ const (
 	markerCookie   = browserCookie + "-marker"
 )
 
-// marker is the cookie left with a browser whose logout was answered by the
-// app itself while something is still to be done: the next page it opens
-// makes it a round.
-func (l *logout) marker(next int) string {
-	plain, err := json.Marshal(round{Host: l.own.host, Made: l.began.Unix(), Rest: l.newLeftover(next)})
-	if err != nil { // strings and numbers only
+// marker is the cookie left with a browser whose logout was answered to a
+// script while something is still to be done: the next page it opens goes on
+// with it.
+func (l *logout) marker(rest pending) string {
+	line, ok := l.h.app.markerOf(l.own, rest, markerLifetime)
+	if !ok {
 		return ownCookie(l.own, markerCookie, "", 0)
 	}
-	return ownCookie(l.own, markerCookie, l.h.app.shared.keys.Seal(markerPurpose, plain), markerLifetime)
+	return line
 }
 
 // isNavigation is the cheap question asked of every request.
@@ -57,30 +57,53 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	drop := ownCookie(own, markerCookie, "", 0)
 	page, err := returnTarget(clientURL(r).RequestURI(), own, nil)
-	rd, ok := h.app.openMarker(cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)), own)
 	if err != nil {
 		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
 	}
-	if !ok || h.signedInAgain(rd, r) {
+	rest, ok := h.app.openMarker(r, own)
+	if ok && rest.Visit != nil && rest.Visit.Stage != "" {
+		if rest.Visit.Stage != stageEnd || rest.Visit.Back == "" || rest.Visit.Back != clientURL(r).Path {
+			return next.ServeHTTP(w, r) // another tab, while the first is at the provider
+		}
+	}
+	if !ok || h.signedInAgain(rest.Round, r) {
 		return next.ServeHTTP(&markerDropper{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, drop, false}, r)
 	}
-	rd.Page, rd.Browser = page, rand.Text()
-	w.Header().Add("Set-Cookie", drop)
-	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rd.Browser, markerLifetime))
-	return answerRedirect(w, h.app.roundURL(rd))
+	if rest.Visit == nil {
+		rd := rest.Round
+		rd.Page, rd.Browser = page, rand.Text()
+		w.Header().Add("Set-Cookie", drop)
+		w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rd.Browser, markerLifetime))
+		return answerRedirect(w, h.app.roundURL(rd))
+	}
+	done := *rest.Round.Landing
+	done.Target, done.GoOn = withoutState(page), done.Outcome != outcomeFailed
+	rest.Round.Landing = &done
+	if rest.Visit.Stage == "" {
+		return h.leave(w, r, own, rest)
+	}
+	// Back from the provider at an address of the app's own.
+	return answerRedirect(w, h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded}))
 }
 
-func (a *App) openMarker(token string, own origin) (rd round, ok bool) {
-	plain, err := a.shared.keys.Open(markerPurpose, token)
-	if err != nil || json.Unmarshal(plain, &rd) != nil || rd.Rest == nil || !isPlainPath(rd.Rest.Path) {
-		return round{}, false
+// withoutState takes our own parameter out of an address of the app.
+func withoutState(page string) string {
+	u, err := url.Parse(page)
+	if err != nil || !u.Query().Has("state") {
+		return page
 	}
-	return rd, rd.Host == own.host && a.recent(rd.Made, markerLifetime)
+	q := u.Query()
+	q.Del("state")
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // signedInAgain reports whether a session is presented that the marker does
 // not know: a fresh login is never touched.
 func (h *Handler) signedInAgain(rd round, r *http.Request) bool {
+	if rd.Rest == nil {
+		return false
+	}
 	_, others := rd.Rest.stillPresented(r.Header["Cookie"])
 	return slices.ContainsFunc(others, func(c cookie) bool { return h.sessions.is(c.name, c.value) })
 }

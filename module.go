@@ -5,8 +5,12 @@ package universallogout
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -46,6 +50,13 @@ type App struct {
 	// the user being asked again.
 	TrustedOrigins []string `json:"trusted_origins,omitempty"`
 
+	// The single sign-ons that logouts end, by the names that sites use.
+	Providers map[string]*Provider `json:"providers,omitempty"`
+
+	// One site, as an origin such as `https://logout.example.com`, whose
+	// addresses are registered at the providers instead of those of every site.
+	Hub string `json:"hub,omitempty"`
+
 	// How long an app may take to answer its logout before the user is logged
 	// out of the browser without it. Default: `5s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
@@ -54,21 +65,38 @@ type App struct {
 	// an app. Default: `/.universal-logout`.
 	Prefix string `json:"prefix,omitempty"`
 
-	returns []returnPattern
-	trusted map[origin]struct{}
-	logger  *zap.Logger
-	now     func() time.Time
-	shared  *shared
-	ctx     caddy.Context
-	stop    context.CancelFunc // ends the refreshing of keys; set by Start
-	roles   map[string]int     // how many handlers of each role the config has
+	returns   []returnPattern
+	trusted   map[origin]struct{}
+	providers map[string]*Provider // and those that sites name by their issuer
+	hub       origin               // the zero value: none
+	logger    *zap.Logger
+	now       func() time.Time
+	shared    *shared
+	ctx       caddy.Context
+	stop      context.CancelFunc // ends the refreshing of keys; set by Start
+	roles     map[string]int     // how many handlers of each role the config has
 }
 
 // shared outlives reloads of the config.
 type shared struct {
-	keys  *seal.Ring
-	limit *sessionlessLimit
+	keys       *seal.Ring
+	limit      *sessionlessLimit
+	background chan struct{} // one place for each piece of work that outlives its logout
+	metadata   sync.Map      // issuer → metadata, as it was last seen
 }
+
+// maxBackground bounds the work that outlives its logout.
+const maxBackground = 64
+
+func (s *shared) knownMetadata(issuer string) metadata {
+	m, _ := s.metadata.Load(issuer)
+	known, _ := m.(metadata)
+	return known
+}
+
+// keepMetadata: there are as many as providers in the configurations that
+// this process has seen.
+func (s *shared) keepMetadata(m metadata) { s.metadata.Store(m.Issuer, m) }
 
 // Destruct implements caddy.Destructor.
 func (*shared) Destruct() error { return nil }
@@ -105,15 +133,99 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	v, _, err := pool.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
 		keys, err := seal.NewRing()
-		return &shared{keys: keys, limit: newSessionlessLimit()}, err
+		return &shared{keys: keys, limit: newSessionlessLimit(), background: make(chan struct{}, maxBackground)}, err
 	})
 	if err != nil {
 		return err
 	}
 	a.shared = v.(*shared)
 	a.ctx = ctx
+	return a.provisionProviders()
+}
+
+// provisionProviders asks none of them: that is for the first logout.
+func (a *App) provisionProviders() error {
+	a.providers = make(map[string]*Provider)
+	for name, p := range a.Providers {
+		if err := checkProviderName(name); err != nil {
+			return err
+		}
+		if p == nil {
+			return fmt.Errorf("provider %s: nothing is said about it", name)
+		}
+		if err := p.provision(a, name); err != nil {
+			return fmt.Errorf("provider %s: %w", name, err)
+		}
+		a.providers[name] = p
+	}
+	if a.Hub == "" {
+		return nil
+	}
+	hub, err := resolve(a.Hub)
+	if err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	a.hub, err = parseHub(hub)
+	return err
+}
+
+func checkProviderName(name string) error {
+	if name == "" || strings.Contains(name, "://") || strings.ContainsAny(name[:1], "/*@") || hasSpaceOrControl(name) {
+		return fmt.Errorf("provider: %q is no name; write one word like main, and the issuer behind it", name)
+	}
 	return nil
 }
+
+func parseHub(hub string) (origin, error) {
+	if err := checkEndpoint(hub); err != nil {
+		return origin{}, fmt.Errorf("hub: %w", err)
+	}
+	o := parseOrigin(hub)
+	if rest := strings.TrimPrefix(strings.ToLower(hub), o.String()); rest != "" && rest != "/" {
+		return origin{}, fmt.Errorf("hub: %q must be an origin like https://logout.example.com, without a path", hub)
+	}
+	return o, nil
+}
+
+// providerOf finds the provider that a site names, or the one that it says no
+// more about than its issuer. Sites that name none have none.
+func (a *App) providerOf(name, issuer string) (*Provider, error) {
+	switch {
+	case name != "" && issuer != "":
+		return nil, errors.New("provider and issuer name the same thing; write one of them")
+	case name != "":
+		if p, ok := a.Providers[name]; ok {
+			return p, nil
+		}
+		return nil, unknownProvider(name, slices.Sorted(maps.Keys(a.Providers)))
+	case issuer == "":
+		return nil, nil
+	}
+	issuer, err := resolve(issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.providers)) {
+		if p := a.providers[name]; p.Issuer == issuer {
+			return p, nil
+		}
+	}
+	p := &Provider{Issuer: issuer}
+	if err := p.provision(a, issuer); err != nil {
+		return nil, err
+	}
+	a.providers[issuer] = p
+	return p, nil
+}
+
+func unknownProvider(name string, known []string) error {
+	if len(known) == 0 {
+		return fmt.Errorf("unknown provider %q: the global options name none; write it as issuer, https://…, or add provider %s <issuer> there", name, name)
+	}
+	return fmt.Errorf("unknown provider %q; known are %s", name, strings.Join(known, ", "))
+}
+
+func (a *App) clock() time.Time { return a.now() }
 
 func checkTimeout(timeout time.Duration) error {
 	if timeout < 10*time.Millisecond || timeout > 5*time.Minute {

@@ -32,6 +32,10 @@ type page struct {
 	EvictFrom string // fetched to throw pages out of the back/forward cache
 	Forget    bool   // unregister the site's service workers
 	Form      *form
+
+	Provider         string // what became of the single sign-on
+	ProviderLink     string // where it can be ended
+	ProviderLinkText string
 }
 
 // about names the host in the page's text, which may be from outside itself.
@@ -64,9 +68,15 @@ var (
 		outcomeFailed:  {Title: "You are signed out in this browser", Text: "This browser has forgotten your session at %s, but the app could not end it on its side. You may still be signed in there: if that matters, sign in and out once more when it works again, or tell whoever runs it."},
 		"":             {Title: "Signed out", Text: "You can close this window."},
 	}
-	textGoingOn  = page{Title: "Signing out…", Text: "One moment, please."}
-	textContinue = "Continue"
-	textBack     = "Back to %s"
+	textProvider = map[providerOutcome]string{
+		providerEnded: "The single sign-on at %s has ended, too.",
+		providerNone:  "There was no session at %s, the single sign-on.",
+		providerAlive: "You may still be signed in at %s, the single sign-on. Then the next sign-in there may ask for no password.",
+	}
+	textEndProvider = "Sign out at %s"
+	textGoingOn     = page{Title: "Signing out…", Text: "One moment, please."}
+	textContinue    = "Continue"
+	textBack        = "Back to %s"
 
 	textStatus = map[int]page{
 		http.StatusForbidden:        {Title: "Not signed out", Text: "This request did not come from a page that may sign you out. To sign out, use the button of the app itself."},
@@ -141,6 +151,20 @@ func answerSpeculative(w http.ResponseWriter) error {
 	return nil
 }
 
+// answerSecretRedirect is for addresses with something in them that is nobody
+// else's business. Caddy writes the access log from the header when the request
+// is over; by then it is with the browser and needs no such line any more.
+func answerSecretRedirect(w http.ResponseWriter, location string) error {
+	w.Header().Set("Content-Length", "0")
+	if err := answerRedirect(w, location); err != nil {
+		return err
+	}
+	if http.NewResponseController(w).Flush() == nil {
+		w.Header().Del("Location")
+	}
+	return nil
+}
+
 func answerRedirect(w http.ResponseWriter, location string) error {
 	answerHeaders(w.Header())
 	// Not http.Redirect, which cleans paths into escapes (URL-09).
@@ -151,11 +175,12 @@ func answerRedirect(w http.ResponseWriter, location string) error {
 
 // logoutAnswer is our JSON.
 type logoutAnswer struct {
-	Success     bool         `json:"success"`
-	Message     string       `json:"message"`
-	LogoutID    string       `json:"logout_id,omitempty"`
-	RedirectURL string       `json:"redirect_url,omitempty"`
-	Apps        []appOutcome `json:"apps,omitempty"`
+	Success               bool         `json:"success"`
+	Message               string       `json:"message"`
+	LogoutID              string       `json:"logout_id,omitempty"`
+	RedirectURL           string       `json:"redirect_url,omitempty"`
+	FrontChannelLogoutURL string       `json:"front_channel_logout_url,omitempty"`
+	Apps                  []appOutcome `json:"apps,omitempty"`
 }
 
 type appOutcome struct {

@@ -29,7 +29,7 @@ type leftover struct {
 	Names   int    `json:"n"`
 	Cookies []byte `json:"f"` // number of the name and digest, for each cookie
 	Path    string `json:"p"` // of the logout
-	Next    int    `json:"l"` // number of the next line
+	Next    int    `json:"l"` // number of the next line, -1 if there is none
 	Round   int    `json:"a"`
 }
 
@@ -73,10 +73,10 @@ func (rest *leftover) stillPresented(lines []string) (names []string, others []c
 // expire gives the next expirations, and what is left after them.
 func (rest *leftover) expire(lines []string, own origin) (expired []string, after *leftover) {
 	names, _ := rest.stillPresented(lines)
-	if !slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
+	if rest.Next < 0 || !slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
 		return nil, nil
 	}
-	expired, next := expirations(names, variantsFor(own, rest.Path), own, rest.Next, expirationBudget)
+	expired, next := expirations(names, variantsFor(own, rest.Path), own, rest.Next, expirationBudget, nil)
 	if next < 0 || rest.Round >= maxExpirationRounds {
 		return expired, nil
 	}
@@ -95,6 +95,9 @@ type round struct {
 	Landing *landing  `json:"l,omitempty"`
 	Page    string    `json:"p,omitempty"`
 }
+
+// isLast reports whether no expirations are left.
+func (rd round) isLast() bool { return rd.Rest == nil || rd.Rest.Next < 0 }
 
 // roundURL is the address of a round.
 func (a *App) roundURL(rd round) string {

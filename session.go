@@ -17,15 +17,19 @@ var builtinSessionCookies = []string{
 	"auth", "auth_token", "auth-token", "authtoken", "access_token", "refresh_token", "id_token",
 	"accessToken", "refreshToken", "idToken", "token", "jwt", "jwt_token", "*-auth",
 	"next-auth.session-token", "authjs.session-token", "sb-*",
-	// sign-in portals
-	"_oauth2_proxy*", "authelia_session", "authentik_session", "authentik_proxy_*", "_pomerium*",
-	"_forward_auth*", "AUTHP_*", "mod_auth_openidc_session*", "KEYCLOAK_*", "AUTH_SESSION_ID*",
 	// apps
 	"grafana_session*", "i_like_*", "gitea_incredible", "forgejo_incredible", "nc_session_id", "nc_token", "nc_username",
 	"oc_sessionPassphrase", "_t", "_mastodon_session", "_gitlab_session*", "wordpress_logged_in_*",
 	"wordpress_sec_*", "MoodleSession*", "argocd.token", "portainer_api_key", "R_SESS", "MMAUTHTOKEN",
 	"MMUSERID", "MATOMO_SESSID", "immich_access_token", "pga4_session", "phpMyAdmin*", "pmaUser-*", "pmaAuth-*",
 	"jupyterhub-hub-login", "jupyterhub-session-id", "jupyterhub-user-*", "rc_token", "rc_uid",
+}
+
+// The same of sign-in portals and providers: on a registrable domain that they
+// share with apps, their cookies may reach the apps too.
+var builtinProviderCookies = []string{
+	"_oauth2_proxy*", "authelia_session", "authentik_session", "authentik_proxy_*", "_pomerium*",
+	"_forward_auth*", "AUTHP_*", "mod_auth_openidc_session*", "KEYCLOAK_*", "AUTH_SESSION_ID*",
 }
 
 // Cookies that look like credentials and are none: bot checks, stickiness,
@@ -137,6 +141,7 @@ func withoutChunk(name string) string {
 // sessionCookies says which cookies of an app are credentials.
 type sessionCookies struct {
 	names       *namePatterns
+	providers   *namePatterns
 	configured  []string // exact names from the config, expired even unseen
 	keep        *namePatterns
 	builtinKeep *namePatterns
@@ -145,6 +150,7 @@ type sessionCookies struct {
 func newSessionCookies(names, keep []string) (*sessionCookies, error) {
 	sc := &sessionCookies{
 		names:       newNamePatterns(builtinSessionCookies),
+		providers:   newNamePatterns(builtinProviderCookies),
 		builtinKeep: newNamePatterns(builtinKeepCookies),
 	}
 	var err error
@@ -153,6 +159,7 @@ func newSessionCookies(names, keep []string) (*sessionCookies, error) {
 			return nil, err
 		}
 		sc.configured = sc.names.exactNames()
+		sc.providers = newNamePatterns(nil)
 	}
 	if sc.keep, err = compileNames("keep_cookies", keep); err != nil {
 		return nil, err
@@ -170,12 +177,18 @@ func (sc *sessionCookies) is(name, value string) bool {
 	switch {
 	case isOwnCookie(name), sc.keep.matches(name):
 		return false
-	case sc.names.matches(name):
+	case sc.names.matches(name), sc.providers.matches(name):
 		return true
 	case sc.builtinKeep.matches(name):
 		return false
 	}
 	return looksLikeCredential(value)
+}
+
+// mayBeProviders reports whether a session cookie of this name could as well
+// be one of a provider that shares our registrable domain.
+func (sc *sessionCookies) mayBeProviders(name string) bool {
+	return !sc.names.matches(name)
 }
 
 // kept reports whether a cookie is none of those that hold sessions.

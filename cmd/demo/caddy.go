@@ -22,7 +22,7 @@ import (
 
 // caddyfile is the demo's whole configuration. It keeps to itself: no admin address, nothing saved or trusted on this
 // machine, only loopback, and certificates from a CA of its own.
-func caddyfile(sites []*site, upstream string, port int, data string) string {
+func caddyfile(d *demo, upstream string, port int, data string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `{
 	admin off
@@ -45,10 +45,10 @@ func caddyfile(sites []*site, upstream string, port int, data string) string {
 		include universal_logout http.handlers.universal_logout
 		format console
 	}
-}
-`, port, data)
-	for _, s := range sites {
-		fmt.Fprintf(&b, "\n%s {\n%s\treverse_proxy %s\n}\n", s.URL, s.Directive, upstream)
+%s}
+`, port, data, edgeOption(d.login.URL, d.secret))
+	for _, s := range d.sites() {
+		fmt.Fprintf(&b, "\n%s {\n%s\treverse_proxy %s\n}\n", s.URL, edgeDirective(s.Host), upstream)
 	}
 	return b.String()
 }

@@ -6,25 +6,17 @@ import (
 )
 
 // newChat is a single-page app: one page, and a script that talks JSON to an API. It logs out by fetch.
-func newChat(v view) http.Handler {
+func newChat(v view, p *rp) http.Handler {
 	s := newSessions()
 	mux := http.NewServeMux()
 	static(mux)
+	signIn(mux, v, s, p)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		v.render(w, http.StatusOK, "chat.html", s, session{})
 	})
 	mux.HandleFunc("GET /api/me", func(w http.ResponseWriter, r *http.Request) {
 		who, _ := s.of(r)
 		answer(w, http.StatusOK, map[string]any{"user": who.User, "live": s.live()})
-	})
-	mux.HandleFunc("POST /api/login", func(w http.ResponseWriter, r *http.Request) {
-		name, ok := userName(w, r)
-		if !ok {
-			answer(w, http.StatusBadRequest, map[string]any{"error": "Please give a name of up to 40 characters."})
-			return
-		}
-		s.start(w, name)
-		answer(w, http.StatusOK, map[string]any{"user": name})
 	})
 	mux.HandleFunc("POST /api/logout", func(w http.ResponseWriter, r *http.Request) {
 		s.end(w, r)

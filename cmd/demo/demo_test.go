@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"html"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +98,8 @@ func TestDemo(t *testing.T) {
 			fmt.Sprintf("https://notes.localhost:%d\n", port),
 			fmt.Sprintf("https://chat.localhost:%d\n", port),
 			fmt.Sprintf("https://shop.localhost:%d\n", port),
+			fmt.Sprintf("https://login.localhost:%d\n", port),
+			"any password",
 			"/pki/authorities/local/root.crt\n",
 			"warn about the certificate",
 		} {
@@ -112,33 +116,33 @@ func TestDemo(t *testing.T) {
 		}
 	})
 
-	for _, s := range newSites(port) {
-		t.Run(s.Name+" logs out through Caddy", func(t *testing.T) {
+	for _, s := range newDemo(port).apps {
+		t.Run(s.Name+" logs out through Caddy, and of the provider too", func(t *testing.T) {
 			b := newBrowser(t, client, s.URL)
+			b.signIn("Ana")
 			logOutThroughCaddy(t, b, s)
 		})
 	}
 }
 
-// logOutThroughCaddy signs in and logs out as the app's own page would, and looks at what is left.
+// logOutThroughCaddy logs out as the app's own page would, goes wherever that leads, and looks at what is left.
 func logOutThroughCaddy(t *testing.T, b *browser, s *site) {
-	signInPath, who, path, form := "/login", "/", "/logout", url.Values{}
-	method := http.MethodPost
+	t.Helper()
+	login := b.at(&site{URL: strings.Replace(s.URL, s.Host, "login.localhost", 1)})
+	if login.has("op_session") == nil {
+		t.Fatal("no single sign-on")
+	}
+	method, path, form := http.MethodPost, "/logout", url.Values{}
 	switch s.Name {
 	case "Notes":
 		method = http.MethodGet
 	case "Chat":
-		signInPath, who, path = "/api/login", "/api/me", "/api/logout"
+		path = "/api/logout"
 	case "Shop":
 		path = "/session/end"
-	}
-	b.post(signInPath, url.Values{"name": {"Ana"}})
-	status, page := b.get(who)
-	want(t, "signed in", status, page, 200, "Ana")
-	if s.Name == "Shop" {
+		_, page := b.get("/")
 		form.Set("csrf", csrfIn(t, page))
 	}
-
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
@@ -146,34 +150,86 @@ func logOutThroughCaddy(t *testing.T, b *browser, s *site) {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Origin", s.URL)
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
-	req.Header.Set("Sec-Fetch-Mode", "navigate")
-	req.Header.Set("Sec-Fetch-Dest", "document")
 	if s.Name == "Chat" {
 		req.Header.Set("Sec-Fetch-Mode", "cors")
 		req.Header.Set("Sec-Fetch-Dest", "empty")
+		status, body := b.read(b.Do(req))
+		want(t, "log out", status, body, 200, "")
+		req = b.navigation(s.URL + "/") // the page reloads itself
+	} else {
+		req.Header.Set("Sec-Fetch-Mode", "navigate")
+		req.Header.Set("Sec-Fetch-Dest", "document")
 	}
-	resp, err := b.Do(req)
+	where := b.travel(req)
+	way := strings.Join(where, "\n")
+	if !strings.HasPrefix(where[len(where)-1], s.URL+"/") || strings.Count(way, "login.localhost") == 0 {
+		t.Errorf("the logout led to\n%s\nwant the provider, and back", way)
+	}
+
+	// has is nil for an op_session that the provider deleted; a copy of it is worth nothing either.
+	if b.has(sessionCookie) != nil || b.has("idToken") != nil || login.has("op_session") != nil {
+		t.Error("the browser still has a session cookie")
+	}
+	_, page := login.follow("/")
+	want(t, "the provider's sessions", 200, page, 200, `<dd id="live">0</dd>`)
+	if s.Name == "Chat" {
+		status, page := b.get("/api/me")
+		want(t, "the app's sessions", status, page, 200, `{"live":0,"user":""}`)
+	} else {
+		_, page := b.follow("/")
+		want(t, "the app's sessions", 200, page, 200, `<dd id="live">0</dd>`)
+	}
+	if at, page := b.follow("/login"); !strings.Contains(page, `type="password"`) {
+		t.Errorf("the next sign-in asks for no password, and ended at %s", at)
+	}
+}
+
+// navigation is a request for a page, as a browser makes it.
+func (b *browser) navigation(to string) *http.Request {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, to, nil)
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= 400 {
-		t.Errorf("log out: status %d", resp.StatusCode)
-	}
-	if got := resp.Header.Get("Clear-Site-Data"); !strings.Contains(got, `"storage"`) {
-		t.Errorf("log out: Clear-Site-Data %q, want storage", got)
-	}
-	for _, c := range b.Jar.Cookies(mustParse(t, s.URL)) {
-		if c.Name == sessionCookie {
-			t.Error("the browser still has the session cookie")
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	req.Header.Set("Sec-Fetch-Mode", "navigate")
+	req.Header.Set("Sec-Fetch-Dest", "document")
+	return req
+}
+
+// next is where a page without script goes on to by itself.
+var next = regexp.MustCompile(`(?i)http-equiv="refresh" content="0; ?url=([^"]+)"`)
+
+// travel makes a request, goes on to wherever the answers send a browser, and returns the addresses on its way.
+func (b *browser) travel(req *http.Request) []string {
+	b.t.Helper()
+	var way []string
+	for len(way) < 20 {
+		way = append(way, req.URL.String())
+		resp, err := b.Do(req)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		status, page := b.read(resp, nil)
+		to := resp.Header.Get("Location")
+		if to == "" {
+			m := next.FindStringSubmatch(page)
+			if m == nil {
+				want(b.t, "the way ends with "+way[len(way)-1], status, page, 200, "")
+				return way
+			}
+			to = html.UnescapeString(m[1])
+		}
+		u, err := req.URL.Parse(to)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		from := req.URL
+		req = b.navigation(u.String())
+		if u.Host != from.Host {
+			req.Header.Set("Sec-Fetch-Site", "cross-site")
 		}
 	}
-	switch s.Name {
-	case "Chat":
-		status, page = b.get("/api/me")
-		want(t, "signed out", status, page, 200, `{"live":0,"user":""}`)
-	default:
-		status, page = b.get("/login")
-		want(t, "signed out", status, page, 200, `<dd id="live">0</dd>`)
-	}
+	b.t.Fatalf("the way does not end:\n%s", strings.Join(way, "\n"))
+	return nil
 }

@@ -1,5 +1,5 @@
 // Command demo shows universal_logout at work: one process that runs Caddy with three small web apps behind it, each
-// with a logout of its own kind. Nothing else has to be installed.
+// with a logout of its own kind, and the OpenID provider that they sign in at. Nothing else has to be installed.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	port := flag.Int("port", 8443, "port of the three sites")
+	port := flag.Int("port", 8443, "port of all sites")
 	data := flag.String("data", dataDir(), "directory for the demo's certificates")
 	flag.Parse()
 
@@ -31,22 +31,22 @@ func run(ctx context.Context, port int, data string, out io.Writer) error {
 	if err := checkPort(port); err != nil {
 		return err
 	}
-	sites := newSites(port)
-	apps, err := serveApps(sites)
+	d := newDemo(port)
+	apps, err := serveApps(d)
 	if err != nil {
 		return err
 	}
 	defer apps.Close()
 
-	if err := startCaddy(caddyfile(sites, apps.addr, port, data)); err != nil {
+	if err := startCaddy(caddyfile(d, apps.addr, port, data)); err != nil {
 		return err
 	}
 	defer stopCaddy()
-	if err := waitReady(ctx, sites, port, rootCertificate(data)); err != nil {
+	if err := waitReady(ctx, d.sites(), port, rootCertificate(data)); err != nil {
 		return err
 	}
 
-	if err := greet(out, sites, rootCertificate(data)); err != nil {
+	if err := greet(out, d, rootCertificate(data)); err != nil {
 		return err
 	}
 	<-ctx.Done()

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // The name says nothing special: the edge knows it among its built-in session cookie names.
@@ -11,13 +12,16 @@ const sessionCookie = "session"
 
 // session is what a server remembers about somebody who signed in.
 type session struct {
-	User string
-	CSRF string
+	User    string
+	CSRF    string
+	IDToken string // who it is for cannot be read from outside: the edge has to ask the provider for one of its own
 }
 
 // sessions is one app's own session store. A session lives here, not in the cookie: ending it here is what really logs
 // somebody out, wherever copies of the cookie are.
 type sessions struct {
+	tokenCookie string // if set, the cookie that keeps the ID token instead
+
 	mu   sync.Mutex
 	byID map[string]session
 }
@@ -27,13 +31,17 @@ func newSessions() *sessions {
 }
 
 // start begins a session and gives the browser its id.
-func (s *sessions) start(w http.ResponseWriter, user string) {
+func (s *sessions) start(w http.ResponseWriter, user, idToken string) {
+	if s.tokenCookie != "" {
+		http.SetCookie(w, cookie(s.tokenCookie, idToken, 0))
+		idToken = ""
+	}
 	// Two random texts, because one has fewer characters than what the edge takes for a credential by its look.
 	id := rand.Text() + rand.Text()
 	s.mu.Lock()
-	s.byID[id] = session{User: user, CSRF: rand.Text()}
+	s.byID[id] = session{User: user, CSRF: rand.Text(), IDToken: idToken}
 	s.mu.Unlock()
-	http.SetCookie(w, cookie(id, 0))
+	http.SetCookie(w, cookie(sessionCookie, id, 0))
 }
 
 // of returns the session whose id the browser presents.
@@ -55,7 +63,10 @@ func (s *sessions) end(w http.ResponseWriter, r *http.Request) {
 		delete(s.byID, c.Value)
 		s.mu.Unlock()
 	}
-	http.SetCookie(w, cookie("", -1))
+	http.SetCookie(w, cookie(sessionCookie, "", -time.Second))
+	if s.tokenCookie != "" {
+		http.SetCookie(w, cookie(s.tokenCookie, "", -time.Second))
+	}
 }
 
 func (s *sessions) live() int {
@@ -64,12 +75,13 @@ func (s *sessions) live() int {
 	return len(s.byID)
 }
 
-func cookie(value string, maxAge int) *http.Cookie {
+// cookie lives as long as the browser does if maxAge is zero, and is deleted if it is negative.
+func cookie(name, value string, maxAge time.Duration) *http.Cookie {
 	return &http.Cookie{
-		Name:     sessionCookie,
+		Name:     name,
 		Value:    value,
 		Path:     "/",
-		MaxAge:   maxAge,
+		MaxAge:   int(maxAge / time.Second),
 		HttpOnly: true,
 		Secure:   true,
 		SameSite: http.SameSiteLaxMode,

@@ -8,11 +8,15 @@ import (
 
 // newShop is an app that logs out by a form with a CSRF token. Nobody but its own page can send one, so the edge has to
 // let the browser's own request through.
-func newShop(v view) http.Handler {
+//
+// It keeps its ID token in a cookie, as some do; Notes and Chat keep theirs on the server.
+func newShop(v view, p *rp) http.Handler {
 	s := newSessions()
+	s.tokenCookie = "idToken"
 	mux := http.NewServeMux()
 	static(mux)
-	signIn(mux, v, s, "shop.html")
+	signIn(mux, v, s, p)
+	home(mux, v, s, "shop.html")
 	mux.HandleFunc("POST /session/end", func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 4096)
 		who, ok := s.of(r)

@@ -1,73 +1,91 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
-// site is one app and the host it is reached under. To add one, write its handler and name it in newSites.
+// site is what is reached under one host: an app, or the OpenID provider that they all sign in at.
 type site struct {
 	Name   string // also the name of its colours in style.css
 	Host   string
 	URL    string
-	Logout string // how the app logs out, for people
+	Logout string // how the app logs out, for people; empty for the provider
 
-	// Directive is the site's part of the Caddyfile, all that the edge has to know about the app.
-	Directive string
-
+	secret  string // of the app's client at the provider
 	handler http.Handler
 }
 
-func newSites(port int) []*site {
-	notes := &site{
-		Name:      "Notes",
-		Host:      "notes.localhost",
-		Logout:    "a link to /logout",
-		Directive: "\tuniversal_logout\n",
-	}
-	chat := &site{
-		Name:      "Chat",
-		Host:      "chat.localhost",
-		Logout:    "a script that calls fetch('/api/logout')",
-		Directive: "\tuniversal_logout {\n\t\tpaths POST /api/logout\n\t}\n",
-	}
-	shop := &site{
-		Name:      "Shop",
-		Host:      "shop.localhost",
-		Logout:    "a form with a CSRF token, posted to /session/end",
-		Directive: "\tuniversal_logout {\n\t\tpaths POST /session/end\n\t}\n",
-	}
+// clientID is the name that the provider knows an app by.
+func (s *site) clientID() string { return s.Host[:len(s.Host)-len(".localhost")] }
 
-	sites := []*site{notes, chat, shop}
+// demo is everything behind the one Caddy.
+type demo struct {
+	apps     []*site
+	login    *site // the provider's
+	provider *oidctest.Provider
+	secret   string // of the edge's own client at the provider
+}
+
+// newDemo makes the apps and the provider. To add an app, write its handler, name it here, and tell the edge in edge.go.
+func newDemo(port int) *demo {
+	notes := &site{Name: "Notes", Host: "notes.localhost", Logout: "a link to /logout"}
+	chat := &site{Name: "Chat", Host: "chat.localhost", Logout: "a script that calls fetch('/api/logout')"}
+	shop := &site{Name: "Shop", Host: "shop.localhost", Logout: "a form with a CSRF token, posted to /session/end"}
+	d := &demo{
+		apps:   []*site{notes, chat, shop},
+		login:  &site{Name: "Login", Host: "login.localhost"},
+		secret: rand.Text(),
+	}
+	sites := d.sites()
 	for _, s := range sites {
 		s.URL = fmt.Sprintf("https://%s:%d", s.Host, port)
 	}
-	notes.handler = newNotes(view{Site: notes, Sites: sites})
-	chat.handler = newChat(view{Site: chat, Sites: sites})
-	shop.handler = newShop(view{Site: shop, Sites: sites})
-	return sites
+	d.provider = newProvider(d)
+	d.login.handler = newLogin(view{Site: d.login, Sites: sites}, d.provider)
+	notes.handler = newNotes(view{Site: notes, Sites: sites}, newRP(notes, d))
+	chat.handler = newChat(view{Site: chat, Sites: sites}, newRP(chat, d))
+	shop.handler = newShop(view{Site: shop, Sites: sites}, newRP(shop, d))
+	return d
 }
 
-// appServer serves all apps on one loopback address; Caddy is its only client.
+func (d *demo) sites() []*site { return slices.Concat(d.apps, []*site{d.login}) }
+
+// ServeHTTP is all sites, by their hosts.
+func (d *demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	for _, s := range d.sites() {
+		if s.Host == host {
+			s.handler.ServeHTTP(w, r)
+			return
+		}
+	}
+	http.NotFound(w, r)
+}
+
+// appServer serves all sites on one loopback address; Caddy is its only client.
 type appServer struct {
 	*http.Server
 	addr string
 }
 
-func serveApps(sites []*site) (*appServer, error) {
+func serveApps(d *demo) (*appServer, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	for _, s := range sites {
-		mux.Handle(s.Host+"/", s.handler)
-	}
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: d, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			fmt.Fprintln(os.Stderr, "demo:", err)

@@ -9,16 +9,6 @@ async function showChat() {
 	document.getElementById('out').hidden = !!me.user;
 }
 
-document.querySelector('#out form').addEventListener('submit', async (event) => {
-	event.preventDefault();
-	const answer = await fetch('/api/login', {method: 'POST', body: new URLSearchParams(new FormData(event.target))});
-	const problem = answer.ok ? '' : (await answer.json()).error;
-	document.getElementById('problem').textContent = problem;
-	if (!problem) {
-		showChat();
-	}
-});
-
 document.getElementById('logout').addEventListener('click', async () => {
 	await fetch('/api/logout', {method: 'POST'});
 	location.reload();

@@ -1,0 +1,277 @@
+package universallogout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+var providerWords = []string{
+	"client_id", "client_secret", "client_key", "client_auth", "post_logout_redirect_uri", "just_in_time_hint",
+	"end_session_endpoint", "revocation_endpoint", "jwks_uri", "authorization_endpoint", "token_endpoint",
+	"server_logout", "tls_trust", "quirks", "logout_url",
+}
+
+// parseProvider reads one provider of the global option. Syntax:
+//
+//	provider <name> <issuer> {
+//		client_id                <id>
+//		client_secret            <secret>
+//		client_key               <pem or jwk>
+//		client_auth              client_secret_basic | client_secret_post | private_key_jwt | none
+//		post_logout_redirect_uri <url>
+//		just_in_time_hint        on | off
+//		end_session_endpoint | revocation_endpoint | jwks_uri | authorization_endpoint | token_endpoint <url>
+//		server_logout            <method> <url> {…}
+//		tls_trust                <pem_file...> | insecure
+//		quirks                   <name>
+//	}
+//	provider <name> {
+//		logout_url               <url>
+//	}
+func (a *App) parseProvider(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Err("provider: write a name and the issuer, as in provider main https://sso.example.com/realms/main")
+	}
+	name := args[0]
+	if err := checkProviderName(name); err != nil {
+		return atLine(d, err)
+	}
+	if _, exists := a.Providers[name]; exists {
+		return d.Errf("provider %s: is there twice; only one can count", name)
+	}
+	p := new(Provider)
+	if len(args) == 2 {
+		p.Issuer = args[1]
+	}
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if err := once(d, seen, word, providerWords...); err != nil {
+			return err
+		}
+		if err := p.parseWord(d, word); err != nil {
+			return err
+		}
+	}
+	if err := p.checkNow(); err != nil {
+		return d.Errf("provider %s: %w", name, err)
+	}
+	if a.Providers == nil {
+		a.Providers = make(map[string]*Provider)
+	}
+	a.Providers[name] = p
+	return nil
+}
+
+// checkNow finds what loading would find, while there is a line to name. What
+// the environment or a file says is not known yet.
+func (p *Provider) checkNow() error {
+	for _, field := range p.resolvable() {
+		if strings.Contains(*field, "{") && field != &p.LogoutURL {
+			return nil
+		}
+	}
+	return p.check()
+}
+
+func (p *Provider) parseWord(d *caddyfile.Dispenser, word string) error {
+	single := map[string]*string{
+		"client_id": &p.ClientID, "client_secret": &p.ClientSecret, "client_key": &p.ClientKey, "client_auth": &p.ClientAuth,
+		"post_logout_redirect_uri": &p.PostLogoutRedirectURI, "end_session_endpoint": &p.EndSessionEndpoint,
+		"revocation_endpoint": &p.RevocationEndpoint, "jwks_uri": &p.JWKSURI, "authorization_endpoint": &p.AuthorizationEndpoint,
+		"token_endpoint": &p.TokenEndpoint, "quirks": &p.Quirks, "logout_url": &p.LogoutURL,
+	}
+	if value, ok := single[word]; ok {
+		return parseOne(d, value)
+	}
+	switch word {
+	case "just_in_time_hint":
+		var value string
+		if err := parseOne(d, &value); err != nil {
+			return err
+		}
+		if value != "on" && value != "off" {
+			return d.Errf("just_in_time_hint: %q is neither on nor off", value)
+		}
+		on := value == "on"
+		p.JustInTimeHint = &on
+		return nil
+	case "tls_trust":
+		return parseList(d, &p.TLSTrust, func(string) error { return nil })
+	case "server_logout":
+		return p.parseServerLogout(d)
+	}
+	return unknownWord(d, word, providerWords...)
+}
+
+// parseServerLogout reads the request that server_logout sends. Syntax:
+//
+//	server_logout <method> <url> {
+//		header  <name> <value>
+//		body    <type> <content>
+//		success <status...>
+//		timeout <duration>
+//	}
+func (p *Provider) parseServerLogout(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("server_logout: write a method and an address, as in server_logout DELETE https://sso.example.com/sessions/{sid}")
+	}
+	s := &ServerLogout{Method: args[0], URL: args[1]}
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if err := once(d, seen, word, "body", "timeout"); err != nil {
+			return err
+		}
+		if err := s.parseWord(d, word); err != nil {
+			return err
+		}
+	}
+	p.ServerLogout = s
+	if strings.Contains(s.URL+s.Body, "{env.") || strings.Contains(s.URL+s.Body, "{file.") {
+		return nil // known when the config is loaded
+	}
+	checked := *s
+	checked.Headers = nil
+	if err := checked.provision(); err != nil {
+		return d.Errf("server_logout: %w", err)
+	}
+	return nil
+}
+
+func (s *ServerLogout) parseWord(d *caddyfile.Dispenser, word string) error {
+	switch word {
+	case "header", "body":
+		args := d.RemainingArgs()
+		if len(args) != 2 {
+			return d.Errf("%s: write two values, a %s", word, map[string]string{"header": "name and what stands in it", "body": "media type and the content"}[word])
+		}
+		if word == "body" {
+			s.ContentType, s.Body = args[0], args[1]
+			return noBlock(d)
+		}
+		if s.Headers == nil {
+			s.Headers = make(map[string]string)
+		}
+		s.Headers[args[0]] = args[1]
+		return noBlock(d)
+	case "success":
+		var statuses []string
+		if err := parseList(d, &statuses, func(string) error { return nil }); err != nil {
+			return err
+		}
+		for _, text := range statuses {
+			status, err := strconv.Atoi(text)
+			if err != nil {
+				return d.Errf("success: %q is no status; write numbers like 204", text)
+			}
+			s.Success = append(s.Success, status)
+		}
+		return nil
+	case "timeout":
+		var text string
+		if err := parseOne(d, &text); err != nil {
+			return err
+		}
+		timeout, err := caddy.ParseDuration(text)
+		if err != nil {
+			return d.Errf("timeout: %q is no duration; write one like 2s", text)
+		}
+		s.Timeout = caddy.Duration(timeout)
+		return nil
+	}
+	return unknownWord(d, word, "header", "body", "success", "timeout")
+}
+
+// takeProvider reads what stands behind the directive's name: a provider's
+// name, or an issuer and perhaps our client there.
+func (h *Handler) takeProvider(d *caddyfile.Dispenser, args, known []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	first := args[0]
+	isIssuer := strings.Contains(first, "://") || strings.Contains(first, "{")
+	switch {
+	case strings.HasPrefix(first, "/") || strings.HasPrefix(first, "*") || strings.HasPrefix(first, "@"):
+		return d.Errf("unexpected %q: a matcher comes first, and only one; paths go into the block, as in universal_logout { paths /logout }", first)
+	case isIssuer && len(args) > 2, !isIssuer && len(args) > 1:
+		return d.Errf("unexpected %q: behind universal_logout stand a matcher and a provider's name, or an issuer and a client_id; everything else goes into its block", args[len(args)-1])
+	case isIssuer:
+		if h.Issuer = first; !strings.Contains(first, "{") {
+			if err := checkEndpoint(first); err != nil {
+				return d.Errf("issuer: %w", err)
+			}
+		}
+		if len(args) == 2 {
+			h.ClientID = args[1]
+		}
+		return nil
+	}
+	h.Provider = first
+	for _, name := range known {
+		if name == first {
+			return nil
+		}
+	}
+	return atLine(d, fmt.Errorf("%w; to name a logout path write universal_logout { paths %s }", unknownProvider(first, known), "/"+strings.Trim(first, "/")))
+}
+
+// providersOf are the names that the global options know.
+func providersOf(h httpcaddyfile.Helper) []string {
+	return slices.Sorted(maps.Keys(globalOption(h).Providers))
+}
+
+// Words of the directive that are about the provider, one value each.
+var providerWordsOfSite = []string{"id_token", "access_token", "refresh_token", "client_id", "post_logout_redirect_uri"}
+
+func (h *Handler) parseProviderWord(d *caddyfile.Dispenser, word string) error {
+	switch word {
+	case "id_token":
+		return parsePlaceholder(d, &h.IDToken)
+	case "access_token":
+		return parsePlaceholder(d, &h.AccessToken)
+	case "refresh_token":
+		return parsePlaceholder(d, &h.RefreshToken)
+	case "client_id":
+		if h.ClientID != "" {
+			return d.Err("client_id: is there twice, behind the issuer and here; only one can count")
+		}
+		return parseOne(d, &h.ClientID)
+	}
+	return parseOne(d, &h.PostLogoutRedirectURI)
+}
+
+// parsePlaceholder refuses a token that is written into the configuration.
+func parsePlaceholder(d *caddyfile.Dispenser, value *string) error {
+	word := d.Val()
+	if err := parseOne(d, value); err != nil {
+		return err
+	}
+	if !strings.Contains(*value, "{") {
+		return d.Errf("%s: write where the token is found, as a placeholder like {http.request.cookie.idToken}", word)
+	}
+	return nil
+}
+
+// checkProvider finds words about a provider where there is none.
+func (h *Handler) checkProvider() error {
+	if h.Provider == "" && h.Issuer == "" && h.saysAnythingOfAProvider() {
+		return errNoProvider
+	}
+	if h.PostLogoutRedirectURI == "" || strings.Contains(h.PostLogoutRedirectURI, "{") {
+		return nil
+	}
+	if err := checkEndpoint(h.PostLogoutRedirectURI); err != nil {
+		return fmt.Errorf("post_logout_redirect_uri: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package universallogout
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
+)
+
+// serveBack answers the two addresses that a provider sends the browser to:
+// /callback after the silent question, /return after its logout. Whatever
+// comes, it ends on the landing page; only what the sealed state of this very
+// browser allows does more than that.
+func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string) error {
+	if r.Method != http.MethodGet || !isTopLevel(r) {
+		w.Header().Set("Allow", http.MethodGet)
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
+	}
+	// The address has a code or a state in it, and the access log has the
+	// address. Our own log tells what came.
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+
+	a, own, q := h.app, ownOrigin(r), r.URL.Query()
+	st, sealed := a.openState(q.Get("state"))
+	if sealed && st.Site != own.String() && own == a.hub {
+		return answerRedirect(w, forwarded(st.Site+r.URL.Path, q))
+	}
+	rest, ok := a.openMarker(r, own)
+	if !ok || rest.Visit == nil || rest.Visit.Stage != stage {
+		h.logBack(r, "came back from a provider without a logout under way in this browser")
+		p := landing{}.page()
+		p.Forget = false
+		return answerPage(w, http.StatusOK, p)
+	}
+	known := sealed && st.Site == own.String() && subtle.ConstantTimeCompare([]byte(st.ID), []byte(rest.Visit.ID)) == 1
+	var next string
+	if p := a.providers[rest.Visit.Provider]; stage == stageHint {
+		next = h.hinted(w, r, own, rest, known)
+	} else {
+		known = known || p != nil && (p.isPortal() || p.quirks.noState)
+		next = h.returned(w, r, own, rest, known)
+	}
+	if callerOf(r).viaWorker {
+		return answerPage(w, http.StatusOK, goOn(next))
+	}
+	return answerSecretRedirect(w, next)
+}
+
+// forwarded is where a hub sends the browser on to: the site that the state
+// names, with what belongs to the answer of a provider and nothing else.
+func forwarded(address string, q url.Values) string {
+	kept := make(url.Values)
+	for _, name := range []string{"code", "state", "error", "iss"} {
+		if v := q.Get(name); v != "" {
+			kept.Set(name, v)
+		}
+	}
+	return withQuery(address, kept)
+}
+
+func (h *Handler) logBack(r *http.Request, what string) {
+	h.logger.Info(what, zap.String("host", r.Host), zap.String("path", r.URL.Path), zap.String("client_ip", clientIP(r)))
+}
+
+// returned: the provider has ended its session, or the user said no there.
+func (h *Handler) returned(w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
+	if known {
+		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
+	}
+	// RPI-33: whoever sent the browser here decides nothing. In particular a
+	// session that began since is not touched.
+	h.logBack(r, "came back from the provider's logout without the state that went there")
+	return h.app.arrive(w.Header(), own, h.untrusted(r, rest), h.stillAlive(r, rest))
+}
+
+// untrusted takes from a logout what a page that sent the browser back could
+// use against the user.
+func (h *Handler) untrusted(r *http.Request, rest pending) pending {
+	if rest.Round.Landing != nil {
+		l := *rest.Round.Landing
+		l.Target = ""
+		if h.signedInAgain(rest.Round, r) {
+			l.Clear = nil
+		}
+		rest.Round.Landing = &l
+	}
+	return rest
+}
+
+// stillAlive is the word for a provider that did not say what it did.
+func (h *Handler) stillAlive(r *http.Request, rest pending) became {
+	p := h.app.providers[rest.Visit.Provider]
+	if p == nil || p.isPortal() {
+		return became{outcome: providerAlive}
+	}
+	ctx, stop := h.app.within(r)
+	defer stop()
+	m, _ := p.endpoints(ctx)
+	return alive(m)
+}
+
+// hinted: the provider has answered the silent question.
+func (h *Handler) hinted(w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
+	a, q := h.app, r.URL.Query()
+	p := a.providers[rest.Visit.Provider]
+	if !known || p == nil {
+		h.logBack(r, "came back from the provider's sign-in without the state that went there")
+		return a.arrive(w.Header(), own, h.untrusted(r, rest), h.stillAlive(r, rest))
+	}
+	foreign := q.Has("iss") && q.Get("iss") != p.Issuer // RFC 9207: somebody else's answer
+	if q.Get("error") == "login_required" && !foreign {
+		return a.arrive(w.Header(), own, rest, became{outcome: providerNone})
+	}
+	ctx, stop := a.within(r)
+	defer stop()
+	var hint idToken
+	if code := q.Get("code"); code != "" && !foreign && !q.Has("error") {
+		var err error
+		hint, err = p.redeem(ctx, code, authRequest{
+			client: rest.Visit.ours(p), redirectURI: a.address(own, "/callback"),
+			nonce: rest.Visit.Nonce, verifier: rest.Visit.Verifier,
+		})
+		if err != nil {
+			a.logger.Warn("the provider gave no ID token for its code; its session is ended without one", zap.String("provider", p.name), zap.Error(err))
+			if isUnreachable(err) {
+				return a.arrive(w.Header(), own, rest, h.stillAlive(r, rest))
+			}
+			var refused *oauth.RefusedError
+			if errors.As(err, &refused) && refused.Code != "invalid_grant" {
+				p.refuse(rest.Visit.ours(p))
+			}
+		} else {
+			a.background("server_logout", func(ctx context.Context) { p.logoutOnServer(ctx, hint) })
+		}
+	}
+	return a.departHinted(ctx, w.Header(), own, p, rest, hint)
+}
+
+// departHinted goes to the end_session_endpoint with what the question brought.
+func (a *App) departHinted(ctx context.Context, h http.Header, own origin, p *Provider, rest pending, hint idToken) (next string) {
+	v := *rest.Visit
+	rest.Visit = &v
+	v.ID, v.Nonce, v.Verifier = newID(), "", ""
+	m, err := p.endpoints(ctx)
+	if m.EndSession == "" || errors.Is(err, errUnreachable) {
+		return a.arrive(h, own, rest, alive(m))
+	}
+	next, b := a.endSession(ctx, p, own, &v, m, hint)
+	if next == "" {
+		return a.arrive(h, own, rest, b)
+	}
+	line, ok := a.markerOf(own, rest, visitLifetime)
+	if !ok {
+		return a.arrive(h, own, rest, alive(m))
+	}
+	h.Add("Set-Cookie", line)
+	return next
+}
+
+// isUnreachable: no browser would get an answer either.
+func isUnreachable(err error) bool {
+	var later *oauth.RetryError
+	return errors.Is(err, errUnreachable) || errors.As(err, &later)
+}
+
+// within is the time that one step of a logout may take.
+func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), time.Duration(a.Timeout))
+}
+
+// serveHop continues a logout that a script began, where our JSON says so.
+func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet || !isTopLevel(r) {
+		w.Header().Set("Allow", http.MethodGet)
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
+	}
+	a, own := h.app, ownOrigin(r)
+	st, sealed := a.openState(r.URL.Query().Get("t"))
+	rest, ok := a.openMarker(r, own)
+	known := sealed && ok && st.Site == own.String() && rest.Visit != nil && rest.Visit.Stage == "" && rest.Round.Landing != nil &&
+		subtle.ConstantTimeCompare([]byte(st.ID), []byte(rest.Visit.ID)) == 1
+	if !known || h.signedInAgain(rest.Round, r) {
+		p := landing{}.page()
+		p.Forget = false
+		return answerPage(w, http.StatusOK, p)
+	}
+	return h.leave(w, r, own, rest)
+}
+
+// leave begins a visit from a page that the browser opened.
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin, rest pending) error {
+	ctx, stop := h.app.within(r)
+	defer stop()
+	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rest.Round.Browser, landingLifetime))
+	next := h.app.depart(ctx, w.Header(), own, rest)
+	if callerOf(r).viaWorker {
+		return answerPage(w, http.StatusOK, goOn(next))
+	}
+	return answerSecretRedirect(w, next)
+}
+
+func (a *App) openMarker(r *http.Request, own origin) (rest pending, ok bool) {
+	plain, err := a.shared.keys.Open(markerPurpose, cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)))
+	if err != nil || json.Unmarshal(plain, &rest) != nil {
+		return pending{}, false
+	}
+	rd := rest.Round
+	if rd.Rest != nil && !isPlainPath(rd.Rest.Path) || rd.Rest == nil && rest.Visit == nil {
+		return pending{}, false
+	}
+	lifetime := markerLifetime
+	if rest.Visit != nil && slices.Contains([]string{stageHint, stageEnd}, rest.Visit.Stage) {
+		lifetime = visitLifetime
+	}
+	return rest, rd.Host == own.host && a.recent(rd.Made, lifetime)
+}

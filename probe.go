@@ -1,0 +1,178 @@
+package universallogout
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// A provider answers a client or an address that is not registered with an
+// error page, where the browser would be stuck. So before the first browser
+// goes there with them, we ask the same thing without its cookies: nothing is
+// ended by that, and a provider in order says the same to everybody.
+
+type verdictOfProbe int
+
+const (
+	probeFine        verdictOfProbe = iota
+	probeRefused                    // an error page: the parameters are wrong
+	probeUnreachable                // nothing, a 5xx, or a circle: no browser goes there
+)
+
+type probe struct {
+	verdict  verdictOfProbe
+	location string // where the answer leads
+	at       time.Time
+}
+
+const (
+	probeTimeout   = 5 * time.Second
+	fineProbeFor   = 5 * time.Minute
+	failedProbeFor = 30 * time.Second
+	maxProbes      = 256
+)
+
+// probe asks for an address as a browser without cookies would. A refusal is
+// news for the log, with what to do about it, but not at every logout.
+func (p *Provider) probe(ctx context.Context, address, advice string, fields ...zap.Field) probe {
+	p.mu.Lock()
+	known, ok := p.probed[address]
+	p.mu.Unlock()
+	if ok && p.app.now().Sub(known.at) < known.lifetime() {
+		return known
+	}
+	flight := p.flights.DoChan("probe "+address, func() (any, error) {
+		own, stop := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+		defer stop()
+		fresh := p.ask(own, address)
+		if fresh.verdict != probeFine {
+			p.app.logger.Warn(advice, append(fields, zap.String("provider", p.name))...)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.probed) >= maxProbes {
+			clear(p.probed)
+		}
+		p.probed[address] = fresh
+		return fresh, nil
+	})
+	select {
+	case result := <-flight:
+		if fresh, ok := result.Val.(probe); ok {
+			return fresh
+		}
+	case <-ctx.Done():
+	}
+	return probe{verdict: probeUnreachable}
+}
+
+func (b probe) lifetime() time.Duration {
+	if b.verdict == probeFine {
+		return fineProbeFor
+	}
+	return failedProbeFor
+}
+
+func (p *Provider) ask(ctx context.Context, address string) probe {
+	at := p.app.now()
+	client, err := p.httpClient(ctx)
+	if err != nil {
+		return probe{probeUnreachable, "", at}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return probe{probeUnreachable, "", at}
+	}
+	req.Header.Set("Accept", "text/html")
+	res, err := client.Do(req)
+	if err != nil {
+		return probe{probeUnreachable, "", at}
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxKept)) // so that the connection can be used again
+	location, err := res.Location()
+	switch {
+	case res.StatusCode >= 500:
+		return probe{probeUnreachable, "", at}
+	case res.StatusCode == http.StatusTooManyRequests:
+		return probe{probeFine, "", at} // it is us who ask too often
+	case res.StatusCode >= 400:
+		return probe{probeRefused, "", at}
+	case res.StatusCode < 300:
+		return probe{probeFine, "", at}
+	case errors.Is(err, http.ErrNoLocation) || err != nil:
+		return probe{probeRefused, "", at}
+	case sameEndpoint(location.String(), address):
+		return probe{probeUnreachable, "", at} // a circle
+	}
+	return probe{probeFine, location.String(), at}
+}
+
+// endsSessions finds out what of a request the provider accepts: all of it,
+// only without the return address, or nothing.
+func (p *Provider) endsSessions(ctx context.Context, m metadata, e endSession) (accepted endSession, ok bool) {
+	if m.quirks.hintRequired || e.client == "" {
+		return e, true // nothing to learn without a hint, and one would end the session
+	}
+	full := p.tryLogout(ctx, m, e)
+	if full != probeRefused {
+		return e, full == probeFine
+	}
+	bare := e
+	bare.returnURI = ""
+	if without := p.tryLogout(ctx, m, bare); without != probeRefused {
+		return bare, without == probeFine
+	}
+	// It refuses everything without a hint, so this says nothing about the address.
+	return e, e.hint != ""
+}
+
+// tryLogout asks for a logout of nobody.
+func (p *Provider) tryLogout(ctx context.Context, m metadata, e endSession) verdictOfProbe {
+	e.hint, e.state = "", ""
+	address, _ := e.url(m.EndSession, m.quirks)
+	answer := p.probe(ctx, address,
+		"the provider refuses a logout with this address to return to: is it registered as a post-logout redirect URI of the client? Until then people stay on the provider's page",
+		zap.String("client_id", e.client), zap.String("post_logout_redirect_uri", e.returnURI))
+	if answer.verdict == probeFine && isErrorRedirect(answer.location, e.returnURI) {
+		return probeRefused
+	}
+	return answer.verdict
+}
+
+// isErrorRedirect: some providers redirect to an error page of theirs.
+func isErrorRedirect(location, returnURI string) bool {
+	u, err := url.Parse(location)
+	return err == nil && location != "" && !sameEndpoint(location, returnURI) &&
+		(u.Query().Has("error") || strings.Contains(strings.ToLower(u.Path), "/error"))
+}
+
+// answersSilently reports whether the provider redirects a silent question for
+// who is signed in back to us, as it must, instead of showing a page.
+func (p *Provider) answersSilently(ctx context.Context, m metadata, question authRequest) bool {
+	question.state, question.nonce, question.verifier = "probe", "probe", probeVerifier
+	answer := p.probe(ctx, question.url(m.Authorization),
+		"the provider does not answer prompt=none at our redirect URI: register it for the client, or write just_in_time_hint off; until then it may ask people whether they want to log out",
+		zap.String("client_id", question.client), zap.String("redirect_uri", question.redirectURI))
+	if answer.verdict != probeFine || !sameEndpoint(answer.location, question.redirectURI) {
+		return false
+	}
+	u, err := url.Parse(answer.location)
+	if err != nil {
+		return false
+	}
+	switch u.Query().Get("error") {
+	case "unauthorized_client", "invalid_request", "unsupported_response_type", "invalid_scope", "access_denied":
+		return false
+	}
+	return true
+}
+
+// probeVerifier is as long as RFC 7636 wants it.
+const probeVerifier = "probe-probe-probe-probe-probe-probe-probe-probe"
