@@ -32,7 +32,8 @@ var keycloak = realOP{
 		v.must(v.Type("#password", "wonderland"), "typing the password")
 		v.click("#kc-login")
 	},
-	confirm: "#kc-logout",
+	confirm:   "#kc-logout",
+	signedOut: "#kc-info-message",
 }
 
 func init() { realOPs = append(realOPs, keycloak) }

@@ -20,6 +20,7 @@ type realOP struct {
 	loginForm string // what is there only if the provider asks who it is
 	signIn    func(v *visitor)
 	confirm   string // the button that says yes to "log out?"
+	signedOut string // what is on the page where the provider ends if it may not send the browser back
 	// offline: tokens with offline_access outlive the session, so that only a revocation ends them. (At Keycloak an app that
 	// asks for such has no single sign-on: the session ends when the tokens are made.)
 	offline bool
@@ -261,14 +262,6 @@ func way(entries []accessEntry) string {
 	return b.String()
 }
 
-// wantSignedOut is what every logout has to leave behind: our landing page at the app's host, without an error page on the
-// way; a dead session at the app, even for a copy of its cookie; and no session at the provider.
-func (l *lab) wantSignedOut(v *visitor, app string, was signedIn, since int) {
-	v.t.Helper()
-	l.wantLanding(v, app, since)
-	l.wantSessionsGone(v, app, was)
-}
-
 // wantLanding waits for our landing page at the app's host and looks at the way there.
 func (l *lab) wantLanding(v *visitor, app string, since int) {
 	v.t.Helper()
@@ -282,6 +275,7 @@ func (l *lab) wantLanding(v *visitor, app string, since int) {
 	l.wantNoErrors(v, since)
 }
 
+// wantNoErrors: the browser saw no error page since then, above all none of the provider's.
 func (l *lab) wantNoErrors(v *visitor, since int) {
 	v.t.Helper()
 	visited := l.navigations(since)
@@ -290,6 +284,7 @@ func (l *lab) wantNoErrors(v *visitor, since int) {
 	}
 }
 
+// wantSessionsGone: the app's session is dead, even for a copy of its cookie, and nobody is signed in at the provider.
 func (l *lab) wantSessionsGone(v *visitor, app string, was signedIn) {
 	v.t.Helper()
 	if alive(v.t, l.apps[app].url, "session", was.session) {

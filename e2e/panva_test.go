@@ -23,8 +23,9 @@ var panva = realOP{
 		v.must(v.Type("input[name=password]", "wonderland"), "typing the password")
 		v.click("form#login button")
 	},
-	confirm: "button#yes",
-	offline: true,
+	confirm:   "button#yes",
+	signedOut: "#signed-out",
+	offline:   true,
 }
 
 // startPanva starts the provider in panva/ and returns its issuer and its own address.
@@ -38,7 +39,7 @@ func startPanva(t *testing.T, host string, clients []client) (issuer, addr strin
 		Secret                 string   `json:"client_secret"`
 		AuthMethod             string   `json:"token_endpoint_auth_method"`
 		RedirectURIs           []string `json:"redirect_uris"`
-		PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
+		PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 		GrantTypes             []string `json:"grant_types"`
 		IDTokenLifetime        float64  `json:"id_token_lifetime,omitempty"`
 	}

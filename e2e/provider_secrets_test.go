@@ -69,7 +69,7 @@ func (l *lab) wantSecrecy(t *testing.T, app, by string) {
 	}
 	note()
 	pages += page()
-	l.wantPasswordAsked(v, app) // and everything before it is in the logs
+	l.home(v, app) // and everything before it is in the logs
 
 	secrets := append(l.apps[app].knownSecrets(), cookies...)
 	secrets = append(secrets, labSecret)
@@ -112,9 +112,7 @@ func (l *lab) wantSecrecy(t *testing.T, app, by string) {
 			t.Errorf("a secret is in the Referer of %s %s%s", e.Request.Method, e.Request.Host, path)
 		}
 	}
-	if alive(t, l.apps[app].url, "session", was.session) {
-		t.Error("the app still honours the old session")
-	}
+	l.wantSessionsGone(v, app, was)
 }
 
 // containsAny tells whether a text has one of these in it, as it is or as in an address, or a long part of a token.

@@ -52,7 +52,7 @@ const provider = new Provider(issuer, {
           : page('Sign out at the provider?', `${form}<button form="op.logoutForm" id="yes" name="logout" value="yes">Yes</button>
             <button form="op.logoutForm">No</button>`);
       },
-      postLogoutSuccessSource(ctx) { ctx.body = page('Signed out at the provider', ''); },
+      postLogoutSuccessSource(ctx) { ctx.body = page('Signed out at the provider', '<p id="signed-out">Bye.'); },
     },
   },
   renderError(ctx, out) {
