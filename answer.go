@@ -2,9 +2,11 @@ package universallogout
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"mime"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -137,6 +139,10 @@ func (a *appAnswer) complete() {
 	if !a.passes || a.passed || a.over {
 		return
 	}
+	if isBrokenJSON(a.final, a.body) {
+		a.passes, a.status = false, http.StatusBadGateway // of no use to any script
+		return
+	}
 	_ = a.send() // the browser is gone if it fails: there is nobody to tell
 	for name, values := range a.header {
 		// Trailers are what came after the header.
@@ -144,6 +150,12 @@ func (a *appAnswer) complete() {
 			a.w.Header()[name] = append(a.w.Header()[name], values[len(before):]...)
 		}
 	}
+}
+
+// isBrokenJSON reports whether an answer says that it is JSON and is not.
+func isBrokenJSON(h http.Header, body []byte) bool {
+	mediaType, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && mediaType == "application/json" && h.Get("Content-Encoding") == "" && len(body) > 0 && !json.Valid(body)
 }
 
 // FlushError is called from timers of other goroutines.

@@ -14,7 +14,8 @@ type followed struct {
 	*http.Response
 	body      string
 	redirects int
-	headers   []int // bytes of each answer's header
+	headers   []int    // bytes of each answer's header
+	visited   []string // the addresses of all answers
 }
 
 // follow sends a navigation and goes wherever the answers lead, pages that go
@@ -23,10 +24,15 @@ func (s *site) follow(j *jar, r *http.Request) followed {
 	s.t.Helper()
 	var f followed
 	for range 40 {
+		f.visited = append(f.visited, r.URL.String())
 		if cookies := j.header(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https"); cookies != "" {
 			r.Header.Set("Cookie", cookies)
 		}
-		f.Response = s.do(r)
+		if s.op != nil && strings.HasPrefix(r.URL.String(), s.op.Issuer()) {
+			f.Response = s.atProvider(r)
+		} else {
+			f.Response = s.do(r)
+		}
 		f.body = bodyOf(s.t, f.Response)
 		f.headers = append(f.headers, headerBytes(f.Response))
 		j.store(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https", f.Header["Set-Cookie"])

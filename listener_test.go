@@ -49,6 +49,11 @@ const listenerGlobals = `{
 // listen starts Caddy with these sites and returns the file it logs to.
 func listen(t *testing.T, sites string) (*caddytest.Tester, string) {
 	t.Helper()
+	return listenWith(t, listenerGlobals, sites)
+}
+
+func listenWith(t *testing.T, globals, sites string) (*caddytest.Tester, string) {
+	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
 	tester := caddytest.NewTester(t).WithDefaultOverrides(caddytest.Config{AdminPort: 2999, LoadRequestTimeout: 30 * time.Second, TestRequestTimeout: 20 * time.Second})
 	// Not t.TempDir: Caddy may still be writing certificates when a test ends.
@@ -57,7 +62,7 @@ func listen(t *testing.T, sites string) (*caddytest.Tester, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(storage) })
-	tester.InitServer(fmt.Sprintf(listenerGlobals, storage, log)+sites, "caddyfile")
+	tester.InitServer(fmt.Sprintf(globals, storage, log)+sites, "caddyfile")
 	tester.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return tester, log
 }

@@ -61,10 +61,12 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
 	}
 	rest, ok := h.app.openMarker(r, own)
-	if ok && rest.Visit != nil && rest.Visit.Stage != "" {
-		if rest.Visit.Stage != stageEnd || rest.Visit.Back == "" || rest.Visit.Back != clientURL(r).Path {
+	if ok && rest.isAway(clientURL(r).Path) {
+		if h.app.recent(rest.Round.Made, markerLifetime) || rest.Round.isLast() {
 			return next.ServeHTTP(w, r) // another tab, while the first is at the provider
 		}
+		// It may never come back: what is left to expire is due (RPI-31).
+		rest.Visit, rest.Round.Landing = nil, nil
 	}
 	if !ok || h.signedInAgain(rest.Round, r) {
 		return next.ServeHTTP(&markerDropper{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, drop, false}, r)
@@ -84,6 +86,13 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	// Back from the provider at an address of the app's own.
 	return answerRedirect(w, h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded}))
+}
+
+// isAway reports whether the browser of a logout is at the provider, and has
+// not come back with a request for path.
+func (rest pending) isAway(path string) bool {
+	v := rest.Visit
+	return v != nil && v.Stage != "" && (v.Stage != stageEnd || v.Back == "" || v.Back != path)
 }
 
 // withoutState takes our own parameter out of an address of the app.

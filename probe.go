@@ -43,8 +43,10 @@ const (
 func (p *Provider) probe(ctx context.Context, address, advice string, fields ...zap.Field) probe {
 	p.mu.Lock()
 	known, ok := p.probed[address]
+	// A provider that has been in trouble since may be so here, too.
+	outdated := p.failure != nil && known.at.Before(p.asked)
 	p.mu.Unlock()
-	if ok && p.app.now().Sub(known.at) < known.lifetime() {
+	if ok && !outdated && p.app.now().Sub(known.at) < known.lifetime() {
 		return known
 	}
 	flight := p.flights.DoChan("probe "+address, func() (any, error) {
@@ -118,7 +120,10 @@ func (p *Provider) ask(ctx context.Context, address string) probe {
 // only without the return address, or nothing.
 func (p *Provider) endsSessions(ctx context.Context, m metadata, e endSession) (accepted endSession, ok bool) {
 	if m.quirks.hintRequired || e.client == "" {
-		return e, true // nothing to learn without a hint, and one would end the session
+		// There is nothing more to learn without a hint, and one would end the
+		// session: with the answer, not with the browser.
+		alive := p.probe(ctx, m.EndSession, "the provider's logout is out of order")
+		return e, alive.verdict != probeUnreachable
 	}
 	full := p.tryLogout(ctx, m, e)
 	if full != probeRefused {
@@ -126,11 +131,7 @@ func (p *Provider) endsSessions(ctx context.Context, m metadata, e endSession) (
 	}
 	bare := e
 	bare.returnURI = ""
-	if without := p.tryLogout(ctx, m, bare); without != probeRefused {
-		return bare, without == probeFine
-	}
-	// It refuses everything without a hint, so this says nothing about the address.
-	return e, e.hint != ""
+	return bare, p.tryLogout(ctx, m, bare) == probeFine
 }
 
 // tryLogout asks for a logout of nobody.

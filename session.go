@@ -142,7 +142,8 @@ func withoutChunk(name string) string {
 type sessionCookies struct {
 	names       *namePatterns
 	providers   *namePatterns
-	configured  []string // exact names from the config, expired even unseen
+	apps        *namePatterns // those of names that no provider has
+	configured  []string      // exact names from the config, expired even unseen
 	keep        *namePatterns
 	builtinKeep *namePatterns
 }
@@ -151,6 +152,7 @@ func newSessionCookies(names, keep []string) (*sessionCookies, error) {
 	sc := &sessionCookies{
 		names:       newNamePatterns(builtinSessionCookies),
 		providers:   newNamePatterns(builtinProviderCookies),
+		apps:        newNamePatterns(slices.DeleteFunc(slices.Clone(builtinSessionCookies), func(p string) bool { return strings.Contains(p, "*") })),
 		builtinKeep: newNamePatterns(builtinKeepCookies),
 	}
 	var err error
@@ -159,7 +161,7 @@ func newSessionCookies(names, keep []string) (*sessionCookies, error) {
 			return nil, err
 		}
 		sc.configured = sc.names.exactNames()
-		sc.providers = newNamePatterns(nil)
+		sc.providers, sc.apps = newNamePatterns(nil), sc.names
 	}
 	if sc.keep, err = compileNames("keep_cookies", keep); err != nil {
 		return nil, err
@@ -188,7 +190,7 @@ func (sc *sessionCookies) is(name, value string) bool {
 // mayBeProviders reports whether a session cookie of this name could as well
 // be one of a provider that shares our registrable domain.
 func (sc *sessionCookies) mayBeProviders(name string) bool {
-	return !sc.names.matches(name)
+	return !sc.apps.matches(name)
 }
 
 // kept reports whether a cookie is none of those that hold sessions.

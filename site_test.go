@@ -16,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
 // site is a Caddyfile's http app in memory: no listener, no port.
@@ -23,6 +25,9 @@ type site struct {
 	t    testing.TB
 	http *caddyhttp.App
 	app  *App
+	op   *oidctest.Provider // nil: none
+
+	inProcess bool // op has a name that no resolver knows
 }
 
 const testGlobals = `
@@ -74,7 +79,7 @@ func loadSite(t testing.TB, caddyfile string) (*site, error) {
 		return nil, err
 	}
 	t.Cleanup(func() { _ = app.(*App).Cleanup() })
-	return &site{t, httpApp.(*caddyhttp.App), app.(*App)}, nil
+	return &site{t: t, http: httpApp.(*caddyhttp.App), app: app.(*App)}, nil
 }
 
 // do sends a request as one that came in over TLS if its URL says https.

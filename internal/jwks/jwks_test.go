@@ -131,6 +131,7 @@ func TestStaleKeysServeWhileTheIssuerIsDown(t *testing.T) {
 			down(i)
 			for range 10 {
 				accepted(t, s, token)
+				refused(t, s, es256(t, "forged"))
 			}
 			i.wantFetches(t, 2)
 			i.later(time.Minute)

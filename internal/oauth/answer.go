@@ -94,7 +94,7 @@ func reason(err error) error {
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return err
 	}
-	return errors.New("what came back is no HTTP answer")
+	return errors.New("the connection broke, or what came back is no HTTP")
 }
 
 // retryAfter reads both forms of Retry-After (RFC 9110 10.2.3).

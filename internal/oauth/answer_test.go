@@ -141,6 +141,7 @@ func TestJunkForTokensIsAnError(t *testing.T) {
 		"error in a 200": status(200, `{"error":"invalid_grant"}`),
 		"quotes it":      status(200, testCode+testVerifier+testSecret),
 		"too long":       status(200, `{"id_token":"x","a":"`+strings.Repeat("a", maxAnswer)+`"}`),
+		"spaces after":   status(200, `{"id_token":"x"}`+strings.Repeat(" ", maxAnswer)),
 		"a 201":          status(201, `{"id_token":"x"}`),
 		"a 204":          status(204, ""),
 	} {
