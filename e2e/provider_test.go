@@ -58,11 +58,19 @@ func TestProviderSessionEndsWithTheApps(t *testing.T) {
 			{name: "hint", app: labApp{directive: withTheAppsToken, keeps: keeps{idToken: true}}},
 			{name: "just-in-time"},
 			{name: "no-hint", app: labApp{directive: strings.Replace(withoutAnything, "main", "asks", 1)}, confirm: true},
+			// What most people write: the issuer, the app's client, and nothing else.
+			{name: "three-lines", confirm: true, app: labApp{directive: "universal_logout ISSUER CLIENT"}},
+			{name: "three-lines-and-a-token", app: labApp{directive: "universal_logout ISSUER CLIENT", keeps: keeps{idToken: true}}},
 			{name: "expired-hint", app: labApp{
 				directive: strings.Replace(withTheAppsToken, "main", "asks", 1), keeps: keeps{idToken: true}, idTokenLifetime: time.Second,
 			}},
 			{name: "unregistered-with-hint", stays: true, app: labApp{directive: withTheAppsToken, keeps: keeps{idToken: true}, unregistered: true}},
 			{name: "unregistered-just-in-time", stays: true, app: labApp{directive: strings.Replace(withoutAnything, "main", "unregistered", 1)}},
+			{name: "unregistered-address", stays: true, app: labApp{keeps: keeps{idToken: true}, directive: `universal_logout main {
+				id_token {http.request.cookie.idToken}
+				client_id CLIENT
+				post_logout_redirect_uri https://HOST/bye
+			}`}},
 			{name: "another-clients-hint", another: true, app: labApp{
 				directive: withTheAppsToken, keeps: keeps{idToken: true}, idTokenInstead: tokenOf("just-in-time"),
 			}},
@@ -104,6 +112,11 @@ func TestProviderSessionEndsWithTheApps(t *testing.T) {
 					}
 				} else {
 					l.wantLanding(v, c.name, since)
+					text, err := v.Text("main")
+					v.must(err, "reading the landing page")
+					if !strings.Contains(text, "single sign-on at "+l.opHost+" has ended") {
+						t.Errorf("the landing page says %q", text)
+					}
 				}
 				l.wantSessionsGone(v, c.name, was)
 			})
