@@ -1,5 +1,5 @@
-# What a developer does with this repository. All of it runs on one machine and talks to nobody but the Go module proxy
-# and, for missing packages, the distribution.
+# What a developer does with this repository. All of it runs on one machine and talks to nobody but the registries of Go, of
+# npm and of Maven (for test-more only), and, for missing packages, the distribution.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ LINT = go tool -modfile=tools/golangci-lint/go.mod golangci-lint
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: ## Start the demo: three apps behind one Caddy; PORT=9443 chooses another port
@@ -31,6 +31,12 @@ build: ## Build bin/caddy: Caddy with this module
 test: ## Run every check and test, in three browsers too; installs what is missing
 	@scripts/install-test-tools.sh
 	@scripts/test.sh
+
+.PHONY: test-more
+test-more: ## Run the tests with Keycloak; downloads it once
+	@scripts/install-test-tools.sh
+	@scripts/install-keycloak.sh >/dev/null
+	@scripts/test-more.sh
 
 .PHONY: lint
 lint: ## Run the linters

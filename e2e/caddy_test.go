@@ -28,6 +28,7 @@ type caddyServer struct {
 	mu     sync.Mutex
 	access []accessEntry
 	other  bytes.Buffer  // the rest of its log
+	all    bytes.Buffer  // all of its log
 	fresh  chan struct{} // closed and replaced at every line of the access log
 }
 
@@ -40,6 +41,7 @@ type accessEntry struct {
 		Method, Host, URI string
 		Headers           http.Header
 	}
+	RespHeaders http.Header `json:"resp_headers"`
 }
 
 const (
@@ -54,8 +56,14 @@ type sites map[string]string
 // reachable for the browsers, and waits until it serves them all. It ends with the test.
 func startCaddy(t *testing.T, option string, s sites) *caddyServer {
 	t.Helper()
+	return startCaddyWith(t, "", option, s)
+}
+
+// startCaddyWith is startCaddy with more global options.
+func startCaddyWith(t *testing.T, globals, option string, s sites) *caddyServer {
+	t.Helper()
 	for range 3 { // another process may take a port between its choice and its use
-		c, inUse := tryCaddy(t, option, s)
+		c, inUse := tryCaddy(t, globals, option, s)
 		if !inUse {
 			return c
 		}
@@ -64,7 +72,7 @@ func startCaddy(t *testing.T, option string, s sites) *caddyServer {
 	return nil
 }
 
-func tryCaddy(t *testing.T, option string, s sites) (c *caddyServer, portInUse bool) {
+func tryCaddy(t *testing.T, globals, option string, s sites) (c *caddyServer, portInUse bool) {
 	t.Helper()
 	httpPort, httpsPort := freePort(t), freePort(t)
 	dir := t.TempDir()
@@ -84,8 +92,9 @@ func tryCaddy(t *testing.T, option string, s sites) (c *caddyServer, portInUse b
 	servers {
 		protocols h1 h2
 	}
+%s
 %s}
-`, httpPort, httpsPort, filepath.Join(workDir, "storage"), option)
+`, httpPort, httpsPort, filepath.Join(workDir, "storage"), globals, option)
 	hosts := slices.Sorted(maps.Keys(s))
 	for _, host := range hosts {
 		config += fmt.Sprintf("%s {\n\tlog\n%s\n}\n", host, s[host])
@@ -96,7 +105,8 @@ func tryCaddy(t *testing.T, option string, s sites) (c *caddyServer, portInUse b
 	}
 
 	cmd := exec.Command(caddyBinary, "run", "--config", file, "--adapter", "caddyfile")
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir,
+		"HTTPS_PROXY=http://"+proxy.Addr(), "NO_PROXY=127.0.0.1") // the providers of the tests are where the proxy says
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -161,12 +171,14 @@ func (c *caddyServer) readLog(r io.Reader) {
 		var entry accessEntry
 		err := json.Unmarshal(lines.Bytes(), &entry)
 		c.mu.Lock()
+		c.all.Write(lines.Bytes())
+		c.all.WriteByte('\n')
 		switch {
 		case err == nil && strings.HasPrefix(entry.Logger, "http.log.access"):
 			c.access = append(c.access, entry)
 			close(c.fresh)
 			c.fresh = make(chan struct{})
-		case err == nil && entry.Level == "info" && !strings.Contains(entry.Logger, "universal_logout"):
+		case err == nil && (entry.Level == "info" || entry.Level == "debug") && !strings.Contains(entry.Logger, "universal_logout"):
 		default:
 			c.other.Write(lines.Bytes())
 			c.other.WriteByte('\n')
@@ -182,6 +194,13 @@ func (c *caddyServer) log() string {
 	return c.other.String()
 }
 
+// written returns everything that Caddy logged after the first n bytes.
+func (c *caddyServer) written(n int) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return string(c.all.Bytes()[n:])
+}
+
 // requests returns the logged requests to a host, oldest first.
 func (c *caddyServer) requests(host string) (found []accessEntry) {
 	c.mu.Lock()
@@ -194,18 +213,38 @@ func (c *caddyServer) requests(host string) (found []accessEntry) {
 	return found
 }
 
+// count is how many requests Caddy has logged so far, for since.
+func (c *caddyServer) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.access)
+}
+
+// since returns the requests logged after the first n, of all hosts, oldest first.
+func (c *caddyServer) since(n int) []accessEntry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.access[n:])
+}
+
 // waitForRequest waits until Caddy has answered a request that fits. Tests use it to know that what must not happen had
 // its chance to happen.
 func (c *caddyServer) waitForRequest(t *testing.T, what string, fits func(accessEntry) bool) accessEntry {
 	t.Helper()
+	return c.waitForRequestSince(t, 0, what, fits)
+}
+
+// waitForRequestSince looks at the requests after the first n only.
+func (c *caddyServer) waitForRequestSince(t *testing.T, n int, what string, fits func(accessEntry) bool) accessEntry {
+	t.Helper()
 	timeout := time.After(logTimeout)
 	for {
 		c.mu.Lock()
-		i := slices.IndexFunc(c.access, fits)
+		i := slices.IndexFunc(c.access[n:], fits)
 		fresh := c.fresh
 		var found accessEntry
 		if i >= 0 {
-			found = c.access[i]
+			found = c.access[n+i]
 		}
 		c.mu.Unlock()
 		if i >= 0 {
@@ -221,10 +260,18 @@ func (c *caddyServer) waitForRequest(t *testing.T, what string, fits func(access
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := unusedPort()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return port
+}
+
+func unusedPort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -33,8 +33,16 @@ func runTests(m *testing.M) int {
 	defer os.RemoveAll(workDir)
 	defer proxy.Close()
 	defer closeBrowsers()
+	defer func() {
+		for _, end := range atExit {
+			end()
+		}
+	}()
 	return m.Run()
 }
+
+// atExit is what has to be ended after the last test.
+var atExit []func()
 
 func setUp() (err error) {
 	if workDir, err = os.MkdirTemp("", "universal-logout-e2e-"); err != nil {

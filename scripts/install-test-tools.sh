@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes sure that everything the tests need is here: a C compiler for the race detector, three browser engines, and
-# Django as a real app. A tool that is missing stops the tests; it never shortens them.
+# Makes sure that everything the tests need is here: a C compiler for the race detector, three browser engines, Django as a
+# real app, and Node.js with an OpenID provider. A tool that is missing stops the tests; it never shortens them.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 packages=(
 	gcc libc6-dev                                    # go test -race
@@ -11,13 +12,37 @@ packages=(
 	fonts-dejavu-core                                # or pages are measured without letters
 	python3-django                                   # /usr/bin/python3 runs it
 )
-programs=(gcc chromium chromedriver firefox-esr WebKitWebDriver Xvfb dbus-daemon)
+programs=(node npm gcc chromium chromedriver firefox-esr WebKitWebDriver Xvfb dbus-daemon)
 
 absent() {
 	local p
 	for p in "${packages[@]}"; do
 		dpkg-query --show --showformat='${Status}' "$p" 2>/dev/null | grep -q ' installed$' || echo "$p"
 	done
+}
+
+# A Node.js from elsewhere, which brings its npm, will do as well as the distribution's.
+node_absent() {
+	command -v node >/dev/null || echo nodejs
+	command -v npm >/dev/null || echo npm
+}
+
+# The provider's modules, again whenever their list has changed.
+install_panva() {
+	local log installed=e2e/panva/node_modules/.installed
+	if (($(node -p 'process.versions.node.split(".")[0]') < 18)); then
+		echo "The OpenID provider of the tests needs Node.js 18 or newer; this is $(node --version)." >&2
+		exit 1
+	fi
+	cmp -s e2e/panva/package-lock.json "$installed" && return
+	echo "== install the OpenID provider of the tests"
+	log=$(mktemp)
+	if ! (cd e2e/panva && npm ci --ignore-scripts --no-audit --no-fund) </dev/null >"$log" 2>&1; then
+		tail -n 30 "$log" >&2
+		exit 1
+	fi
+	rm -f "$log"
+	cp e2e/panva/package-lock.json "$installed"
 }
 
 if ! command -v dpkg-query >/dev/null; then
@@ -31,11 +56,15 @@ if ! command -v dpkg-query >/dev/null; then
 		printf '  %s\n' "${missing[@]}" >&2
 		exit 1
 	fi
+	install_panva
 	exit 0
 fi
 
-mapfile -t missing < <(absent)
-((${#missing[@]})) || exit 0
+mapfile -t missing < <(absent; node_absent)
+if ((${#missing[@]} == 0)); then
+	install_panva
+	exit 0
+fi
 
 if ((EUID != 0)); then
 	echo "The tests need packages that are not installed. As root:" >&2
@@ -53,3 +82,4 @@ if ! { apt-get update && apt-get install -y --no-install-recommends -o DPkg::Loc
 	exit 1
 fi
 rm -f "$log"
+install_panva

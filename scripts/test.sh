@@ -9,26 +9,6 @@ mkdir -p bin/test
 
 step() { echo "== $*"; }
 
-# gotest <name> <arguments of go test>: keeps the whole output in bin/test/<name>.log and shows the packages' results,
-# or, of a failure, what it said.
-gotest() {
-	local log=bin/test/$1.log failed=0
-	shift
-	go test -v -count=1 "$@" >"$log" 2>&1 </dev/null || failed=1
-	if grep -E '^[[:space:]]*--- SKIP' "$log"; then
-		echo "Tests were skipped."
-		failed=1
-	fi
-	if ((failed)); then
-		grep -vE '^[[:space:]]*(=== (RUN|PAUSE|CONT|NAME)|--- PASS)|^PASS$' "$log" | tail -n 300
-		echo "All of it: $log. In short:"
-		grep -E '^[[:space:]]*--- (FAIL|SKIP)|^panic:|^[[:space:]]+Test.* \(|^(FAIL|ok)[[:space:]]' "$log" || true
-		echo "FAIL"
-		return 1
-	fi
-	grep -E '^ok[[:space:]]' "$log"
-}
-
 step gofmt
 unformatted=$(gofmt -l .)
 if [[ $unformatted ]]; then
@@ -47,11 +27,11 @@ caddy_config=$PWD/bin/test/config
 go_settings=$(go env GOENV)
 
 step tests with the race detector
-XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings CGO_ENABLED=1 gotest race -race -timeout 10m "${packages[@]}"
+XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings CGO_ENABLED=1 scripts/gotest.sh race -race -timeout 10m "${packages[@]}"
 
 # Again without it: it changes timing, and tests that count allocations are left out beside it.
 step tests without the race detector
-XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings gotest plain -timeout 10m "${packages[@]}"
+XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings scripts/gotest.sh plain -timeout 10m "${packages[@]}"
 
 step fuzzing
 # go test has no limit of its own here.
@@ -65,4 +45,4 @@ step build with xcaddy
 scripts/xcaddy.sh
 
 step browsers
-gotest e2e -timeout 20m ./e2e/...
+scripts/gotest.sh e2e -timeout 20m ./e2e/...
