@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
 	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
@@ -87,6 +88,7 @@ type Provider struct {
 	asked    time.Time    // when the provider was last asked for it
 	failure  error        // what came of that
 	probed   map[string]probe
+	probes   *rate.Limiter
 	refused  map[string]time.Time // clients whose codes the provider would not redeem
 	flights  singleflight.Group
 }
@@ -98,6 +100,7 @@ func (p *Provider) isPortal() bool { return p.LogoutURL != "" }
 func (p *Provider) provision(app *App, name string) error {
 	p.app, p.name = app, name
 	p.probed, p.refused = make(map[string]probe), make(map[string]time.Time)
+	p.probes = rate.NewLimiter(1, maxProbes/4)
 	for _, field := range p.resolvable() {
 		value, err := resolveTemplate(*field) // a JWK has braces of its own
 		if err != nil {
