@@ -32,12 +32,18 @@ func TestBusyRevocationEndpoint(t *testing.T) {
 				w.WriteHeader(503)
 			}
 		}, within: 2700 * time.Millisecond, later: 2900 * time.Millisecond, times: 2},
-		"slow": {answer: func(_ int, _ http.ResponseWriter, r *http.Request) { wait(r, 2500*time.Millisecond) },
-			within: 2400 * time.Millisecond, later: 2 * time.Second, times: 1},
-		"slow, and little time": {timeout: 300 * time.Millisecond, answer: func(_ int, _ http.ResponseWriter, r *http.Request) { wait(r, time.Second) },
-			within: 900 * time.Millisecond, later: 900 * time.Millisecond, times: 1},
-		"refuses, and that is that": {answer: func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) },
-			within: time.Second, times: 1},
+		"slow": {
+			answer: func(_ int, _ http.ResponseWriter, r *http.Request) { wait(r, 2500*time.Millisecond) },
+			within: 2400 * time.Millisecond, later: 2 * time.Second, times: 1,
+		},
+		"slow, and little time": {
+			timeout: 300 * time.Millisecond, answer: func(_ int, _ http.ResponseWriter, r *http.Request) { wait(r, time.Second) },
+			within: 900 * time.Millisecond, later: 900 * time.Millisecond, times: 1,
+		},
+		"refuses, and that is that": {
+			answer: func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) },
+			within: time.Second, times: 1,
+		},
 		"unsupported_token_type (REV-07)": {answer: func(_ int, w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(400)
 			_, _ = w.Write([]byte(`{"error":"unsupported_token_type"}`))

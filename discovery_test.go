@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -44,9 +45,7 @@ func (k *wellKnown) document(w http.ResponseWriter, change map[string]any) {
 		"issuer": k.URL, "end_session_endpoint": k.URL + "/end", "jwks_uri": k.URL + "/jwks",
 		"authorization_endpoint": k.URL + "/auth", "token_endpoint": k.URL + "/token", "revocation_endpoint": k.URL + "/revoke",
 	}
-	for name, value := range change {
-		doc[name] = value
-	}
+	maps.Copy(doc, change)
 	_ = json.NewEncoder(w).Encode(doc)
 }
 
@@ -295,7 +294,7 @@ func TestOnlySafeEndpointsCount(t *testing.T) {
 	for endpoint, want := range map[string]bool{
 		"https://sso.example.com/end": true, "https://sso.example.com:8443/end?tenant=1": true, "http://127.0.0.1:9/end": true, "http://sso.localhost/end": true,
 		"http://sso.example.com/end": false, "https://ana@sso.example.com/end": false, "https://sso.example.com/end#x": false, "/end": false, "//sso.example.com/end": false,
-		"javascript:alert(1)": false, "https:///end": false, "https://sso.example.com/e nd": false, "https://sso.example.com/\r\nX: y": false, "https:sso.example.com": false, "": false,
+		`https://sso.example.com/\e`: false, "javascript:alert(1)": false, "https:///end": false, "https://sso.example.com/e nd": false, "https://sso.example.com/\r\nX: y": false, "https:sso.example.com": false, "": false,
 	} {
 		k := newWellKnown(t, httptest.NewServer)
 		all := map[string]any{}
