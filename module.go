@@ -71,6 +71,7 @@ type App struct {
 	hub       origin               // the zero value: none
 	logger    *zap.Logger
 	now       func() time.Time
+	retries   []time.Duration // retryAfter
 	shared    *shared
 	ctx       caddy.Context
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
@@ -115,6 +116,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.now = time.Now
+	a.retries = retryAfter
 	a.roles = make(map[string]int)
 	if a.Timeout == 0 {
 		a.Timeout = caddy.Duration(defaultTimeout)

@@ -200,6 +200,7 @@ func TestServerLogoutAnswers(t *testing.T) {
 			w := newWire(t, tc.answer)
 			so := serverLogoutSite(t, w, "POST W/{sid}?u={sub}", "header Authorization \"Bearer admin-secret\"\n"+tc.block)
 			logged := so.alone(8)
+			so.site.app.retries = soon
 			so.clickWith(so.op.IDToken(edgeClient, "ana-the-user", "sid-of-hers", nil))
 			if n := len(w.requests()); n != tc.calls {
 				t.Errorf("%d requests, want %d", n, tc.calls)
