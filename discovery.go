@@ -145,7 +145,7 @@ func (p *Provider) fetchMetadata(ctx context.Context) (m metadata, err error) {
 	if err := json.Unmarshal(body, &m); err != nil {
 		return metadata{}, errors.New("discovery: the answer is no JSON; is the issuer's address right?")
 	}
-	// RPI-04: byte for byte, but for Entra's tenants.
+	// RPI-04: byte for byte.
 	if m.Issuer != p.Issuer {
 		return metadata{}, fmt.Errorf("discovery: it names the issuer %q, configured is %q; they must be the same to the letter", shorten(m.Issuer), p.Issuer)
 	}
