@@ -106,8 +106,11 @@ func (p *Provider) override(m metadata) metadata {
 		configured string
 		discovered *string
 	}{
-		{p.EndSessionEndpoint, &m.EndSession}, {p.RevocationEndpoint, &m.Revocation}, {p.JWKSURI, &m.JWKS},
-		{p.AuthorizationEndpoint, &m.Authorization}, {p.TokenEndpoint, &m.Token},
+		{p.EndSessionEndpoint, &m.EndSession},
+		{p.RevocationEndpoint, &m.Revocation},
+		{p.JWKSURI, &m.JWKS},
+		{p.AuthorizationEndpoint, &m.Authorization},
+		{p.TokenEndpoint, &m.Token},
 	} {
 		if endpoint.configured != "" {
 			*endpoint.discovered = endpoint.configured

@@ -72,6 +72,7 @@ type App struct {
 	hosts     func() hostPatterns  // of the sites, known when all is provisioned
 	logger    *zap.Logger
 	now       func() time.Time
+	retries   []time.Duration // retryAfter
 	shared    *shared
 	ctx       caddy.Context
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
@@ -117,6 +118,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.now = time.Now
+	a.retries = retryAfter
 	a.roles = make(map[string]int)
 	if a.Timeout == 0 {
 		a.Timeout = caddy.Duration(defaultTimeout)

@@ -208,7 +208,11 @@ func (p *Provider) checkClient() error {
 }
 
 func (p *Provider) checkPortal() error {
-	if p.ClientID+p.ClientSecret+p.ClientKey+p.ClientAuth+p.Quirks != "" || p.ServerLogout != nil {
+	other := p.ClientAuth+p.Quirks != "" || len(p.TLSTrust) > 0 || p.ServerLogout != nil || p.JustInTimeHint != nil
+	for _, field := range p.resolvable() {
+		other = other || *field != ""
+	}
+	if other {
 		return errors.New("a portal has a logout_url and nothing else; what it wants to know, such as a client_id, belongs into that address")
 	}
 	sample, err := expandReturnURL(p.LogoutURL, "https://app.example.com/")
@@ -243,7 +247,7 @@ func expandReturnURL(template, returnURL string) (string, error) {
 func checkEndpoint(raw string) error {
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" || hasSpaceOrControl(raw):
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" || hasSpaceOrControl(raw) || strings.Contains(raw, `\`):
 		return fmt.Errorf("%q is no address like https://sso.example.com/", withoutUserinfo(raw))
 	case u.User != nil:
 		return errors.New("a user or password has no place in an address")

@@ -189,11 +189,11 @@ func (a *App) try(ctx context.Context, what, provider string, do func(context.Co
 		switch {
 		case err == nil:
 			return
-		case !errors.As(err, &later) || round == len(retryAfter):
+		case !errors.As(err, &later) || round == len(a.retries):
 			a.logger.Warn(what+" failed", zap.String("provider", provider), zap.Error(err))
 			return
 		}
-		wait := retryAfter[round]
+		wait := a.retries[round]
 		if later.After > 0 {
 			wait = later.After
 		}
