@@ -83,15 +83,23 @@ func (h *Handler) logBack(r *http.Request, what string) {
 
 // returned: the provider has ended its session, or the user said no there.
 func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
-	if h.signedInAgain(rest.Round, r) {
-		rest = untouched(rest)
-	}
-	if known {
-		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
-	}
-	if p := h.app.providers[rest.Visit.Provider]; p != nil && !rest.Visit.Stateful && !p.isPortal() {
-		// It sends no state back (quirks), so anybody could have sent the browser.
+	p := h.app.providers[rest.Visit.Provider]
+	again := h.signedInAgain(rest.Round, r)
+	switch {
+	case known && again:
 		return h.app.arrive(w.Header(), own, untouched(rest), became{outcome: providerEnded})
+	case known:
+		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
+	case p != nil && !rest.Visit.Stateful:
+		// It sends no state back, so anybody could have sent the browser. What
+		// that could do to somebody who signed in since is left out.
+		if !again && rest.Round.Landing != nil && slices.Contains(rest.Round.Landing.Clear, clearCookies) {
+			rest = untouched(rest)
+			rest.Round.Landing.Clear = []string{clearCookies}
+		} else {
+			rest = untouched(rest)
+		}
+		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
 	}
 	// RPI-33: whoever sent the browser here decides nothing.
 	h.logBack(r, "came back from the provider's logout without the state that went there")
@@ -136,7 +144,7 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return a.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
 	}
 	m, err := p.endpoints(ctx)
-	if m.EndSession == "" || isUnreachable(err) {
+	if m.EndSession == "" || isUnreachable(err) && p.EndSessionEndpoint == "" {
 		return a.arrive(w.Header(), own, rest, alive(m))
 	}
 	// RFC 9207: somebody else's answer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -24,6 +25,7 @@ const (
 	probeFine        verdictOfProbe = iota
 	probeRefused                    // an error page: the parameters are wrong
 	probeUnreachable                // nothing, a 5xx, or a circle: no browser goes there
+	probeUnknown                    // a name that only browsers may know; whoever wrote it down will know why
 )
 
 type probe struct {
@@ -100,6 +102,9 @@ func (p *Provider) ask(ctx context.Context, address string) probe {
 	}
 	req.Header.Set("Accept", "text/html")
 	res, err := client.Do(req) //nolint:gosec // see above
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return probe{probeUnknown, "", at}
+	}
 	if err != nil {
 		return probe{probeUnreachable, "", at}
 	}
@@ -138,7 +143,7 @@ func (p *Provider) endsSessions(ctx context.Context, m metadata, e endSession) (
 	}
 	full := p.tryLogout(ctx, m, e)
 	if full != probeRefused {
-		return e, full == probeFine
+		return e, full != probeUnreachable
 	}
 	bare := e
 	bare.returnURI = ""

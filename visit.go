@@ -213,10 +213,10 @@ func alive(m metadata) became { return became{providerAlive, m.EndSession} }
 func (a *App) wayTo(ctx context.Context, p *Provider, own origin, v *visit) (next string, b became) {
 	v.ID, v.Stage, v.Back, v.Stateful = rand.Text(), stageEnd, "", false
 	if p.isPortal() {
-		return a.wayToPortal(ctx, p, own, v)
+		return a.wayToPortal(ctx, p, own)
 	}
 	m, err := p.endpoints(ctx)
-	if m.EndSession == "" || isUnreachable(err) {
+	if m.EndSession == "" || isUnreachable(err) && p.EndSessionEndpoint == "" {
 		return "", alive(m)
 	}
 	if next := a.appsOwnWay(ctx, p, own, v, m); next != "" {
@@ -229,19 +229,15 @@ func (a *App) wayTo(ctx context.Context, p *Provider, own origin, v *visit) (nex
 	return a.endSession(ctx, p, own, v, m, token)
 }
 
-// wayToPortal: portals send the browser back to the very address they are
-// given, so our state is in it.
-func (a *App) wayToPortal(ctx context.Context, p *Provider, own origin, v *visit) (next string, b became) {
-	back := withQuery(own.String()+a.Prefix+"/return", url.Values{"state": {a.sealState(v.ID, own)}})
-	next, err := expandReturnURL(p.LogoutURL, back)
+// wayToPortal: the address to come back to has no state in it, for some portals
+// want it to be the registered one to the letter.
+func (a *App) wayToPortal(ctx context.Context, p *Provider, own origin) (next string, b became) {
+	next, err := expandReturnURL(p.LogoutURL, own.String()+a.Prefix+"/return")
 	if err != nil { // Provision has seen it
 		return "", became{outcome: providerAlive}
 	}
-	if strings.HasPrefix(next, "/") {
-		return next, became{}
-	}
 	endpoint, _, _ := strings.Cut(next, "?")
-	if p.probe(ctx, endpoint, "the portal's logout is out of order").verdict == probeUnreachable {
+	if !strings.HasPrefix(next, "/") && p.probe(ctx, endpoint, "the portal's logout is out of order").verdict == probeUnreachable {
 		return "", became{providerAlive, endpoint}
 	}
 	return next, became{}
