@@ -139,7 +139,7 @@ func (p *Provider) endsSessions(ctx context.Context, m metadata, e endSession) (
 		// There is nothing more to learn without a hint, and one would end the
 		// session: with the answer, not with the browser.
 		alive := p.probe(ctx, m.EndSession, "the provider's logout is out of order")
-		return e, alive.verdict != probeUnreachable
+		return e, alive.verdict != probeUnreachable && (alive.verdict != probeRefused || m.quirks.hintRequired)
 	}
 	full := p.tryLogout(ctx, m, e)
 	if full != probeRefused {
