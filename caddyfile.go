@@ -320,6 +320,8 @@ func addressesRoute(h httpcaddyfile.Helper) []httpcaddyfile.ConfigValue {
 	if route, ok := values[0].Value.(caddyhttp.Route); ok {
 		// Rounds of a logout are at its own path, but never the app's business.
 		route.MatcherSetsRaw = append(route.MatcherSetsRaw, caddy.ModuleMap{"query": h.JSON(caddyhttp.MatchQuery{roundParameter: {"*"}})})
+		// What a logout left to be done goes on with any page of the site.
+		route.MatcherSetsRaw = append(route.MatcherSetsRaw, caddy.ModuleMap{"header": h.JSON(caddyhttp.MatchHeader{"Cookie": {"*" + markerCookie + "*"}})})
 		values[0].Value = route
 	}
 	return values

@@ -2,6 +2,7 @@ package universallogout
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -22,35 +23,46 @@ import (
 // comes, it ends on the landing page; only what the sealed state of this very
 // browser allows does more than that.
 func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string) error {
+	// The address has a code or a state in it, and the access log has the
+	// address. Our own log tells what came.
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
 	if r.Method != http.MethodGet || !isTopLevel(r) {
 		w.Header().Set("Allow", http.MethodGet)
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
-	// The address has a code or a state in it, and the access log has the
-	// address. Our own log tells what came.
-	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
-
 	a, own, q := h.app, ownOrigin(r), r.URL.Query()
 	st, sealed := a.openState(q.Get("state"))
-	if sealed && st.Site != own.String() && own == a.hub {
+	if sealed && st.Site != own.String() && own == a.hub && a.serves(parseOrigin(st.Site)) {
 		return answerRedirect(w, forwarded(st.Site+r.URL.Path, q))
 	}
 	rest, ok := a.openMarker(r, own)
-	if !ok || rest.Visit == nil || rest.Visit.Stage != stage {
+	known := ok && sealed && rest.isAbout(st, own)
+	anotherTab := sealed && !known // its own logout goes on, so this browser's marker stays
+	if !ok || rest.Visit == nil || rest.Visit.Stage != stage || anotherTab {
 		h.logBack(r, "came back from a provider without a logout under way in this browser")
-		p := landing{}.page()
-		p.Forget = false
-		return answerPage(w, http.StatusOK, p)
+		return answerBare(w)
 	}
-	known := sealed && st.Site == own.String() && subtle.ConstantTimeCompare([]byte(st.ID), []byte(rest.Visit.ID)) == 1
+	ctx, stop := a.within(r)
+	defer stop()
 	var next string
-	if p := a.providers[rest.Visit.Provider]; stage == stageHint {
-		next = h.hinted(w, r, own, rest, known)
+	if stage == stageHint {
+		next = h.hinted(ctx, w, r, own, rest, known)
 	} else {
-		known = known || p != nil && (p.isPortal() || p.quirks.noState)
-		next = h.returned(w, r, own, rest, known)
+		next = h.returned(ctx, w, r, own, rest, known)
 	}
-	return answerSecretRedirect(w, next)
+	return answerSecretRedirect(w, r, next)
+}
+
+// isAbout reports whether a state is the one that this logout left with.
+func (rest pending) isAbout(st state, own origin) bool {
+	return rest.Visit != nil && st.Site == own.String() && subtle.ConstantTimeCompare([]byte(st.ID), []byte(rest.Visit.ID)) == 1
+}
+
+// answerBare is the landing page of nobody's logout.
+func answerBare(w http.ResponseWriter) error {
+	p := landing{}.page()
+	p.Forget = false
+	return answerPage(w, http.StatusOK, p)
 }
 
 // forwarded is where a hub sends the browser on to: the site that the state
@@ -70,59 +82,70 @@ func (h *Handler) logBack(r *http.Request, what string) {
 }
 
 // returned: the provider has ended its session, or the user said no there.
-func (h *Handler) returned(w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
+func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
+	if h.signedInAgain(rest.Round, r) {
+		rest = untouched(rest)
+	}
 	if known {
 		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
 	}
-	// RPI-33: whoever sent the browser here decides nothing. In particular a
-	// session that began since is not touched.
+	if p := h.app.providers[rest.Visit.Provider]; p != nil && !rest.Visit.Stateful && !p.isPortal() {
+		// It sends no state back (quirks), so anybody could have sent the browser.
+		return h.app.arrive(w.Header(), own, untouched(rest), became{outcome: providerEnded})
+	}
+	// RPI-33: whoever sent the browser here decides nothing.
 	h.logBack(r, "came back from the provider's logout without the state that went there")
-	return h.app.arrive(w.Header(), own, h.untrusted(r, rest), h.stillAlive(r, rest))
+	return h.app.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
 }
 
-// untrusted takes from a logout what a page that sent the browser back could
-// use against the user.
-func (h *Handler) untrusted(r *http.Request, rest pending) pending {
+// untouched clears nothing more: there is a session again, or may be one.
+func untouched(rest pending) pending {
 	if rest.Round.Landing != nil {
 		l := *rest.Round.Landing
-		l.Target = ""
-		if h.signedInAgain(rest.Round, r) {
-			l.Clear = nil
-		}
+		l.Clear = nil
 		rest.Round.Landing = &l
 	}
 	return rest
 }
 
+// untrusted does nothing more, for it is not known who asks for it.
+func untrusted(rest pending) pending {
+	rest = untouched(rest)
+	if rest.Round.Landing != nil {
+		rest.Round.Landing.Target = ""
+	}
+	return rest
+}
+
 // stillAlive is the word for a provider that did not say what it did.
-func (h *Handler) stillAlive(r *http.Request, rest pending) became {
+func (h *Handler) stillAlive(ctx context.Context, rest pending) became {
 	p := h.app.providers[rest.Visit.Provider]
 	if p == nil || p.isPortal() {
 		return became{outcome: providerAlive}
 	}
-	ctx, stop := h.app.within(r)
-	defer stop()
 	m, _ := p.endpoints(ctx)
 	return alive(m)
 }
 
 // hinted: the provider has answered the silent question.
-func (h *Handler) hinted(w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
+func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
 	a, q := h.app, r.URL.Query()
 	p := a.providers[rest.Visit.Provider]
 	if !known || p == nil {
 		h.logBack(r, "came back from the provider's sign-in without the state that went there")
-		return a.arrive(w.Header(), own, h.untrusted(r, rest), h.stillAlive(r, rest))
+		return a.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
 	}
-	foreign := q.Has("iss") && q.Get("iss") != p.Issuer // RFC 9207: somebody else's answer
+	m, err := p.endpoints(ctx)
+	if m.EndSession == "" || isUnreachable(err) {
+		return a.arrive(w.Header(), own, rest, alive(m))
+	}
+	// RFC 9207: somebody else's answer.
+	foreign := q.Has("iss") && q.Get("iss") != p.Issuer || m.ResponseHasIssuer && !q.Has("iss")
 	if q.Get("error") == "login_required" && !foreign {
 		return a.arrive(w.Header(), own, rest, became{outcome: providerNone})
 	}
-	ctx, stop := a.within(r)
-	defer stop()
 	var hint idToken
 	if code := q.Get("code"); code != "" && !foreign && !q.Has("error") {
-		var err error
 		hint, err = p.redeem(ctx, code, authRequest{
 			client: rest.Visit.ours(p), redirectURI: a.address(own, "/callback"),
 			nonce: rest.Visit.Nonce, verifier: rest.Visit.Verifier,
@@ -130,38 +153,20 @@ func (h *Handler) hinted(w http.ResponseWriter, r *http.Request, own origin, res
 		if err != nil {
 			a.logger.Warn("the provider gave no ID token for its code; its session is ended without one", zap.String("provider", p.name), zap.Error(err))
 			if isUnreachable(err) {
-				return a.arrive(w.Header(), own, rest, h.stillAlive(r, rest))
+				return a.arrive(w.Header(), own, rest, alive(m))
 			}
-			var refused *oauth.RefusedError
-			if errors.As(err, &refused) && refused.Code != "invalid_grant" {
+			if refused, ok := errors.AsType[*oauth.RefusedError](err); ok && refused.Code != "invalid_grant" {
 				p.refuse(rest.Visit.ours(p))
 			}
-		} else {
+		} else if p.ServerLogout != nil {
 			a.background("server_logout", func(ctx context.Context) { p.logoutOnServer(ctx, hint) })
 		}
 	}
-	return a.departHinted(ctx, w.Header(), own, p, rest, hint)
-}
-
-// departHinted goes to the end_session_endpoint with what the question brought.
-func (a *App) departHinted(ctx context.Context, h http.Header, own origin, p *Provider, rest pending, hint idToken) (next string) {
 	v := *rest.Visit
 	rest.Visit = &v
-	v.ID, v.Nonce, v.Verifier = newID(), "", ""
-	m, err := p.endpoints(ctx)
-	if m.EndSession == "" || errors.Is(err, errUnreachable) {
-		return a.arrive(h, own, rest, alive(m))
-	}
+	v.ID, v.Nonce, v.Verifier = rand.Text(), "", ""
 	next, b := a.endSession(ctx, p, own, &v, m, hint)
-	if next == "" {
-		return a.arrive(h, own, rest, b)
-	}
-	line, ok := a.markerOf(own, rest, visitLifetime)
-	if !ok {
-		return a.arrive(h, own, rest, alive(m))
-	}
-	h.Add("Set-Cookie", line)
-	return next
+	return a.send(w.Header(), own, rest, next, b)
 }
 
 // isUnreachable: no browser would get an answer either.
@@ -184,12 +189,14 @@ func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request) error {
 	a, own := h.app, ownOrigin(r)
 	st, sealed := a.openState(r.URL.Query().Get("t"))
 	rest, ok := a.openMarker(r, own)
-	known := sealed && ok && st.Site == own.String() && rest.Visit != nil && rest.Visit.Stage == "" && rest.Round.Landing != nil &&
-		subtle.ConstantTimeCompare([]byte(st.ID), []byte(rest.Visit.ID)) == 1
-	if !known || h.signedInAgain(rest.Round, r) {
-		p := landing{}.page()
-		p.Forget = false
-		return answerPage(w, http.StatusOK, p)
+	known := sealed && ok && rest.isAbout(st, own) && rest.Visit.Stage == "" && rest.Round.Landing != nil
+	switch {
+	case !known:
+		return answerBare(w)
+	case h.signedInAgain(rest.Round, r):
+		ctx, stop := a.within(r)
+		defer stop()
+		return answerRedirect(w, a.arrive(w.Header(), own, untouched(rest), h.stillAlive(ctx, rest)))
 	}
 	return h.leave(w, r, own, rest)
 }
@@ -200,7 +207,7 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin, rest
 	defer stop()
 	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rest.Round.Browser, landingLifetime))
 	next := h.app.depart(ctx, w.Header(), own, rest)
-	return answerSecretRedirect(w, next)
+	return answerSecretRedirect(w, r, next)
 }
 
 func (a *App) openMarker(r *http.Request, own origin) (rest pending, ok bool) {

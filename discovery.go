@@ -106,8 +106,11 @@ func (p *Provider) override(m metadata) metadata {
 		configured string
 		discovered *string
 	}{
-		{p.EndSessionEndpoint, &m.EndSession}, {p.RevocationEndpoint, &m.Revocation}, {p.JWKSURI, &m.JWKS},
-		{p.AuthorizationEndpoint, &m.Authorization}, {p.TokenEndpoint, &m.Token},
+		{p.EndSessionEndpoint, &m.EndSession},
+		{p.RevocationEndpoint, &m.Revocation},
+		{p.JWKSURI, &m.JWKS},
+		{p.AuthorizationEndpoint, &m.Authorization},
+		{p.TokenEndpoint, &m.Token},
 	} {
 		if endpoint.configured != "" {
 			*endpoint.discovered = endpoint.configured
@@ -142,16 +145,25 @@ func (p *Provider) fetchMetadata(ctx context.Context) (m metadata, err error) {
 	if err := json.Unmarshal(body, &m); err != nil {
 		return metadata{}, errors.New("discovery: the answer is no JSON; is the issuer's address right?")
 	}
-	// RPI-04: byte for byte, but for Entra's tenants.
+	// RPI-04: byte for byte.
 	if m.Issuer != p.Issuer {
 		return metadata{}, fmt.Errorf("discovery: it names the issuer %q, configured is %q; they must be the same to the letter", shorten(m.Issuer), p.Issuer)
 	}
 	for _, endpoint := range []*string{&m.EndSession, &m.Revocation, &m.JWKS, &m.Authorization, &m.Token} {
-		if *endpoint != "" && checkEndpoint(*endpoint) != nil {
+		if *endpoint != "" && !p.mayName(*endpoint) {
 			*endpoint = "" // as if it were not there
 		}
 	}
 	return m, nil
+}
+
+// mayName: a provider elsewhere has no business with what listens on this
+// machine, such as Caddy's own admin API (JWT-13).
+func (p *Provider) mayName(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	issuer, errIssuer := url.Parse(p.Issuer)
+	return err == nil && errIssuer == nil && checkEndpoint(endpoint) == nil &&
+		(!isLoopback(u.Hostname()) || isLoopback(issuer.Hostname()))
 }
 
 func shorten(s string) string {

@@ -115,7 +115,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.app.roles[roleAddresses]++
 		h.rules = new(logoutRules)
 		h.rules.addOwn(h.app.Prefix)
-		return nil
+		h.sessions, err = newSessionCookies(nil, nil) // it is for several apps
+		return err
 	case roleApp:
 		h.app.roles[roleApp]++
 	default:

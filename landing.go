@@ -102,6 +102,7 @@ func isOwnCookie(name string) bool {
 // answerPerson sends the browser to the landing page, or shows it at once.
 func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome) error {
 	h := w.Header()
+	l.followApp(res)
 	rd := l.round(l.landing(res, out), l.expire(h))
 	done, next := *rd.Landing, l.h.app.onward(rd)
 	inPlace := !isSafe(l.method) || isWebKit(r)
@@ -120,9 +121,8 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 	}
 	switch page := inPlace || l.caller.viaWorker; {
 	case l.visit != nil && page:
-		next = l.hop(h, res, rd) // a page must not have the provider's address in it: that has the hint
+		next = l.hop(h, rd) // a page must not have the provider's address in it: that has the hint
 	case l.visit != nil:
-		l.visit.followApp(res)
 		ctx, stop := context.WithDeadline(r.Context(), l.visitDeadline())
 		defer stop()
 		next = l.h.app.depart(ctx, h, l.own, pending{l.visit, rd})
@@ -139,7 +139,10 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 	if !isSafe(l.method) || l.visit != nil && inPlace {
 		return answerPage(w, http.StatusOK, goOn(next))
 	}
-	return answerSecretRedirect(w, next)
+	if l.visit != nil {
+		return answerSecretRedirect(w, r, next)
+	}
+	return answerRedirect(w, next)
 }
 
 // visitDeadline leaves the way to the provider what the app has left of the
@@ -156,10 +159,11 @@ const visitGrace = 200 * time.Millisecond
 // answerScript gives our JSON in place of an answer that a script could not use.
 func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome) error {
 	h := w.Header()
+	l.followApp(res)
 	rd := l.round(l.landing(res, out), l.expire(h))
 	types := rd.Landing.Clear
 	answer := logoutAnswer{
-		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id, RedirectURL: l.h.app.onward(rd),
+		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id,
 		Apps: []appOutcome{{Host: l.own.host, App: l.h.appName(), Outcome: out}},
 	}
 	if !answer.Success {
@@ -169,11 +173,15 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 	switch {
 	case l.visit != nil:
 		types = without(types, clearCookies)
-		answer.FrontChannelLogoutURL = l.own.String() + l.hop(h, res, rd)
+		hop := l.hop(h, rd)
+		answer.FrontChannelLogoutURL = l.own.String() + hop
+		// Who goes to the landing page at once reads what is true by then.
+		rd = rd.withProvider(l.h.provider.label(l.own), became{providerAlive, hop})
 	case !rd.isLast():
 		types = without(types, clearCookies)
 		h.Add("Set-Cookie", l.marker(pending{Round: rd.withoutLanding()}))
 	}
+	answer.RedirectURL = l.h.app.onward(rd)
 	if !slices.Contains(types, clearCookies) {
 		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, rd.Browser, landingLifetime))
 	}
@@ -233,8 +241,7 @@ func (l *logout) round(done landing, rest int) round {
 
 // hop is our address that goes on to the provider. What it needs to know stays
 // with the browser, in the marker.
-func (l *logout) hop(h http.Header, res appResult, rd round) string {
-	l.visit.followApp(res)
+func (l *logout) hop(h http.Header, rd round) string {
 	l.visit.ID = rand.Text()
 	h.Add("Set-Cookie", l.marker(pending{l.visit, rd}))
 	return l.h.app.Prefix + "/hop?t=" + l.h.app.sealState(l.visit.ID, l.own)

@@ -174,7 +174,7 @@ func (h *Handler) newLogout(r *http.Request, own origin) *logout {
 		}
 	}
 	l.tokens = h.tokensIn(r, l.presented)
-	l.visit = l.newVisit()
+	l.visit = l.newVisit(r)
 	l.path = plainPath(l.url)
 	l.variants = variantsFor(own, l.path)
 	return l

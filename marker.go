@@ -52,7 +52,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	own := ownOrigin(r)
 	q := r.URL.Query()
 	loginReturns := q.Has("code") && q.Has("state")
-	if h.Role == roleAddresses || loginReturns || isSpeculative(r.Header) || soleValue(r.Header, "Sec-Fetch-Dest") != "document" {
+	if loginReturns || isSpeculative(r.Header) || soleValue(r.Header, "Sec-Fetch-Dest") != "document" {
 		return next.ServeHTTP(w, r)
 	}
 	drop := ownCookie(own, markerCookie, "", 0)
@@ -79,12 +79,19 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		return answerRedirect(w, h.app.roundURL(rd))
 	}
 	done := *rest.Round.Landing
-	done.Target, done.GoOn = withoutState(page), done.Outcome != outcomeFailed
+	done.Target, done.GoOn = page, done.Outcome != outcomeFailed
 	rest.Round.Landing = &done
 	if rest.Visit.Stage == "" {
 		return h.leave(w, r, own, rest)
 	}
 	// Back from the provider at an address of the app's own.
+	if rest.Visit.Stateful {
+		st, sealed := h.app.openState(q.Get("state"))
+		if !sealed || !rest.isAbout(st, own) {
+			return next.ServeHTTP(w, r) // RPI-33: the same page, in another tab
+		}
+		done.Target = withoutState(page)
+	}
 	return answerRedirect(w, h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded}))
 }
 
@@ -98,7 +105,7 @@ func (rest pending) isAway(path string) bool {
 // withoutState takes our own parameter out of an address of the app.
 func withoutState(page string) string {
 	u, err := url.Parse(page)
-	if err != nil || !u.Query().Has("state") {
+	if err != nil {
 		return page
 	}
 	q := u.Query()

@@ -57,8 +57,8 @@ type App struct {
 	// addresses are registered at the providers instead of those of every site.
 	Hub string `json:"hub,omitempty"`
 
-	// How long an app may take to answer its logout before the user is logged
-	// out of the browser without it. Default: `5s`.
+	// How long the app and the provider may take together before the user is
+	// logged out of the browser without them. Default: `5s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// The path on every site below which our own pages live. It never reaches
@@ -69,8 +69,10 @@ type App struct {
 	trusted   map[origin]struct{}
 	providers map[string]*Provider // and those that sites name by their issuer
 	hub       origin               // the zero value: none
+	hosts     func() hostPatterns  // of the sites, known when all is provisioned
 	logger    *zap.Logger
 	now       func() time.Time
+	retries   []time.Duration // retryAfter
 	shared    *shared
 	ctx       caddy.Context
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
@@ -85,8 +87,9 @@ type shared struct {
 	metadata   sync.Map      // issuer → metadata, as it was last seen
 }
 
-// maxBackground bounds the work that outlives its logout.
-const maxBackground = 64
+// maxBackground bounds the work that outlives its logout. Most of it is
+// waiting, and costs a goroutine.
+const maxBackground = 1024
 
 func (s *shared) knownMetadata(issuer string) metadata {
 	m, _ := s.metadata.Load(issuer)
@@ -115,6 +118,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.now = time.Now
+	a.retries = retryAfter
 	a.roles = make(map[string]int)
 	if a.Timeout == 0 {
 		a.Timeout = caddy.Duration(defaultTimeout)
@@ -140,6 +144,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.shared = v.(*shared)
 	a.ctx = ctx
+	a.hosts = sync.OnceValue(func() hostPatterns { return hostsOf(ctx) })
 	return a.provisionProviders()
 }
 

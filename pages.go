@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 //go:embed pages/*.html
@@ -152,17 +154,11 @@ func answerSpeculative(w http.ResponseWriter) error {
 }
 
 // answerSecretRedirect is for addresses with something in them that is nobody
-// else's business. Caddy writes the access log from the header when the request
-// is over; by then it is with the browser and needs no such line any more.
-func answerSecretRedirect(w http.ResponseWriter, location string) error {
-	w.Header().Set("Content-Length", "0")
-	if err := answerRedirect(w, location); err != nil {
-		return err
-	}
-	if http.NewResponseController(w).Flush() == nil {
-		w.Header().Del("Location")
-	}
-	return nil
+// else's business. The access log would have it: our own log tells instead what
+// was done.
+func answerSecretRedirect(w http.ResponseWriter, r *http.Request, location string) error {
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	return answerRedirect(w, location)
 }
 
 func answerRedirect(w http.ResponseWriter, location string) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,9 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 	if ok && !outdated && p.app.now().Sub(known.at) < known.lifetime() {
 		return known
 	}
+	if !p.probes.Allow() {
+		return probe{verdict: probeFine} // a site without a name of its own, and somebody who invents some
+	}
 	flight := p.flights.DoChan("probe "+address, func() (any, error) {
 		own, stop := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 		defer stop()
@@ -58,8 +62,11 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if len(p.probed) >= maxProbes {
-			clear(p.probed)
+		for known := range p.probed {
+			if len(p.probed) < maxProbes {
+				break
+			}
+			delete(p.probed, known)
 		}
 		p.probed[address] = fresh
 		return fresh, nil
@@ -102,19 +109,23 @@ func (p *Provider) ask(ctx context.Context, address string) probe {
 	switch {
 	case res.StatusCode >= 500:
 		return probe{probeUnreachable, "", at}
-	case res.StatusCode == http.StatusTooManyRequests:
-		return probe{probeFine, "", at} // it is us who ask too often
+	case slices.Contains(notAboutParameters, res.StatusCode):
+		return probe{probeFine, "", at}
 	case res.StatusCode >= 400:
 		return probe{probeRefused, "", at}
 	case res.StatusCode < 300:
 		return probe{probeFine, "", at}
 	case errors.Is(err, http.ErrNoLocation) || err != nil:
 		return probe{probeRefused, "", at}
-	case sameEndpoint(location.String(), address):
-		return probe{probeUnreachable, "", at} // a circle
+	case sameEndpoint(location.String(), address) && len(res.Header["Set-Cookie"]) == 0:
+		return probe{probeUnreachable, "", at} // a circle; with a cookie it may only try whether we keep one
 	}
 	return probe{probeFine, location.String(), at}
 }
+
+// notAboutParameters are refusals of us who ask, by what protects the provider
+// from programs. Browsers may fare better.
+var notAboutParameters = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusTooManyRequests}
 
 // endsSessions finds out what of a request the provider accepts: all of it,
 // only without the return address, or nothing.
@@ -157,7 +168,7 @@ func isErrorRedirect(location, returnURI string) bool {
 // answersSilently reports whether the provider redirects a silent question for
 // who is signed in back to us, as it must, instead of showing a page.
 func (p *Provider) answersSilently(ctx context.Context, m metadata, question authRequest) bool {
-	question.state, question.nonce, question.verifier = "probe", "probe", probeVerifier
+	question.state, question.nonce, question.verifier = probeVerifier, probeVerifier, probeVerifier
 	answer := p.probe(ctx, question.url(m.Authorization),
 		"the provider does not answer prompt=none at our redirect URI: register it for the client, or write just_in_time_hint off; until then it may ask people whether they want to log out",
 		zap.String("client_id", question.client), zap.String("redirect_uri", question.redirectURI))
@@ -175,5 +186,6 @@ func (p *Provider) answersSilently(ctx context.Context, m metadata, question aut
 	return true
 }
 
-// probeVerifier is as long as RFC 7636 wants it.
+// probeVerifier is as long as RFC 7636 wants it, and long enough for providers
+// that refuse a short state.
 const probeVerifier = "probe-probe-probe-probe-probe-probe-probe-probe"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
 	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
@@ -87,6 +88,7 @@ type Provider struct {
 	asked    time.Time    // when the provider was last asked for it
 	failure  error        // what came of that
 	probed   map[string]probe
+	probes   *rate.Limiter
 	refused  map[string]time.Time // clients whose codes the provider would not redeem
 	flights  singleflight.Group
 }
@@ -98,6 +100,7 @@ func (p *Provider) isPortal() bool { return p.LogoutURL != "" }
 func (p *Provider) provision(app *App, name string) error {
 	p.app, p.name = app, name
 	p.probed, p.refused = make(map[string]probe), make(map[string]time.Time)
+	p.probes = rate.NewLimiter(1, maxProbes/4)
 	for _, field := range p.resolvable() {
 		value, err := resolveTemplate(*field) // a JWK has braces of its own
 		if err != nil {
@@ -205,7 +208,11 @@ func (p *Provider) checkClient() error {
 }
 
 func (p *Provider) checkPortal() error {
-	if p.ClientID+p.ClientSecret+p.ClientKey+p.ClientAuth+p.Quirks != "" || p.ServerLogout != nil {
+	other := p.ClientAuth+p.Quirks != "" || len(p.TLSTrust) > 0 || p.ServerLogout != nil || p.JustInTimeHint != nil
+	for _, field := range p.resolvable() {
+		other = other || *field != ""
+	}
+	if other {
 		return errors.New("a portal has a logout_url and nothing else; what it wants to know, such as a client_id, belongs into that address")
 	}
 	sample, err := expandReturnURL(p.LogoutURL, "https://app.example.com/")
@@ -240,7 +247,7 @@ func expandReturnURL(template, returnURL string) (string, error) {
 func checkEndpoint(raw string) error {
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" || hasSpaceOrControl(raw):
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" || hasSpaceOrControl(raw) || strings.Contains(raw, `\`):
 		return fmt.Errorf("%q is no address like https://sso.example.com/", withoutUserinfo(raw))
 	case u.User != nil:
 		return errors.New("a user or password has no place in an address")

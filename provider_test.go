@@ -294,12 +294,23 @@ func TestCallbackLoginCSRF(t *testing.T) {
 		r := request("GET", "https://app.example.com/logout", "", with(clicked, "Cookie: sessionid=one")...)
 		res := so.do(r)
 		so.jar.store("app.example.com", "/logout", true, res.Header["Set-Cookie"])
-		f := so.follow(so.jar, request("GET", "https://app.example.com/.universal-logout/callback?code=evil&state="+state, "", clicked...))
-		if len(so.op.Seen("/token")) != 0 {
-			t.Error("the attacker's code was redeemed")
+		stolen := newSignOn(t, signOnConfig{op: so.op})
+		stolen.site.app.shared = so.site.app.shared // one edge
+		begun := stolen.do(request("GET", "https://app.example.com/logout", "", with(clicked, "Cookie: sessionid=one")...))
+		for name, state := range map[string]string{"another edge's": state, "another browser's": mustURL(begun.Header.Get("Location")).Query().Get("state")} {
+			before := slices.Clone(so.jar.cookies)
+			f := so.follow(so.jar, request("GET", "https://app.example.com/.universal-logout/callback?code=evil&state="+state, "", clicked...))
+			if len(so.op.Seen("/token")) != 0 {
+				t.Error("the attacker's code was redeemed")
+			}
+			if f.StatusCode != 200 || !strings.Contains(f.body, `data-page="landing"`) || strings.Contains(f.body, `data-next`) || f.Header.Get("Clear-Site-Data") != "" {
+				t.Errorf("%s: %v %s", name, f.Header, f.body)
+			}
+			so.jar.cookies = before
 		}
-		if f.StatusCode != 200 || !strings.Contains(f.body, "may still be signed in") || strings.Contains(f.body, `data-next`) {
-			t.Errorf("%s", f.body)
+		f := so.follow(so.jar, request("GET", res.Header.Get("Location"), "", clicked...))
+		if so.wantLanding(f); so.op.HasSession(so.sid) || !strings.Contains(f.body, "has ended, too") {
+			t.Errorf("its own way does not go on: %v", f.visited)
 		}
 	})
 	t.Run("another provider's answer (RFC 9207)", func(t *testing.T) {

@@ -158,15 +158,24 @@ func (p *Provider) logoutOnServer(ctx context.Context, token idToken) {
 			return
 		}
 	}
-	if iat, ok := token.claims.Time("iat"); !ok || p.app.now().Sub(iat) > oldestIDToken {
-		p.app.logger.Warn("server_logout left out: the ID token is too old to say anything about today's sessions", zap.String("provider", p.name))
+	oldest := oldestForSession
+	if strings.Contains(s.URL+s.Body, subPlaceholder) {
+		oldest = oldestForUser
+	}
+	if exp, ok := token.claims.Time("exp"); !ok || p.app.now().Sub(exp) > oldest {
+		p.app.logger.Warn("server_logout left out: the ID token expired too long ago to say anything about today's sessions", zap.String("provider", p.name))
 		return
 	}
 	p.app.try(ctx, "server_logout", p.name, func(ctx context.Context) error { return p.callServer(ctx, s, sid, sub) })
 }
 
-// oldestIDToken: one that lay around for longer is no session's.
-const oldestIDToken = 30 * 24 * time.Hour
+// Apps keep an ID token for as long as a session, far beyond its own time. One
+// that lay around in a log for longer shall end nothing, and certainly not all
+// that a user has.
+const (
+	oldestForSession = 30 * 24 * time.Hour
+	oldestForUser    = 24 * time.Hour
+)
 
 func (p *Provider) callServer(ctx context.Context, s *ServerLogout, sid, sub string) error {
 	ctx, stop := context.WithTimeout(ctx, time.Duration(s.Timeout))

@@ -56,12 +56,18 @@ func (h *Handler) tokensIn(r *http.Request, presented []cookie) (t presentedToke
 			}
 		}
 	}
+	foreign := func(c cookie) bool {
+		claims, err := jwks.Peek(c.value)
+		return err == nil && claims.String("iss") != h.provider.Issuer
+	}
+	// An app that makes tokens of its own makes all of them.
+	appsOwn := slices.ContainsFunc(presented, func(c cookie) bool { return isTokenName(c.name) && foreign(c) })
 	for _, c := range presented {
 		name := strings.ToLower(withoutSecurityPrefix(c.name))
-		claims, err := jwks.Peek(c.value)
-		switch isJWT, ours := err == nil, err == nil && claims.String("iss") == h.provider.Issuer; {
-		case isJWT && !ours:
-			continue // somebody else's, whatever it is called
+		_, err := jwks.Peek(c.value)
+		switch isJWT := err == nil; {
+		case isJWT && foreign(c), !isJWT && appsOwn:
+			continue // no business of the provider, whatever it is called
 		case slices.Contains(refreshTokenNames, name):
 			addToken(&t.refresh, c.value)
 		case slices.Contains(accessTokenNames, name):
@@ -75,6 +81,11 @@ func (h *Handler) tokensIn(r *http.Request, presented []cookie) (t presentedToke
 		t.cookies = append(t.cookies, c.name)
 	}
 	return t
+}
+
+func isTokenName(name string) bool {
+	name = strings.ToLower(withoutSecurityPrefix(name))
+	return slices.Contains(idTokenNames, name) || slices.Contains(accessTokenNames, name) || slices.Contains(refreshTokenNames, name)
 }
 
 func addToken(tokens *[]string, token string) {
@@ -178,11 +189,11 @@ func (a *App) try(ctx context.Context, what, provider string, do func(context.Co
 		switch {
 		case err == nil:
 			return
-		case !errors.As(err, &later) || round == len(retryAfter):
+		case !errors.As(err, &later) || round == len(a.retries):
 			a.logger.Warn(what+" failed", zap.String("provider", provider), zap.Error(err))
 			return
 		}
-		wait := retryAfter[round]
+		wait := a.retries[round]
 		if later.After > 0 {
 			wait = later.After
 		}
@@ -213,9 +224,19 @@ func (a *App) background(what string, do func(context.Context)) (done <-chan str
 		// configuration too.
 		ctx, stop := context.WithTimeout(context.Background(), backgroundTimeout)
 		defer stop()
-		do(ctx)
+		a.guarded(what, func() { do(ctx) })
 	}()
 	return finished
+}
+
+// guarded: outside a request nobody else catches a panic.
+func (a *App) guarded(what string, do func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.logger.Error("panic in "+what, zap.Any("panic", p), zap.Stack("stack"))
+		}
+	}()
+	do()
 }
 
 // getReady asks the provider, while the app is busy with its logout, what the
@@ -227,5 +248,5 @@ func (a *App) getReady(ctx context.Context, own origin, v visit) {
 	}
 	ctx, stop := context.WithTimeout(ctx, time.Duration(a.Timeout))
 	defer stop()
-	_, _ = a.wayTo(ctx, p, own, &v)
+	a.guarded("asking the provider", func() { _, _ = a.wayTo(ctx, p, own, &v) })
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -258,9 +259,7 @@ func TestClientAuthentication(t *testing.T) {
 			}
 			got := w.requests()[0]
 			want := url.Values{"token": {accessSecret}, "token_type_hint": {"access_token"}}
-			for name, value := range tc.form {
-				want[name] = value
-			}
+			maps.Copy(want, tc.form)
 			if tc.assertion {
 				wantAssertion(t, got.form.Get("client_assertion"), map[bool]string{true: k.URL + "/token", false: k.URL}[strings.Contains(tc.options, "hydra")])
 				got.form.Del("client_assertion")

@@ -16,6 +16,8 @@ type visit struct {
 	Provider string   `json:"p"`           // its name
 	Clients  []client `json:"c,omitempty"` // that a hint may be for; the first is named without one
 
+	ReturnURI string `json:"r,omitempty"` // if no client is known
+
 	Hints  []string `json:"h,omitempty"` // what may be an ID token of one of them
 	AppURL string   `json:"a,omitempty"` // where the app itself wanted to send the browser
 
@@ -24,6 +26,7 @@ type visit struct {
 	Nonce    string `json:"n,omitempty"`
 	Verifier string `json:"v,omitempty"`
 	Back     string `json:"b,omitempty"` // the path on the site that the provider sends the browser back to
+	Stateful bool   `json:"f,omitempty"` // with our state
 }
 
 // client is one of ours and the app's at the provider.
@@ -84,28 +87,55 @@ func (a *App) openState(token string) (s state, ok bool) {
 	return s, a.recent(s.Made, visitLifetime)
 }
 
-// address is one of our addresses as it is registered at the provider.
+// address is one of our addresses as it is registered at the provider. The hub
+// stands in for sites that the configuration names only: anybody can make a
+// request for a name of his own, and would be sent what is for the hub.
 func (a *App) address(own origin, path string) string {
-	if a.hub != (origin{}) {
+	if a.hub != (origin{}) && a.serves(own) {
 		own = a.hub
 	}
 	return own.String() + a.Prefix + path
 }
 
 // newVisit prepares the way to the provider, nil if there is none to go to. A
-// logout of nobody is no reason to go: the provider would ask for a login.
-func (l *logout) newVisit() *visit {
+// logout of nobody is no reason to go: the provider would ask for a login. But
+// who clicks again, or comes back by the Back button, before the first logout
+// is over goes on with it.
+func (l *logout) newVisit(r *http.Request) *visit {
 	p := l.h.provider
-	if p == nil || len(l.presented) == 0 && len(l.tokens.id) == 0 {
+	if p == nil {
 		return nil
 	}
-	return &visit{Provider: p.name, Clients: l.h.clients(), Hints: l.tokens.id}
+	v := &visit{Provider: p.name, Clients: l.h.clients(), Hints: l.tokens.id, ReturnURI: l.h.postLogoutRedirectURI}
+	if v.ReturnURI == "" {
+		v.ReturnURI = p.PostLogoutRedirectURI
+	}
+	if len(l.presented) == 0 && len(l.tokens.id) == 0 {
+		before, ok := l.h.app.openMarker(r, l.own)
+		if !ok || before.Visit == nil || before.Visit.Provider != p.name {
+			return nil
+		}
+		v.Hints = before.Visit.Hints
+	}
+	return v
 }
 
-// followApp notes where the app's own answer leads: it may be the provider.
-func (v *visit) followApp(res appResult) {
-	if location := res.header.Get("Location"); res.status/100 == 3 && len(location) <= maxEndSessionURL {
-		v.AppURL = location
+// followApp notes where the app's own answer leads: it may be the provider. One
+// with a hint is as good a reason to go there as a session.
+func (l *logout) followApp(res appResult) {
+	location := res.header.Get("Location")
+	if l.h.provider == nil || l.h.provider.isPortal() || res.status/100 != 3 || len(location) > maxEndSessionURL {
+		return
+	}
+	u, err := url.Parse(location)
+	if err != nil || !u.IsAbs() {
+		return
+	}
+	if l.visit == nil && strings.EqualFold(u.Hostname(), l.h.provider.host(l.own)) && u.Query().Has("id_token_hint") {
+		l.visit = &visit{Provider: l.h.provider.name, Clients: l.h.clients()}
+	}
+	if l.visit != nil {
+		l.visit.AppURL = location
 	}
 }
 
@@ -150,10 +180,18 @@ func (a *App) depart(ctx context.Context, h http.Header, own origin, rest pendin
 	if p == nil { // the configuration is another one by now
 		return a.onward(rest.Round)
 	}
-	next, b := a.wayTo(ctx, p, own, rest.Visit)
+	v := *rest.Visit
+	rest.Visit = &v
+	next, b := a.wayTo(ctx, p, own, &v)
+	return a.send(h, own, rest, next, b)
+}
+
+// send lets the browser go, or arrive if there is nowhere to go.
+func (a *App) send(h http.Header, own origin, rest pending, next string, b became) string {
 	if next == "" {
 		return a.arrive(h, own, rest, b)
 	}
+	rest.Visit.Hints, rest.Visit.AppURL = nil, ""
 	line, ok := a.markerOf(own, rest, visitLifetime)
 	if !ok {
 		return a.arrive(h, own, rest, became{outcome: providerAlive})
@@ -173,20 +211,15 @@ func alive(m metadata) became { return became{providerAlive, m.EndSession} }
 
 // wayTo is where the browser goes to end the single sign-on, or "" and why not.
 func (a *App) wayTo(ctx context.Context, p *Provider, own origin, v *visit) (next string, b became) {
-	v.ID, v.Stage = rand.Text(), stageEnd
+	v.ID, v.Stage, v.Back, v.Stateful = rand.Text(), stageEnd, "", false
 	if p.isPortal() {
-		v.Back = a.Prefix + "/return"
-		next, err := expandReturnURL(p.LogoutURL, own.String()+v.Back)
-		if err != nil { // Provision has seen it
-			return "", became{outcome: providerAlive}
-		}
-		return next, became{}
+		return a.wayToPortal(ctx, p, own, v)
 	}
 	m, err := p.endpoints(ctx)
 	if m.EndSession == "" || isUnreachable(err) {
 		return "", alive(m)
 	}
-	if next := v.appsOwnWay(m, own); next != "" {
+	if next := a.appsOwnWay(ctx, p, own, v, m); next != "" {
 		return next, became{}
 	}
 	token, found := p.firstIDToken(ctx, v.Hints, v.clientIDs())
@@ -196,10 +229,28 @@ func (a *App) wayTo(ctx context.Context, p *Provider, own origin, v *visit) (nex
 	return a.endSession(ctx, p, own, v, m, token)
 }
 
+// wayToPortal: portals send the browser back to the very address they are
+// given, so our state is in it.
+func (a *App) wayToPortal(ctx context.Context, p *Provider, own origin, v *visit) (next string, b became) {
+	back := withQuery(own.String()+a.Prefix+"/return", url.Values{"state": {a.sealState(v.ID, own)}})
+	next, err := expandReturnURL(p.LogoutURL, back)
+	if err != nil { // Provision has seen it
+		return "", became{outcome: providerAlive}
+	}
+	if strings.HasPrefix(next, "/") {
+		return next, became{}
+	}
+	endpoint, _, _ := strings.Cut(next, "?")
+	if p.probe(ctx, endpoint, "the portal's logout is out of order").verdict == probeUnreachable {
+		return "", became{providerAlive, endpoint}
+	}
+	return next, became{}
+}
+
 // appsOwnWay: an app that sends the browser to the provider itself may do it
 // for a client that we know nothing of. Then what it says stays as it is, for
 // we could only mix clients (RPI-13). Else its hint is ours.
-func (v *visit) appsOwnWay(m metadata, own origin) string {
+func (a *App) appsOwnWay(ctx context.Context, p *Provider, own origin, v *visit, m metadata) string {
 	if v.AppURL == "" || !sameEndpoint(v.AppURL, m.EndSession) {
 		return ""
 	}
@@ -209,13 +260,13 @@ func (v *visit) appsOwnWay(m metadata, own origin) string {
 	}
 	q := u.Query()
 	hint, named := q.Get("id_token_hint"), q.Get("client_id")
-	if len(v.Clients) > 0 && (named == "" || slices.Contains(v.clientIDs(), named)) {
-		if hint != "" {
-			v.Hints = append(v.Hints, hint)
+	ours := slices.Contains(v.clientIDs(), named)
+	if hint != "" && (named == "" || ours) && len(v.Clients) > 0 {
+		if _, err := p.verify(ctx, hint, v.clientIDs()); err == nil {
+			v.Hints, ours = append(v.Hints, hint), true
 		}
-		return ""
 	}
-	if hint == "" && named == "" {
+	if ours || hint == "" && named == "" {
 		return ""
 	}
 	v.Back = pathOn(own, q.Get("post_logout_redirect_uri"))
@@ -235,21 +286,24 @@ func (a *App) askWho(ctx context.Context, p *Provider, own origin, v *visit, m m
 		return ""
 	}
 	v.Stage, v.Nonce, v.Verifier = stageHint, rand.Text(), rand.Text()+rand.Text()
-	v.Hints = nil
 	question.state, question.nonce, question.verifier = a.sealState(v.ID, own), v.Nonce, v.Verifier
 	return question.url(m.Authorization)
 }
 
 // endSession is the address that ends the single sign-on.
 func (a *App) endSession(ctx context.Context, p *Provider, own origin, v *visit, m metadata, hint idToken) (next string, b became) {
-	v.Stage, v.Hints = stageEnd, nil
+	v.Stage = stageEnd
 	e := endSession{hint: hint.raw, client: hint.client, state: a.sealState(v.ID, own)}
 	if e.client == "" && len(v.Clients) > 0 {
 		e.client = v.Clients[0].ID
 	}
 	e.returnURI = v.returnURI(e.client)
-	if e.returnURI == "" && e.client != "" {
+	switch {
+	case e.returnURI != "":
+	case e.client != "":
 		e.returnURI = a.address(own, "/return")
+	default:
+		e.returnURI = v.ReturnURI
 	}
 	e, ok := p.endsSessions(ctx, m, e)
 	if !ok {
@@ -259,7 +313,7 @@ func (a *App) endSession(ctx context.Context, p *Provider, own origin, v *visit,
 	if !ok {
 		return "", alive(m)
 	}
-	v.Back = pathOn(own, e.returnURI)
+	v.Back, v.Stateful = pathOn(own, e.returnURI), e.returnURI != "" && !m.quirks.noState
 	return next, became{}
 }
 
@@ -326,14 +380,7 @@ func (a *App) sealPending(rest pending) string {
 
 // arrive ends a visit that is over, or that never began.
 func (a *App) arrive(h http.Header, own origin, rest pending, b became) (next string) {
-	if l := rest.Round.Landing; l != nil {
-		done := *l
-		done.Provider, done.ProviderOutcome = a.label(rest.Visit.Provider, own), b.outcome
-		if b.outcome == providerAlive {
-			done.ProviderLink, done.GoOn = b.link, false
-		}
-		rest.Round.Landing = &done
-	}
+	rest.Round = rest.Round.withProvider(a.label(rest.Visit.Provider, own), b)
 	h.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
 	return a.onward(rest.Round)
 }
@@ -344,6 +391,20 @@ func (a *App) onward(rd round) string {
 		return a.after(rd)
 	}
 	return a.roundURL(rd)
+}
+
+// withProvider tells the landing page what became of the single sign-on.
+func (rd round) withProvider(label string, b became) round {
+	if rd.Landing == nil {
+		return rd
+	}
+	done := *rd.Landing
+	done.Provider, done.ProviderOutcome = label, b.outcome
+	if b.outcome == providerAlive {
+		done.ProviderLink, done.GoOn = b.link, false
+	}
+	rd.Landing = &done
+	return rd
 }
 
 func (a *App) label(name string, own origin) string {

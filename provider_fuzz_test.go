@@ -1,0 +1,151 @@
+package universallogout
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// FuzzProviderAnswers: whatever comes back from a provider, or from whoever
+// says to be one, ends on a page or goes to an address that is known. STATE
+// and MARKER in the input become those of a logout that is under way, so that
+// the fuzzer gets behind the seal.
+func FuzzProviderAnswers(f *testing.F) {
+	for _, query := range []string{
+		"code=c&state=STATE", "code=c&state=STATE&iss=https%3A%2F%2Fevil.example", "error=login_required&state=STATE", "error=consent_required&state=STATE",
+		"error=login_required&error=x&state=STATE&state=x", "state=STATE", "state=", "", "%zz;&&=&state=%ff%00", "t=STATE", "t=STATE&t=x", "code=%0d%0aX%3a+y&state=STATE",
+		"state=STATE&next=//evil.example&post_logout_redirect_uri=https://evil.example", "state=<script>alert(1)</script>",
+	} {
+		for path := range backPaths {
+			f.Add(uint8(path), query, "__Host-universal-logout-marker=MARKER; sessionid=one", false)
+		}
+	}
+	f.Add(uint8(0), "code=c&state=STATE", "sessionid=fresh; __Host-universal-logout-marker=MARKER; __Host-universal-logout-marker=x", true)
+	f.Add(uint8(1), "state=STATE", `__Host-universal-logout-marker="MARKER"; =; ;`, true)
+	f.Add(uint8(2), "t=STATE", "__Host-universal-logout-marker=MARKERx; universal-logout-marker=MARKER", false)
+	so := newSignOn(f, signOnConfig{})
+	if _, err := so.asks(); err != nil {
+		f.Fatal(err)
+	}
+	own := origin{"https", "app.example.com"}
+	a, began := so.site.app, so.site.app.now()
+	stages := map[string]string{"/callback": stageHint, "/return": stageEnd, "/hop": ""}
+	known := []string{so.op.Issuer() + "/logout", so.op.Issuer() + "/auth", "https://app.example.com/"}
+	f.Fuzz(func(t *testing.T, which uint8, query, cookies string, framed bool) {
+		if len(query) > 4096 || len(cookies) > 8192 {
+			return
+		}
+		path := backPaths[int(which)%len(backPaths)]
+		rest := pending{
+			&visit{Provider: "main", Clients: []client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
+			round{Host: own.host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.host, Began: began.Unix(), Outcome: outcomeEnded, Target: "/bye", GoOn: true, Browser: "b"}},
+		}
+		query = strings.ReplaceAll(query, "STATE", a.sealState("id", own))
+		cookies = strings.ReplaceAll(cookies, "MARKER", a.sealPending(rest))
+		r := request("GET", "https://app.example.com/.universal-logout"+path, "", clicked...)
+		r.URL.RawQuery, r.RequestURI = query, r.URL.Path+"?"+query
+		r.Header["Cookie"] = []string{cookies}
+		if framed {
+			r.Header.Set("Sec-Fetch-Dest", "iframe")
+		}
+		here := *so.site
+		here.t = t // not f
+		res := here.do(r)
+		body := bodyOf(t, res)
+		switch res.StatusCode {
+		case 200, 303:
+			if framed {
+				t.Errorf("answers a frame with %d", res.StatusCode)
+			}
+		case 405:
+		default:
+			t.Errorf("%s?%s: %d", path, query, res.StatusCode)
+		}
+		if location := res.Header.Get("Location"); location != "" && !isKnownPlace(location, known) {
+			t.Errorf("%s?%s goes to %q", path, query, location)
+		}
+		for _, line := range append(res.Header["Set-Cookie"], res.Header["Location"]...) {
+			if strings.ContainsAny(line, "\r\n\x00") {
+				t.Errorf("header %q", line)
+			}
+		}
+		if next := metaRefresh(body); next != "" && next != "/bye" && !isKnownPlace(next, known) {
+			t.Errorf("%s?%s: the page goes on to %q", path, query, next)
+		}
+		if strings.Contains(body, "<script>alert") || strings.Contains(body, "evil.example") {
+			t.Errorf("%s?%s: reflected: %s", path, query, body)
+		}
+	})
+}
+
+var backPaths = []string{"/callback", "/return", "/hop"}
+
+func isKnownPlace(location string, known []string) bool {
+	u, err := url.Parse(location)
+	if err != nil || strings.ContainsAny(location, "\\ ") {
+		return false
+	}
+	if u.Scheme == "" && u.Host == "" {
+		return strings.HasPrefix(location, "/.universal-logout/done") || strings.HasPrefix(location, "/logout?"+roundParameter+"=")
+	}
+	for _, place := range known {
+		if sameEndpoint(location, place) {
+			return true
+		}
+	}
+	return false
+}
+
+// FuzzProviderMetadata: no document makes us trust an endpoint that is none, or
+// build an address that leads elsewhere.
+func FuzzProviderMetadata(f *testing.F) {
+	for _, doc := range []string{
+		`{"issuer":"https://sso.example.com","end_session_endpoint":"https://sso.example.com/end?tenant=1","jwks_uri":"https://sso.example.com/keys"}`,
+		`{"issuer":"https://sso.example.com","end_session_endpoint":"javascript:alert(1)","token_endpoint":"http://sso.example.com"}`,
+		`{"issuer":"https://sso.example.com","ISSUER":"https://evil.example","end_session_endpoint":"https://sso.example.com:443\\@evil.example/"}`,
+		`{"issuer":"https://sso.example.com","end_session_endpoint":"https://sso.example.com/e#f","revocation_endpoint":"//sso.example.com"}`,
+		`{"issuer":"https://sso.example.com","end_session_endpoint":"https://[::1]:99999/?%zz","authorization_endpoint":"https://127.0.0.1/a?a=b&"}`,
+		`{"issuer":"https://sso.example.com","revocation_endpoint_auth_methods_supported":["none",7]}`, `{"issuer":null}`, `[]`, `null`, `{}`, ``, `<html>`, "{\"issuer\":\"https://sso.example.com\",\"end_session_endpoint\":\"https://sso.example.com/\u202e\"}",
+	} {
+		f.Add(doc)
+	}
+	s := providerSite(f, "https://sso.example.com", "client_id edge")
+	f.Fuzz(func(t *testing.T, doc string) {
+		p := s.main()
+		p.http = &http.Client{Transport: answersWith(doc)}
+		m, err := p.fetchMetadata(t.Context())
+		if err != nil {
+			return
+		}
+		if m.Issuer != p.Issuer {
+			t.Errorf("%q: issuer %q", doc, m.Issuer)
+		}
+		for _, endpoint := range []string{m.EndSession, m.Revocation, m.JWKS, m.Authorization, m.Token} {
+			if endpoint == "" {
+				continue
+			}
+			if err := checkEndpoint(endpoint); err != nil {
+				t.Errorf("%q: %v", doc, err)
+			}
+			address, _ := endSession{"h", "edge", "https://app.example.com/bye", "s"}.url(endpoint, quirks{})
+			u, err := url.Parse(address)
+			if err != nil || !strings.HasPrefix(address, endpoint) || !sameEndpoint(address, endpoint) || u.Query().Get("id_token_hint") == "" {
+				t.Errorf("%q becomes %q, %v", endpoint, address, err)
+			}
+			if strings.ContainsAny(address, "\\\r\n\x00 ") {
+				t.Errorf("%q becomes %q, which browsers read in their own way", endpoint, address)
+			}
+		}
+	})
+}
+
+// answersWith is a transport without a wire.
+type answersWith string
+
+func (a answersWith) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(string(a))),
+	}, nil
+}
