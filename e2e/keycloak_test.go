@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/oauth2"
 )
 
 // keycloak is one Keycloak for all tests of a run, with a realm for each of them. It says https://<the test's own host> in
@@ -43,7 +45,7 @@ const keycloakStartTimeout = 3 * time.Minute
 type keycloakServer struct {
 	addr     string
 	admin    string // the password of a temporary administrator
-	process  *os.Process
+	pipe     io.Closer
 	ended    chan struct{}
 	log      *os.File
 	stopOnce sync.Once
@@ -56,8 +58,7 @@ func startKeycloak() (*keycloakServer, error) {
 	// It is there already if scripts/install-keycloak.sh ran before; otherwise this takes a while.
 	out, err := exec.Command(filepath.Join("..", "scripts", "install-keycloak.sh")).Output()
 	if err != nil {
-		var failed *exec.ExitError
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w: %s", err, failed.Stderr)
 		}
 		return nil, fmt.Errorf("installing Keycloak: %w", err)
@@ -74,17 +75,21 @@ func startKeycloak() (*keycloakServer, error) {
 	if k.log, err = os.Create(filepath.Join(workDir, "keycloak.log")); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(filepath.Join(home, "bin", "kc.sh"), "start", "--optimized", "--cache=local",
+	// kc.sh, and the Java that it starts, end with the pipe to them: also if this process ends in a way that defers nothing.
+	cmd := exec.Command("sh", "-c", `{ "$@" </dev/null; kill -KILL 0; } & cat; kill -KILL 0`, "sh",
+		filepath.Join(home, "bin", "kc.sh"), "start", "--optimized", "--cache=local",
 		"--http-enabled=true", "--http-host=127.0.0.1", fmt.Sprintf("--http-port=%d", port),
 		"--hostname-strict=false", "--proxy-headers=xforwarded")
 	cmd.Env = append(os.Environ(), "JAVA_HOME="+javaHome, "JAVA_OPTS_KC_HEAP=-Xms128m -Xmx512m",
 		"KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD="+k.admin)
 	cmd.Stdout, cmd.Stderr = k.log, k.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // kc.sh and the Java that it starts
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // "kill 0" means this group
+	if k.pipe, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	k.process = cmd.Process
 	go func() {
 		cmd.Wait()
 		close(k.ended)
@@ -95,7 +100,7 @@ func startKeycloak() (*keycloakServer, error) {
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
-				return k, nil
+				return k, k.warmUp()
 			}
 		}
 		select {
@@ -107,10 +112,29 @@ func startKeycloak() (*keycloakServer, error) {
 	return nil, fmt.Errorf("the Keycloak under test did not start in %v: %s", keycloakStartTimeout, k.said())
 }
 
+// warmUp opens a login page: Keycloak's first one takes it longer than a test waits for a page.
+func (k *keycloakServer) warmUp() error {
+	client := &http.Client{Timeout: time.Minute}
+	response, err := client.Get("http://" + k.addr + "/realms/master/protocol/openid-connect/auth?" + url.Values{
+		"client_id": {"security-admin-console"}, "redirect_uri": {"http://" + k.addr + "/admin/master/console/"},
+		"response_type": {"code"}, "scope": {"openid"}, "code_challenge_method": {"S256"},
+		"code_challenge": {oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier())},
+	}.Encode())
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err == nil && !bytes.Contains(page, []byte("kc-login")) {
+		err = fmt.Errorf("its login page is none: status %d", response.StatusCode)
+	}
+	return err
+}
+
 // stop ends Keycloak. It has nothing to save: its database is in memory.
 func (k *keycloakServer) stop() {
 	k.stopOnce.Do(func() {
-		syscall.Kill(-k.process.Pid, syscall.SIGKILL)
+		k.pipe.Close()
 		<-k.ended
 		k.log.Close()
 	})

@@ -83,10 +83,12 @@ func startOIDCApp(t *testing.T, host, issuer string, c client, k keeps) *oidcApp
 	mux.HandleFunc("GET /sign-in", a.signIn)
 	mux.HandleFunc("GET /signed-in", a.signedIn)
 	mux.HandleFunc("GET /whoami", a.whoami)
-	mux.HandleFunc("GET /logout", func(w http.ResponseWriter, r *http.Request) {
+	logout := func(w http.ResponseWriter, r *http.Request) {
 		a.end(w, r)
 		goodbye(w, r)
-	})
+	}
+	mux.HandleFunc("GET /logout", logout)
+	mux.HandleFunc("POST /logout", logout)
 	mux.HandleFunc("GET /logout/redirects", func(w http.ResponseWriter, r *http.Request) {
 		a.end(w, r)
 		http.Redirect(w, r, "/", http.StatusFound)
@@ -239,7 +241,10 @@ func (a *oidcApp) home(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<!doctype html><title>signed out</title><p>Nobody. <a href=/sign-in>Sign in</a> <a id=logout href=/logout>Log out</a>`)
 		return
 	}
-	fmt.Fprint(w, `<!doctype html><title>signed in</title><p>Welcome. <a id=logout href=/logout>Log out</a> <a id=redirects href=/logout/redirects>Log out</a>`)
+	// Browsers apply form-action to where the form's answer redirects, too.
+	w.Header().Set("Content-Security-Policy", "form-action 'self'")
+	fmt.Fprint(w, `<!doctype html><title>signed in</title><p>Welcome. <a id=logout href=/logout>Log out</a>
+		<a id=redirects href=/logout/redirects>Log out</a> <form method=post action=/logout><button id=form>Log out</button></form>`)
 }
 
 // lastSignIn returns what the last sign-in brought.

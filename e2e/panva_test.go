@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -51,7 +51,8 @@ func startPanva(t *testing.T, host string, clients []client) (issuer, addr strin
 	for _, c := range clients {
 		config.Clients = append(config.Clients, metadata{
 			c.id, c.secret, "client_secret_post", c.redirectURIs, c.postLogoutRedirectURIs,
-			[]string{"authorization_code", "refresh_token"}, c.idTokenLifetime.Seconds(),
+			[]string{"authorization_code", "refresh_token"},
+			c.idTokenLifetime.Seconds(),
 		})
 	}
 	input, err := json.Marshal(config)
@@ -61,7 +62,10 @@ func startPanva(t *testing.T, host string, clients []client) (issuer, addr strin
 
 	cmd := exec.Command("node", "server.mjs")
 	cmd.Dir = "panva"
-	cmd.Stdin = bytes.NewReader(input)
+	stdin, err := cmd.StdinPipe() // open for as long as the provider is needed
+	if err != nil {
+		t.Fatal(err)
+	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -69,8 +73,9 @@ func startPanva(t *testing.T, host string, clients []client) (issuer, addr strin
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v: install Node.js", err)
+		t.Fatalf("%v: install Node.js 20 or newer", err)
 	}
+	fmt.Fprintf(stdin, "%s\n", input)
 	ready, ended := make(chan string, 1), make(chan struct{})
 	go func() {
 		line, _ := bufio.NewReader(stdout).ReadString('\n')
@@ -79,8 +84,13 @@ func startPanva(t *testing.T, host string, clients []client) (issuer, addr strin
 		close(ended)
 	}()
 	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGKILL) // it has nothing to save
-		<-ended
+		stdin.Close()
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			cmd.Process.Kill()
+			<-ended
+		}
 		if t.Failed() {
 			t.Logf("the provider's log:\n%s", stderr.String())
 		}

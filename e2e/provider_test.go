@@ -168,6 +168,26 @@ func TestProviderIsReachedInFewRedirects(t *testing.T) {
 	})
 }
 
+// A form gets to the provider even if its page allows forms to go nowhere else.
+func TestProviderAfterALogoutByForm(t *testing.T) {
+	withEveryProvider(t, func(t *testing.T, op realOP) {
+		l := startLab(t, op, labOptions{providers: edgeClient, apps: map[string]labApp{
+			"hint": {directive: withTheAppsToken, keeps: keeps{idToken: true}}, "plain": {},
+		}})
+		v := l.visitorOf(t)
+		for _, app := range []string{"hint", "plain"} {
+			was := l.signIn(v, app)
+			since := l.home(v, app)
+			v.click("#form")
+			l.wantLanding(v, app, since)
+			if visited := l.navigations(since); visitsOf(l.opHost, visited) == 0 {
+				t.Errorf("%s: the browser never was at the provider:%s", app, way(visited))
+			}
+			l.wantSessionsGone(v, app, was)
+		}
+	})
+}
+
 // Who logs out again has no session that the provider could end, and is not sent there: it might ask for a password.
 func TestProviderIsNotVisitedTwice(t *testing.T) {
 	withEveryProvider(t, func(t *testing.T, op realOP) {

@@ -21,17 +21,15 @@ absent() {
 	done
 }
 
-# A Node.js from elsewhere, which brings its npm, will do as well as the distribution's.
-node_absent() {
-	command -v node >/dev/null || echo nodejs
-	command -v npm >/dev/null || echo npm
-}
-
 # The provider's modules, again whenever their list has changed.
 install_panva() {
 	local log installed=e2e/panva/node_modules/.installed
-	if (($(node -p 'process.versions.node.split(".")[0]') < 18)); then
-		echo "The OpenID provider of the tests needs Node.js 18 or newer; this is $(node --version)." >&2
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+		echo "The OpenID provider of the tests needs Node.js 20 or newer, with npm." >&2
+		exit 1
+	fi
+	if (($(node -p 'process.versions.node.split(".")[0]') < 20)); then
+		echo "The OpenID provider of the tests needs Node.js 20 or newer, which Debian 12 has not; this is $(node --version)." >&2
 		exit 1
 	fi
 	cmp -s e2e/panva/package-lock.json "$installed" && return
@@ -60,7 +58,7 @@ if ! command -v dpkg-query >/dev/null; then
 	exit 0
 fi
 
-mapfile -t missing < <(absent; node_absent)
+mapfile -t missing < <(absent)
 if ((${#missing[@]} == 0)); then
 	install_panva
 	exit 0

@@ -1,14 +1,14 @@
 // A real OpenID provider for the end-to-end tests: oidc-provider with one user, whose name and password are anything, and pages
-// that load nothing from elsewhere. It reads its settings as JSON from standard input, {"issuer", "clients"}, listens on a free
-// loopback port, and says so. Its keys live as long as it does.
-import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
+// that load nothing from elsewhere. It reads its settings as one line of JSON from standard input, {"issuer", "clients"}, listens
+// on a free loopback port, and says so. It ends with its standard input, and its keys with it.
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { Provider } from 'oidc-provider';
 
-globalThis.crypto ??= webcrypto; // Debian's Node has it, but not as a global
-URL.parse ??= (url, base) => (URL.canParse(url, base) ? new URL(url, base) : null);
-const { Provider } = await import('oidc-provider');
-
-const { issuer, clients } = JSON.parse(await text(process.stdin));
+const input = createInterface({ input: process.stdin });
+input.on('close', () => process.exit());
+const { issuer, clients } = JSON.parse(await new Promise((resolve) => { input.once('line', resolve); }));
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 const page = (title, body) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title><h1>${title}</h1>${body}`;
@@ -60,6 +60,8 @@ const provider = new Provider(issuer, {
     ctx.body = page('Error at the provider', `<p>${encodeURIComponent(out.error)}`); // never what came in the address
   },
 });
+// Seen if a test fails.
+for (const event of ['server_error', 'grant.error']) provider.on(event, (ctx, err) => console.error(event, err, err.error_detail));
 provider.proxy = true; // Caddy says by X-Forwarded-* that the outside is HTTPS
 
 // The login page. (The consent that a client may insist on for a refresh token is given without asking.)
