@@ -178,7 +178,7 @@ func TestTwoSitesShareAHub(t *testing.T) {
 	stateOfOther, other := so.begin("https://other.example.com")
 	j.cookies = append(j.cookies, other.cookies...)
 	for state, site := range map[string]string{stateOfApp: "https://app.example.com/", stateOfOther: "https://other.example.com/"} {
-		f := so.follow(j, request("GET", hubSite+"/.universal-logout/callback?error=login_required&state="+state, "", clicked...))
+		f := so.follow(j, request("GET", hubSite+"/.universal-logout/callback?error=login_required&iss="+url.QueryEscape(so.op.Issuer())+"&state="+state, "", clicked...))
 		last := f.visited[len(f.visited)-1]
 		if f.StatusCode != 200 || !strings.HasPrefix(last, site) || !strings.Contains(f.body, "no session at") {
 			t.Errorf("ends at %s with %d", last, f.StatusCode)
