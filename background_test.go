@@ -34,8 +34,10 @@ func TestBusyRevocationEndpoint(t *testing.T) {
 		}, within: 900 * time.Millisecond, times: 2},
 		"slow":                  {answer: func(_ int, _ http.ResponseWriter, left <-chan struct{}) { <-left }, within: 2500 * time.Millisecond, times: 1},
 		"slow, and little time": {timeout: 300 * time.Millisecond, answer: func(_ int, _ http.ResponseWriter, left <-chan struct{}) { <-left }, within: time.Second, times: 1},
-		"refuses, and that is that": {answer: func(_ int, w http.ResponseWriter, _ <-chan struct{}) { w.WriteHeader(401) },
-			within: time.Second, times: 1, fails: true},
+		"refuses, and that is that": {
+			answer: func(_ int, w http.ResponseWriter, _ <-chan struct{}) { w.WriteHeader(401) },
+			within: time.Second, times: 1, fails: true,
+		},
 		"unsupported_token_type (REV-07)": {answer: func(_ int, w http.ResponseWriter, _ <-chan struct{}) {
 			w.WriteHeader(400)
 			_, _ = w.Write([]byte(`{"error":"unsupported_token_type"}`))

@@ -116,15 +116,14 @@ func TestFaultsLater(t *testing.T) {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			so := newSignOn(t, signOnConfig{timeout: time.Second})
-			now := time.Now()
-			so.site.app.now = func() time.Time { return now }
+			c := so.turnable()
 			so.wantEnded(so.click())
 
 			so.app.login("one")
 			so.setCookie("sessionid=one")
 			so.signInAtProvider()
 			so.op.Misbehave(tc.mode)
-			now = now.Add(time.Minute)
+			c.turn(time.Minute)
 			f := so.click()
 			so.wantLanding(f)
 			if ended := so.op.Sessions() == 0; ended != tc.visit {

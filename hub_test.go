@@ -126,8 +126,8 @@ func TestHubForwardsWhatBelongs(t *testing.T) {
 func TestHubForwardsNothingElse(t *testing.T) {
 	t.Parallel()
 	so := newHub(t)
-	state, _ := so.begin("https://app.example.com")
 	c := so.turnable()
+	state, _ := so.begin("https://app.example.com")
 	wantBare := func(name, address string, headers ...string) {
 		t.Helper()
 		res := so.do(request("GET", address, "", with(clicked, headers...)...))

@@ -208,12 +208,12 @@ func (p *Provider) checkClient() error {
 }
 
 func (p *Provider) checkPortal() error {
-	other := p.ClientAuth+p.Quirks != "" || len(p.TLSTrust) > 0 || p.ServerLogout != nil || p.JustInTimeHint != nil
+	other := p.ClientAuth+p.Quirks != "" || p.ServerLogout != nil || p.JustInTimeHint != nil
 	for _, field := range p.resolvable() {
 		other = other || *field != ""
 	}
 	if other {
-		return errors.New("a portal has a logout_url and nothing else; what it wants to know, such as a client_id, belongs into that address")
+		return errors.New("a portal has a logout_url and perhaps tls_trust; what it wants to know, such as a client_id, belongs into that address")
 	}
 	sample, err := expandReturnURL(p.LogoutURL, "https://app.example.com/")
 	if err != nil {
