@@ -143,6 +143,9 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 		h.logBack(r, "came back from the provider's sign-in without the state that went there")
 		return a.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
 	}
+	if h.signedInAgain(rest.Round, r) {
+		rest = untouched(rest)
+	}
 	m, err := p.endpoints(ctx)
 	if m.EndSession == "" || isUnreachable(err) && p.EndSessionEndpoint == "" {
 		return a.arrive(w.Header(), own, rest, alive(m))
