@@ -90,16 +90,10 @@ func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.R
 		return h.app.arrive(w.Header(), own, untouched(rest), became{outcome: providerEnded})
 	case known:
 		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
+	case p != nil && !rest.Visit.Stateful && again:
+		return h.app.arrive(w.Header(), own, untouched(rest), became{outcome: providerEnded})
 	case p != nil && !rest.Visit.Stateful:
-		// It sends no state back, so anybody could have sent the browser. What
-		// that could do to somebody who signed in since is left out.
-		if !again && rest.Round.Landing != nil && slices.Contains(rest.Round.Landing.Clear, clearCookies) {
-			rest = untouched(rest)
-			rest.Round.Landing.Clear = []string{clearCookies}
-		} else {
-			rest = untouched(rest)
-		}
-		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
+		return h.app.arrive(w.Header(), own, unproven(rest), became{outcome: providerEnded})
 	}
 	// RPI-33: whoever sent the browser here decides nothing.
 	h.logBack(r, "came back from the provider's logout without the state that went there")
@@ -112,6 +106,18 @@ func untouched(rest pending) pending {
 		l := *rest.Round.Landing
 		l.Clear = nil
 		rest.Round.Landing = &l
+	}
+	return rest
+}
+
+// unproven is for a provider that sends no state back, so that anybody could
+// have sent the browser. What that could do to somebody who signed in since, in
+// a way that we do not see, is left out.
+func unproven(rest pending) pending {
+	due := rest.Round.Landing != nil && slices.Contains(rest.Round.Landing.Clear, clearCookies)
+	rest = untouched(rest)
+	if due {
+		rest.Round.Landing.Clear = []string{clearCookies}
 	}
 	return rest
 }

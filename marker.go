@@ -91,6 +91,8 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 			return next.ServeHTTP(w, r) // RPI-33: the same page, in another tab
 		}
 		done.Target = withoutState(page)
+	} else {
+		rest = unproven(rest)
 	}
 	return answerRedirect(w, h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded}))
 }
