@@ -14,12 +14,15 @@ import (
 
 // stages are how far a browser may be when its user does something else.
 var stages = map[string]func(*signOn) *http.Response{
-	"before the question":  func(so *signOn) *http.Response { return so.leave() },
-	"after the question":   func(so *signOn) *http.Response { return so.step(so.leave()) },
-	"before its logout":    func(so *signOn) *http.Response { return so.step(so.step(so.leave())) },
-	"behind its logout":    func(so *signOn) *http.Response { return so.step(so.step(so.step(so.leave()))) },
-	"the user is asked":    func(so *signOn) *http.Response { so.op.Misbehave(oidctest.Asks); return so.step(so.step(so.leave())) },
-	"the question is over": func(so *signOn) *http.Response { so.op.Misbehave(oidctest.ConsentRequired); return so.step(so.step(so.leave())) },
+	"before the question": func(so *signOn) *http.Response { return so.leave() },
+	"after the question":  func(so *signOn) *http.Response { return so.step(so.leave()) },
+	"before its logout":   func(so *signOn) *http.Response { return so.step(so.step(so.leave())) },
+	"behind its logout":   func(so *signOn) *http.Response { return so.step(so.step(so.step(so.leave()))) },
+	"the user is asked":   func(so *signOn) *http.Response { so.op.Misbehave(oidctest.Asks); return so.step(so.step(so.leave())) },
+	"the question is over": func(so *signOn) *http.Response {
+		so.op.Misbehave(oidctest.ConsentRequired)
+		return so.step(so.step(so.leave()))
+	},
 }
 
 // TestSecondClickGoesOn: who clicks again, or comes back by the Back button,
