@@ -210,4 +210,3 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin, rest
 	next := h.app.depart(ctx, w.Header(), own, rest)
 	return answerSecretRedirect(w, r, next)
 }
-

@@ -137,6 +137,7 @@ func (a *App) label(name string, own origin) string {
 	}
 	return ""
 }
+
 func (a *App) openMarker(r *http.Request, own origin) (rest pending, ok bool) {
 	plain, err := a.shared.keys.Open(markerPurpose, cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)))
 	if err != nil || json.Unmarshal(plain, &rest) != nil {

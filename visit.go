@@ -299,4 +299,3 @@ func pathOn(own origin, raw string) string {
 	}
 	return u.Path
 }
-
