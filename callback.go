@@ -3,8 +3,6 @@ package universallogout
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -51,11 +49,6 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 		next = h.returned(ctx, w, r, own, rest, known)
 	}
 	return answerSecretRedirect(w, r, next)
-}
-
-// isAbout reports whether a state is the one that this logout left with.
-func (rest pending) isAbout(st state, own origin) bool {
-	return rest.Visit != nil && st.Site == own.String() && subtle.ConstantTimeCompare([]byte(st.ID), []byte(rest.Visit.ID)) == 1
 }
 
 // answerBare is the landing page of nobody's logout.
@@ -225,20 +218,4 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin, rest
 	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rest.Round.Browser, landingLifetime))
 	next := h.app.depart(ctx, w.Header(), own, rest)
 	return answerSecretRedirect(w, r, next)
-}
-
-func (a *App) openMarker(r *http.Request, own origin) (rest pending, ok bool) {
-	plain, err := a.shared.keys.Open(markerPurpose, cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)))
-	if err != nil || json.Unmarshal(plain, &rest) != nil {
-		return pending{}, false
-	}
-	rd := rest.Round
-	if rd.Rest != nil && !isPlainPath(rd.Rest.Path) || rd.Rest == nil && rest.Visit == nil {
-		return pending{}, false
-	}
-	lifetime := markerLifetime
-	if rest.Visit != nil && slices.Contains([]string{stageHint, stageEnd}, rest.Visit.Stage) {
-		lifetime = visitLifetime
-	}
-	return rest, rd.Host == own.host && a.recent(rd.Made, lifetime)
 }

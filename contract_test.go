@@ -294,8 +294,7 @@ func TestNoReturn(t *testing.T) {
 	so := newSignOn(t, signOnConfig{issuer: "https://sso.example.com", answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }})
 	so.op.SetIssuer("https://sso.example.com")
 	so.inProcess()
-	now := time.Now()
-	so.site.app.now = func() time.Time { return now }
+	c := so.turnable()
 	so.jar.store("app.example.com", "/", true, []string{"custom_session=" + credential + "; Path=/; Domain=example.com; Secure"})
 	r := request("GET", "https://app.example.com/logout", "", clicked...)
 	r.Header.Set("Cookie", so.jar.header("app.example.com", "/logout", true))
@@ -304,7 +303,7 @@ func TestNoReturn(t *testing.T) {
 	if !slices.Contains(so.jar.names(), "custom_session") || !strings.Contains(res.Header.Get("Location"), "sso.example.com") {
 		t.Fatalf("%v, %v", so.jar.names(), res.Header)
 	}
-	now = now.Add(2 * time.Minute)
+	c.turn(2 * time.Minute)
 	f := so.follow(so.jar, request("GET", "https://app.example.com/later", "", clicked...))
 	if slices.Contains(so.jar.names(), "custom_session") || f.body != "app" || f.visited[len(f.visited)-1] != "https://app.example.com/later" {
 		t.Errorf("%v at %v", so.jar.names(), f.visited)

@@ -47,6 +47,7 @@ type logout struct {
 
 	tokens   presentedTokens
 	visit    *visit    // to the provider, nil for none
+	before   outcome   // of the logout that this one goes on with
 	deadline time.Time // of the server-side part
 }
 
@@ -387,6 +388,9 @@ func (l *logout) log(r *http.Request, res appResult, out outcome) {
 		zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.Int("app_status", res.status),
 		zap.Int("session_cookies", len(l.presented)), zap.Duration("took", l.h.app.now().Sub(l.began)),
 		zap.String("client_ip", clientIP(r)),
+	}
+	if l.visit != nil {
+		fields = append(fields, zap.String("provider", l.visit.Provider))
 	}
 	var crashed panicked
 	switch {

@@ -97,13 +97,6 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	return answerRedirect(w, h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded}))
 }
 
-// isAway reports whether the browser of a logout is at the provider, and has
-// not come back with a request for path.
-func (rest pending) isAway(path string) bool {
-	v := rest.Visit
-	return v != nil && v.Stage != "" && (v.Stage != stageEnd || v.Back == "" || v.Back != path)
-}
-
 // withoutState takes our own parameter out of an address of the app.
 func withoutState(page string) string {
 	u, err := url.Parse(page)

@@ -325,6 +325,10 @@ func (a *App) Start() error {
 	if a.roles[roleApp] > 0 && a.roles[roleAddresses] == 0 {
 		return errNoAddresses
 	}
+	if a.hub != (origin{}) && !a.serves(a.hub) {
+		a.logger.Warn("no site has the hub's name: providers would send people where nothing is; add one like "+a.hub.host+" { universal_logout }",
+			zap.String("hub", a.hub.String()))
+	}
 	ctx, stop := context.WithCancel(a.ctx)
 	a.stop = stop
 	go a.refreshKeys(ctx)

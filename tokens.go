@@ -47,7 +47,8 @@ func (h *Handler) tokensIn(r *http.Request, presented []cookie) (t presentedToke
 		if configured.placeholder == "" || repl == nil {
 			continue
 		}
-		if token := repl.ReplaceAll(configured.placeholder, ""); token != "" {
+		token := strings.TrimPrefix(repl.ReplaceAll(configured.placeholder, ""), "Bearer ") // all of Authorization
+		if token != "" {
 			addToken(configured.tokens, token)
 			for _, c := range presented {
 				if c.value == token {

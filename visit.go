@@ -3,7 +3,6 @@ package universallogout
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -51,42 +50,6 @@ const (
 	providerAlive providerOutcome = "alive" // nobody could ask it to end the session
 )
 
-// pending is what remains of a logout whose browser is elsewhere: at the
-// provider, or on a page of the app. It travels sealed in the marker cookie.
-type pending struct {
-	Visit *visit `json:"v,omitempty"`
-	Round round  `json:"r"`
-}
-
-const (
-	statePurpose = "state"
-	maxMarker    = 3900 // browsers drop cookies of more than 4096 bytes
-)
-
-// state is what the provider sends back. It names the site that sent the
-// browser, because a hub receives it.
-type state struct {
-	ID   string `json:"i"`
-	Site string `json:"s"`
-	Made int64  `json:"m"`
-}
-
-func (a *App) sealState(id string, own origin) string {
-	plain, err := json.Marshal(state{id, own.String(), a.now().Unix()})
-	if err != nil { // strings and numbers only
-		return ""
-	}
-	return a.shared.keys.Seal(statePurpose, plain)
-}
-
-func (a *App) openState(token string) (s state, ok bool) {
-	plain, err := a.shared.keys.Open(statePurpose, token)
-	if err != nil || json.Unmarshal(plain, &s) != nil {
-		return state{}, false
-	}
-	return s, a.recent(s.Made, visitLifetime)
-}
-
 // address is one of our addresses as it is registered at the provider. The hub
 // stands in for sites that the configuration names only: anybody can make a
 // request for a name of his own, and would be sent what is for the hub.
@@ -116,6 +79,9 @@ func (l *logout) newVisit(r *http.Request) *visit {
 			return nil
 		}
 		v.Hints = before.Visit.Hints
+		if before.Round.Landing != nil {
+			l.before = before.Round.Landing.Outcome
+		}
 	}
 	return v
 }
@@ -178,7 +144,7 @@ func (v *visit) ours(p *Provider) string {
 func (a *App) depart(ctx context.Context, h http.Header, own origin, rest pending) (next string) {
 	p := a.providers[rest.Visit.Provider]
 	if p == nil { // the configuration is another one by now
-		return a.onward(rest.Round)
+		return a.arrive(h, own, rest, became{})
 	}
 	v := *rest.Visit
 	rest.Visit = &v
@@ -332,80 +298,4 @@ func pathOn(own origin, raw string) string {
 		return "/"
 	}
 	return u.Path
-}
-
-// markerOf seals what remains into the marker. What makes it too long for a
-// cookie is left out, the least important first.
-func (a *App) markerOf(own origin, rest pending, lifetime time.Duration) (line string, ok bool) {
-	shorter := rest
-	if rest.Visit != nil {
-		v := *rest.Visit
-		shorter.Visit = &v
-	}
-	if rest.Round.Landing != nil {
-		l := *rest.Round.Landing
-		shorter.Round.Landing = &l
-	}
-	for {
-		token := a.sealPending(shorter)
-		if len(token)+len("__Host-"+markerCookie) <= maxMarker {
-			return ownCookie(own, markerCookie, token, lifetime), token != ""
-		}
-		switch v, l := shorter.Visit, shorter.Round.Landing; {
-		case v != nil && len(v.Hints) > 0:
-			v.Hints = nil // there is the silent question
-		case v != nil && v.AppURL != "":
-			v.AppURL = ""
-		case l != nil && l.Target != "":
-			l.Target = ""
-		case shorter.Round.Rest != nil:
-			shorter.Round.Rest = nil
-		default:
-			return "", false
-		}
-	}
-}
-
-func (a *App) sealPending(rest pending) string {
-	plain, err := json.Marshal(rest)
-	if err != nil { // strings and numbers only
-		return ""
-	}
-	return a.shared.keys.Seal(markerPurpose, plain)
-}
-
-// arrive ends a visit that is over, or that never began.
-func (a *App) arrive(h http.Header, own origin, rest pending, b became) (next string) {
-	rest.Round = rest.Round.withProvider(a.label(rest.Visit.Provider, own), b)
-	h.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
-	return a.onward(rest.Round)
-}
-
-// onward is where the browser goes when nothing is left to do at the provider.
-func (a *App) onward(rd round) string {
-	if rd.isLast() {
-		return a.after(rd)
-	}
-	return a.roundURL(rd)
-}
-
-// withProvider tells the landing page what became of the single sign-on.
-func (rd round) withProvider(label string, b became) round {
-	if rd.Landing == nil {
-		return rd
-	}
-	done := *rd.Landing
-	done.Provider, done.ProviderOutcome = label, b.outcome
-	if b.outcome == providerAlive {
-		done.ProviderLink, done.GoOn = b.link, false
-	}
-	rd.Landing = &done
-	return rd
-}
-
-func (a *App) label(name string, own origin) string {
-	if p := a.providers[name]; p != nil {
-		return p.label(own)
-	}
-	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/universal-logout/caddy-universal-logout/e2e/browser"
@@ -23,9 +24,13 @@ func pagesSite(t *testing.T) (app *sessionApp, host, foreign string) {
 	app.logout(host+"/logout/goes-on", redirect(302, "/login"))
 	app.page(host+"/home", `<!doctype html><title>home</title><a id=stays href=/logout>out</a><a id=goes-on href=/logout/goes-on>out</a>`)
 	app.page(foreign+"/link", `<!doctype html><title>link</title><a id=go href="https://`+host+`/logout">out</a>`)
-	startCaddy(t, "", sites{
-		host:    "universal_logout {\n paths /logout /logout/*\n}\n reverse_proxy " + app.url,
-		foreign: "reverse_proxy " + app.url,
+	app.logout("sso-"+host+"/logout", redirect(302, "/login"))
+	app.page("sso-"+host+"/home", `<!doctype html><title>home</title><a id=out href=/logout>out</a>`)
+	down := "provider main http://sso.localhost:1 {\n end_session_endpoint http://sso.localhost:1/logout\n}"
+	startCaddy(t, down, sites{
+		host:          "universal_logout {\n paths /logout /logout/*\n}\n reverse_proxy " + app.url,
+		"sso-" + host: "universal_logout main\n reverse_proxy " + app.url,
+		foreign:       "reverse_proxy " + app.url,
 	})
 	return app, host, foreign
 }
@@ -115,12 +120,14 @@ func TestOurPagesFitEveryScreen(t *testing.T) {
 		name string
 		show func()
 	}{
+		{"landing-provider-alive", func() { v.signIn("https://sso-" + host); v.goTo("https://sso-" + host + "/home"); v.click("#out") }},
 		{"landing", func() { v.signIn("https://" + host); v.goTo("https://" + host + "/home"); v.click("#stays") }},
 		{"confirmation", func() { v.goTo("https://" + foreign + "/link"); v.click("#go") }},
 		{"error", func() { v.goTo("https://" + host + "/.universal-logout/no-such-page") }},
 	} {
 		p.show()
-		v.onOurPage(p.name)
+		kind, _, _ := strings.Cut(p.name, "-")
+		v.onOurPage(kind)
 		for _, size := range []struct {
 			name          string
 			width, height int

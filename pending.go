@@ -1,0 +1,155 @@
+package universallogout
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// pending is what remains of a logout whose browser is elsewhere: at the
+// provider, or on a page of the app. It travels sealed in the marker cookie.
+type pending struct {
+	Visit *visit `json:"v,omitempty"`
+	Round round  `json:"r"`
+}
+
+const (
+	statePurpose = "state"
+	maxMarker    = 3900 // browsers drop cookies of more than 4096 bytes
+)
+
+// state is what the provider sends back. It names the site that sent the
+// browser, because a hub receives it.
+type state struct {
+	ID   string `json:"i"`
+	Site string `json:"s"`
+	Made int64  `json:"m"`
+}
+
+func (a *App) sealState(id string, own origin) string {
+	plain, err := json.Marshal(state{id, own.String(), a.now().Unix()})
+	if err != nil { // strings and numbers only
+		return ""
+	}
+	return a.shared.keys.Seal(statePurpose, plain)
+}
+
+func (a *App) openState(token string) (s state, ok bool) {
+	plain, err := a.shared.keys.Open(statePurpose, token)
+	if err != nil || json.Unmarshal(plain, &s) != nil {
+		return state{}, false
+	}
+	return s, a.recent(s.Made, visitLifetime)
+}
+
+// isAbout reports whether a state is the one that this logout left with.
+func (rest pending) isAbout(st state, own origin) bool {
+	return rest.Visit != nil && st.Site == own.String() && subtle.ConstantTimeCompare([]byte(st.ID), []byte(rest.Visit.ID)) == 1
+}
+
+// isAway reports whether the browser of a logout is at the provider, and has
+// not come back with a request for path.
+func (rest pending) isAway(path string) bool {
+	v := rest.Visit
+	return v != nil && v.Stage != "" && (v.Stage != stageEnd || v.Back == "" || v.Back != path)
+}
+
+// markerOf seals what remains into the marker. What makes it too long for a
+// cookie is left out, the least important first.
+func (a *App) markerOf(own origin, rest pending, lifetime time.Duration) (line string, ok bool) {
+	shorter := rest
+	if rest.Visit != nil {
+		v := *rest.Visit
+		shorter.Visit = &v
+	}
+	if rest.Round.Landing != nil {
+		l := *rest.Round.Landing
+		shorter.Round.Landing = &l
+	}
+	for {
+		token := a.sealPending(shorter)
+		if len(token)+len("__Host-"+markerCookie) <= maxMarker {
+			return ownCookie(own, markerCookie, token, lifetime), token != ""
+		}
+		switch v, l := shorter.Visit, shorter.Round.Landing; {
+		case v != nil && len(v.Hints) > 0:
+			v.Hints = nil // there is the silent question
+		case v != nil && v.AppURL != "":
+			v.AppURL = ""
+		case l != nil && l.Target != "":
+			l.Target = ""
+		case shorter.Round.Rest != nil:
+			shorter.Round.Rest = nil
+		default:
+			return "", false
+		}
+	}
+}
+
+func (a *App) sealPending(rest pending) string {
+	plain, err := json.Marshal(rest)
+	if err != nil { // strings and numbers only
+		return ""
+	}
+	return a.shared.keys.Seal(markerPurpose, plain)
+}
+
+// arrive ends a visit that is over, or that never began.
+func (a *App) arrive(h http.Header, own origin, rest pending, b became) (next string) {
+	rest.Round = rest.Round.withProvider(a.label(rest.Visit.Provider, own), b)
+	if l := rest.Round.Landing; l != nil {
+		a.logger.Info("single sign-on", zap.String("logout_id", l.ID), zap.String("host", own.host),
+			zap.String("provider", rest.Visit.Provider), zap.String("outcome", string(b.outcome)))
+	}
+	h.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
+	return a.onward(rest.Round)
+}
+
+// onward is where the browser goes when nothing is left to do at the provider.
+func (a *App) onward(rd round) string {
+	if rd.isLast() {
+		return a.after(rd)
+	}
+	return a.roundURL(rd)
+}
+
+// withProvider tells the landing page what became of the single sign-on.
+func (rd round) withProvider(label string, b became) round {
+	if rd.Landing == nil {
+		return rd
+	}
+	done := *rd.Landing
+	done.Provider, done.ProviderOutcome = label, b.outcome
+	if b.outcome == providerAlive {
+		done.ProviderLink, done.GoOn = b.link, false
+	}
+	rd.Landing = &done
+	return rd
+}
+
+func (a *App) label(name string, own origin) string {
+	if p := a.providers[name]; p != nil {
+		return p.label(own)
+	}
+	return ""
+}
+
+func (a *App) openMarker(r *http.Request, own origin) (rest pending, ok bool) {
+	plain, err := a.shared.keys.Open(markerPurpose, cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)))
+	if err != nil || json.Unmarshal(plain, &rest) != nil {
+		return pending{}, false
+	}
+	rd := rest.Round
+	if rd.Rest != nil && !isPlainPath(rd.Rest.Path) || rd.Rest == nil && rest.Visit == nil {
+		return pending{}, false
+	}
+	lifetime := markerLifetime
+	if rest.Visit != nil && slices.Contains([]string{stageHint, stageEnd}, rest.Visit.Stage) {
+		lifetime = visitLifetime
+	}
+	return rest, rd.Host == own.host && a.recent(rd.Made, lifetime)
+}

@@ -1,0 +1,167 @@
+package universallogout
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What the caller of a logout gets: the table of the README.
+
+// answerPerson sends the browser to the landing page, or shows it at once.
+func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome) error {
+	h := w.Header()
+	l.followApp(res)
+	rd := l.round(l.landing(res, out), l.expire(h))
+	done, next := *rd.Landing, l.h.app.onward(rd)
+	inPlace := !isSafe(l.method) || isWebKit(r)
+	if l.visit == nil && rd.isLast() && inPlace && !l.caller.viaWorker {
+		// Here and now: the page with the form may forbid redirects to
+		// elsewhere (browsers: form-action in Chromium, WebKit), and WebKit
+		// takes Clear-Site-Data from no redirect, so that the app's service
+		// worker could answer the one to the landing page.
+		l.setClearSiteData(h, done.Clear)
+		p := done.page()
+		p.Self = l.h.app.doneURL(done)
+		if slices.Contains(done.Clear, clearCache) && l.secure {
+			p.EvictFrom = p.Self
+		}
+		return answerPage(w, http.StatusOK, p)
+	}
+	switch page := inPlace || l.caller.viaWorker; {
+	case l.visit != nil && page:
+		next = l.hop(h, rd) // a page must not have the provider's address in it: that has the hint
+	case l.visit != nil:
+		ctx, stop := context.WithDeadline(r.Context(), l.visitDeadline())
+		defer stop()
+		next = l.h.app.depart(ctx, h, l.own, pending{l.visit, rd})
+	}
+	h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
+	if l.caller.viaWorker {
+		// Not a word of Clear-Site-Data through a worker, it can hang the tab
+		// (browsers: Chromium); the page dismisses the worker and goes on.
+		return answerPage(w, http.StatusOK, goOn(next))
+	}
+	// "cookies" waits for the landing page: it would take browserCookie along,
+	// and in Chromium the cookies of sites that are still needed (CSD-06).
+	l.setClearSiteData(h, without(done.Clear, clearCookies))
+	if !isSafe(l.method) || l.visit != nil && inPlace {
+		return answerPage(w, http.StatusOK, goOn(next))
+	}
+	if l.visit != nil {
+		return answerSecretRedirect(w, r, next)
+	}
+	return answerRedirect(w, next)
+}
+
+// visitDeadline leaves the way to the provider what the app has left of the
+// time, and a moment if that is nothing: mostly all is known by then.
+func (l *logout) visitDeadline() time.Time {
+	if soon := time.Now().Add(visitGrace); soon.After(l.deadline) {
+		return soon
+	}
+	return l.deadline
+}
+
+const visitGrace = 200 * time.Millisecond
+
+// answerScript gives our JSON in place of an answer that a script could not use.
+func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome) error {
+	h := w.Header()
+	l.followApp(res)
+	rd := l.round(l.landing(res, out), l.expire(h))
+	types := rd.Landing.Clear
+	answer := logoutAnswer{
+		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id,
+		Apps: []appOutcome{{Host: l.own.host, App: l.h.appName(), Outcome: out}},
+	}
+	if !answer.Success {
+		answer.Message = messageFailed
+	}
+	// A script may go anywhere from here: the next page continues too.
+	switch {
+	case l.visit != nil:
+		types = without(types, clearCookies)
+		hop := l.hop(h, rd)
+		answer.FrontChannelLogoutURL = l.own.String() + hop
+		// Who goes to the landing page at once reads what is true by then.
+		rd = rd.withProvider(l.h.provider.label(l.own), became{providerAlive, hop})
+		rd.Landing.Clear = types // "cookies" would take the marker that the link needs
+	case !rd.isLast():
+		types = without(types, clearCookies)
+		h.Add("Set-Cookie", l.marker(pending{Round: rd.withoutLanding()}))
+	}
+	answer.RedirectURL = l.h.app.onward(rd)
+	if !slices.Contains(types, clearCookies) {
+		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, rd.Browser, landingLifetime))
+	}
+	l.setClearSiteData(h, types)
+	return answerJSON(w, http.StatusOK, answer)
+}
+
+// expire adds the first expirations to a header of ours. It returns the number
+// of the first that found no room, or -1. With a visit to come, it leaves alone
+// what may be the provider's own: that goes when the browser is back.
+func (l *logout) expire(h http.Header) (rest int) {
+	budget, spared := expirationBudget, l.spared()
+	if l.visit != nil {
+		budget = visitBudget // the way to the provider needs room, too
+	}
+	// A long return URL makes the address of the next answer long, twice sealed.
+	budget -= linesBytes(h["Set-Cookie"]) + max(0, len(l.target)-256)*2
+	lines, rest := expirations(l.names, l.variants, l.own, 0, budget, spared)
+	for _, line := range lines {
+		h.Add("Set-Cookie", line)
+	}
+	if rest < 0 && spared != nil {
+		rest = 0
+	}
+	return rest
+}
+
+// visitBudget is expirationBudget for an answer that sends the browser to the
+// provider: its address and the cookie for the way back take the rest.
+const visitBudget = 1300
+
+// spared tells the cookies that the provider may need to know whose session to
+// end, nil if there are none: on a registrable domain that it shares with the
+// app it may have set them for all of it.
+func (l *logout) spared() func(string, variant) bool {
+	if l.visit == nil || !slices.ContainsFunc(l.names, l.h.sessions.mayBeProviders) {
+		return nil
+	}
+	host := l.h.provider.host(l.own)
+	if host != l.own.hostname() && (registrableDomain(host) == "" || registrableDomain(host) != registrableDomain(l.own.hostname())) {
+		return nil
+	}
+	return func(name string, v variant) bool {
+		reaches := v.domain == host || v.domain != "" && strings.HasSuffix(host, "."+v.domain) || v.domain == "" && host == l.own.hostname()
+		return reaches && l.h.sessions.mayBeProviders(name)
+	}
+}
+
+// round is what follows this answer, if only the landing page.
+func (l *logout) round(done landing, rest int) round {
+	rd := round{Host: l.own.host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
+	if rest >= 0 || l.visit != nil {
+		rd.Rest = l.newLeftover(rest)
+	}
+	return rd
+}
+
+// hop is our address that goes on to the provider. What it needs to know stays
+// with the browser, in the marker.
+func (l *logout) hop(h http.Header, rd round) string {
+	l.visit.ID = rand.Text()
+	h.Add("Set-Cookie", l.marker(pending{l.visit, rd}))
+	return l.h.app.Prefix + "/hop?t=" + l.h.app.sealState(l.visit.ID, l.own)
+}
+
+// isWebKit tells the engine by the only word it gives about itself.
+func isWebKit(r *http.Request) bool {
+	agent := r.Header.Get("User-Agent")
+	return strings.Contains(agent, "AppleWebKit/") && !strings.Contains(agent, "Chrome/") && !strings.Contains(agent, "Chromium/")
+}
