@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
@@ -121,7 +122,11 @@ func (p *Provider) override(m metadata) metadata {
 
 // discover asks the provider and remembers what came of it.
 func (p *Provider) discover(ctx context.Context) metadata {
-	m, err := p.fetchMetadata(ctx)
+	var m metadata
+	err := p.app.caught("discovery", func() (err error) {
+		m, err = p.fetchMetadata(ctx)
+		return err
+	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked, p.failure = p.app.now(), err
@@ -163,7 +168,14 @@ func (p *Provider) mayName(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	issuer, errIssuer := url.Parse(p.Issuer)
 	return err == nil && errIssuer == nil && checkEndpoint(endpoint) == nil &&
-		(!isLoopback(u.Hostname()) || isLoopback(issuer.Hostname()))
+		(!isThisMachine(u.Hostname()) || isThisMachine(issuer.Hostname()))
+}
+
+// isThisMachine knows the spellings that a resolver takes for loopback, too.
+func isThisMachine(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	ip, err := netip.ParseAddr(host)
+	return isLoopback(host) || err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified())
 }
 
 func shorten(s string) string {
