@@ -156,9 +156,12 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 	}
 	var hint idToken
 	if code := q.Get("code"); code != "" && !foreign && !q.Has("error") {
-		hint, err = p.redeem(ctx, code, authRequest{
-			client: rest.Visit.ours(p), redirectURI: a.address(own, "/callback"),
-			nonce: rest.Visit.Nonce, verifier: rest.Visit.Verifier,
+		err = a.caught("redeeming a code", func() (err error) {
+			hint, err = p.redeem(ctx, code, authRequest{
+				client: rest.Visit.ours(p), redirectURI: a.address(own, "/callback"),
+				nonce: rest.Visit.Nonce, verifier: rest.Visit.Verifier,
+			})
+			return err
 		})
 		if err != nil {
 			a.logger.Warn("the provider gave no ID token for its code; its session is ended without one", zap.String("provider", p.name), zap.Error(err))

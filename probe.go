@@ -58,7 +58,8 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 	flight := p.flights.DoChan("probe "+address, func() (any, error) {
 		own, stop := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 		defer stop()
-		fresh := p.ask(own, address)
+		fresh := probe{probeUnreachable, "", p.app.now()}
+		p.app.guarded("asking the provider", func() { fresh = p.ask(own, address) })
 		if fresh.verdict != probeFine {
 			p.app.logger.Warn(advice, append(fields, zap.String("provider", p.name))...)
 		}

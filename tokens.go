@@ -184,7 +184,7 @@ const (
 func (a *App) try(ctx context.Context, what, provider string, do func(context.Context) error) {
 	for round := 0; ; round++ {
 		once, stop := context.WithTimeout(ctx, tryTimeout)
-		err := do(once)
+		err := a.caught(what, func() error { return do(once) })
 		stop()
 		var later *oauth.RetryError
 		switch {
@@ -238,6 +238,16 @@ func (a *App) guarded(what string, do func()) {
 		}
 	}()
 	do()
+}
+
+var errPanicked = errors.New("a panic; the log has it")
+
+// caught makes an error of a panic. What runs in goroutines of its own needs
+// it, for there a panic ends the whole server.
+func (a *App) caught(what string, do func() error) error {
+	err := errPanicked
+	a.guarded(what, func() { err = do() })
+	return err
 }
 
 // getReady asks the provider, while the app is busy with its logout, what the
