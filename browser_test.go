@@ -39,6 +39,9 @@ const mainProvider = `universal_logout {
 	}
 }`
 
+// thirdClient is neither the edge's nor the site's.
+var thirdClient = oidctest.Client{ID: "third", Secret: "its own", PostLogoutRedirectURIs: []string{"https://app.example.com/bye"}}
+
 // fromElsewhere is what browsers send with a click on a foreign page.
 var fromElsewhere = append([]string{"Sec-Fetch-Site: cross-site"}, clicked[1:]...)
 

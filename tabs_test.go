@@ -54,6 +54,9 @@ func TestSecondClickGoesOn(t *testing.T) {
 				if so.isMarked() {
 					t.Error("still under way in the browser")
 				}
+				if !strings.Contains(f.body, "app.example.com has ended your session") {
+					t.Errorf("does not say what the first click did: %s", f.body)
+				}
 			})
 		}
 	}
