@@ -183,7 +183,7 @@ func TestServerLogoutAnswers(t *testing.T) {
 		"503 once":       {"", first(503), 2, ""},
 		"500 once":       {"", first(500), 2, ""},
 		"429 once":       {"", first(429), 2, ""},
-		"no answer once": {"timeout 50ms", func(n int, _ http.ResponseWriter, r *http.Request) { hangFirst(n, r) }, 2, ""},
+		"no answer once": {"timeout 400ms", func(n int, _ http.ResponseWriter, r *http.Request) { hangFirst(n, r) }, 2, ""},
 		"cut off once":   {"", func(n int, _ http.ResponseWriter, _ *http.Request) { cutFirst(n) }, 2, ""},
 		"redirects": {"", func(_ int, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", elsewhere.URL)

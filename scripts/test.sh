@@ -35,7 +35,7 @@ XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings scripts/gotest.sh plain -timeou
 
 step fuzzing
 # go test has no limit of its own here.
-if ! timeout --kill-after=10s 15m scripts/fuzz.sh 10s >bin/test/fuzz.log 2>&1; then
+if ! timeout --kill-after=10s 15m scripts/fuzz.sh 5s >bin/test/fuzz.log 2>&1; then
 	tail -n 100 bin/test/fuzz.log
 	exit 1
 fi

@@ -226,8 +226,13 @@ func (b *Browser) Eval(out any, body string, args ...any) error {
 // WaitFor waits until a JavaScript expression is true in the current page, whichever page that is by then. An await in
 // the expression is allowed. It gives up after ten seconds with an error that tells where the browser is.
 func (b *Browser) WaitFor(condition string, args ...any) error {
+	return b.Within(waitTimeout, condition, args...)
+}
+
+// Within is WaitFor with a time of its own.
+func (b *Browser) Within(limit time.Duration, condition string, args ...any) error {
 	var last error
-	for end := time.Now().Add(waitTimeout); time.Now().Before(end); time.Sleep(pollInterval) {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(pollInterval) {
 		var ok bool
 		// An error is nothing unusual here: the page may be replaced while the script runs.
 		if last = b.Eval(&ok, "return !!("+condition+")", args...); ok {
@@ -236,7 +241,7 @@ func (b *Browser) WaitFor(condition string, args ...any) error {
 	}
 	url, _ := b.URL()
 	title, _ := b.Title()
-	return fmt.Errorf("%s: after %v still not %s, at %s %q (last error: %v)", b.Engine, waitTimeout, condition, url, title, last)
+	return fmt.Errorf("%s: after %v still not %s, at %s %q (last error: %v)", b.Engine, limit, condition, url, title, last)
 }
 
 // A Cookie is what the engine tells about one cookie.
