@@ -38,38 +38,50 @@ func TestProviderFaults(t *testing.T) {
 			issuer = "http://" + closedPort(t)
 		}
 		for state, app := range appStates {
-			for by, c := range callers {
-				t.Run(fault+" × "+state+" × "+by, func(t *testing.T) {
-					t.Parallel()
-					so := newSignOn(t, signOnConfig{op: op, issuer: issuer, answer: app.answer, timeout: testTimeout})
-					if app.answer == nil {
-						so.app.Close()
-					}
-					began := time.Now()
-					f := so.follow(so.jar, request(c.method, "https://app.example.com/logout", c.body, c.headers...))
-					if took := time.Since(began); took > testTimeout+500*time.Millisecond {
-						t.Errorf("took %s", took)
-					}
-					if !c.person {
-						f = so.afterScript(f, app.outcome)
-					}
-					if slices.Contains(so.jar.names(), "sessionid") {
-						t.Errorf("left in the browser: %v", so.jar.cookies)
-					}
-					checkLanding(t, f, app.outcome)
-					if !strings.Contains(f.body, "may still be signed in at 127.0.0.1") {
-						t.Errorf("does not say that the single sign-on is alive: %s", f.body)
-					}
-					if linked := strings.Contains(f.body, `href="`+op.Issuer()+`/logout"`); linked != provider.link {
-						t.Errorf("a way to end it by a click: %v", linked)
-					}
-					if strings.Contains(f.body, "data-next") {
-						t.Error("goes on by itself although something failed")
-					}
-				})
-			}
+			t.Run(fault+" × "+state, func(t *testing.T) {
+				t.Parallel()
+				so := newSignOn(t, signOnConfig{op: op, issuer: issuer, answer: app.answer, timeout: testTimeout})
+				if app.answer == nil {
+					so.app.Close()
+				}
+				for by, c := range callers {
+					t.Run(by, func(t *testing.T) {
+						so.startAnew(t)
+						began := time.Now()
+						f := so.follow(so.jar, request(c.method, "https://app.example.com/logout", c.body, c.headers...))
+						if took := time.Since(began); took > testTimeout+500*time.Millisecond {
+							t.Errorf("took %s", took)
+						}
+						if !c.person {
+							f = so.afterScript(f, app.outcome)
+						}
+						if slices.Contains(so.jar.names(), "sessionid") {
+							t.Errorf("left in the browser: %v", so.jar.cookies)
+						}
+						checkLanding(t, f, app.outcome)
+						if !strings.Contains(f.body, "may still be signed in at 127.0.0.1") {
+							t.Errorf("does not say that the single sign-on is alive: %s", f.body)
+						}
+						if linked := strings.Contains(f.body, `href="`+op.Issuer()+`/logout"`); linked != provider.link {
+							t.Errorf("a way to end it by a click: %v", linked)
+						}
+						if strings.Contains(f.body, "data-next") {
+							t.Error("goes on by itself although something failed")
+						}
+					})
+				}
+			})
 		}
 	}
+}
+
+// startAnew gives the next test a browser of its own, signed in.
+func (so *signOn) startAnew(t *testing.T) {
+	so.site.t = t
+	so.app.login("one")
+	so.jar = &jar{now: time.Now()}
+	so.setCookie("sessionid=one")
+	so.signInAtProvider()
 }
 
 // afterScript looks at what a script got, and goes where it would go.

@@ -43,9 +43,16 @@ java_home=$(find_java)
 [[ $java_home ]] || fail "Keycloak needs a JDK $least_java or newer: set JAVA_HOME to one, or install one below /usr/lib/jvm."
 
 if [[ ! -e $home/ready ]]; then
-	for program in mvn unzip sha256sum; do
-		command -v "$program" >/dev/null || fail "Installing Keycloak needs $program, which is missing: apt-get install maven unzip"
+	declare -A package=([mvn]=maven [unzip]=unzip [sha256sum]=coreutils)
+	missing=()
+	for program in "${!package[@]}"; do
+		command -v "$program" >/dev/null || missing+=("${package[$program]}")
 	done
+	if ((${#missing[@]})); then
+		command -v apt-get >/dev/null && ((EUID == 0)) &&
+			{ apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } </dev/null >&2 ||
+			fail "Installing Keycloak needs what is missing here: apt-get install ${missing[*]}"
+	fi
 	mkdir -p "$cache"
 	part=$(mktemp -d "$cache/part-XXXXXX")
 	trap 'rm -rf "$part"' EXIT
