@@ -38,6 +38,9 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	anotherTab := sealed && !known // its own logout goes on, so this browser's marker stays
 	if !ok || rest.Visit == nil || rest.Visit.Stage != stage || anotherTab {
 		h.logBack(r, "came back from a provider without a logout under way in this browser")
+		if sealed && !ok && st.Site == own.String() && stage == stageHint {
+			return h.answerLost(w, r, st)
+		}
 		return answerBare(w)
 	}
 	ctx, stop := a.within(r)
@@ -49,6 +52,18 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 		next = h.returned(ctx, w, r, own, rest, known)
 	}
 	return answerSecretRedirect(w, r, next)
+}
+
+// answerLost is for a logout of which the browser has kept nothing: all that is
+// known is that the provider was not asked to end its session.
+func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st state) error {
+	ctx, stop := h.app.within(r)
+	defer stop()
+	lost := pending{Visit: &visit{Provider: st.Provider}, Round: round{Landing: &landing{}}}
+	own := ownOrigin(r)
+	p := lost.Round.withProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing.page()
+	p.Forget = false
+	return answerPage(w, http.StatusOK, p)
 }
 
 // answerBare is the landing page of nobody's logout.
@@ -77,15 +92,16 @@ func (h *Handler) logBack(r *http.Request, what string) {
 // returned: the provider has ended its session, or the user said no there.
 func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
 	p := h.app.providers[rest.Visit.Provider]
-	again := h.signedInAgain(rest.Round, r)
+	again := h.signedInAgain(rest, r)
 	switch {
 	case known && again:
 		return h.app.arrive(w.Header(), own, untouched(rest), became{outcome: providerEnded})
 	case known:
 		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
-	case p != nil && !rest.Visit.Stateful && again:
+	case p == nil: // the configuration is another one by now
+	case !rest.Visit.Stateful && again:
 		return h.app.arrive(w.Header(), own, untouched(rest), became{outcome: providerEnded})
-	case p != nil && !rest.Visit.Stateful:
+	case !rest.Visit.Stateful:
 		return h.app.arrive(w.Header(), own, unproven(rest), became{outcome: providerEnded})
 	}
 	// RPI-33: whoever sent the browser here decides nothing.
@@ -142,11 +158,11 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 		h.logBack(r, "came back from the provider's sign-in without the state that went there")
 		return a.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
 	}
-	if h.signedInAgain(rest.Round, r) {
+	if h.signedInAgain(rest, r) {
 		rest = untouched(rest)
 	}
 	m, err := p.endpoints(ctx)
-	if m.EndSession == "" || isUnreachable(err) && p.EndSessionEndpoint == "" {
+	if p.cannotEnd(m, err) {
 		return a.arrive(w.Header(), own, rest, alive(m))
 	}
 	// RFC 9207: somebody else's answer.
@@ -155,7 +171,7 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return a.arrive(w.Header(), own, rest, became{outcome: providerNone})
 	}
 	var hint idToken
-	if code := q.Get("code"); code != "" && !foreign && !q.Has("error") {
+	if code := q.Get("code"); code != "" && len(code) <= maxCode && !foreign && !q.Has("error") {
 		err = a.caught("redeeming a code", func() (err error) {
 			hint, err = p.redeem(ctx, code, authRequest{
 				client: rest.Visit.ours(p), redirectURI: a.address(own, "/callback"),
@@ -168,7 +184,7 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 			if isUnreachable(err) {
 				return a.arrive(w.Header(), own, rest, alive(m))
 			}
-			if refused, ok := errors.AsType[*oauth.RefusedError](err); ok && refused.Code != "invalid_grant" {
+			if refused, ok := errors.AsType[*oauth.RefusedError](err); ok && (refused.Code == "invalid_client" || refused.Code == "unauthorized_client") {
 				p.refuse(rest.Visit.ours(p))
 			}
 		} else if p.ServerLogout != nil {
@@ -181,6 +197,9 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 	next, b := a.endSession(ctx, p, own, &v, m, hint)
 	return a.send(w.Header(), own, rest, next, b)
 }
+
+// maxCode: no provider's is longer.
+const maxCode = 4 << 10
 
 // isUnreachable: no browser would get an answer either.
 func isUnreachable(err error) bool {
@@ -195,8 +214,8 @@ func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {
 
 // serveHop continues a logout that a script began, where our JSON says so.
 func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet || !isTopLevel(r) {
-		w.Header().Set("Allow", http.MethodGet)
+	if r.Method != http.MethodGet && r.Method != http.MethodPost || !isTopLevel(r) {
+		w.Header().Set("Allow", "GET, POST")
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
 	a, own := h.app, ownOrigin(r)
@@ -204,9 +223,11 @@ func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request) error {
 	rest, ok := a.openMarker(r, own)
 	known := sealed && ok && rest.isAbout(st, own) && rest.Visit.Stage == "" && rest.Round.Landing != nil
 	switch {
+	case !known && sealed && !ok && st.Site == own.String():
+		return h.answerLost(w, r, st)
 	case !known:
 		return answerBare(w)
-	case h.signedInAgain(rest.Round, r):
+	case h.signedInAgain(rest, r):
 		ctx, stop := a.within(r)
 		defer stop()
 		return answerRedirect(w, a.arrive(w.Header(), own, untouched(rest), h.stillAlive(ctx, rest)))

@@ -3,6 +3,7 @@ package universallogout
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ type followed struct {
 func (s *site) follow(j *jar, r *http.Request) followed {
 	s.t.Helper()
 	var f followed
+	chain := []*url.URL{r.URL} // since the last page
 	for range 40 {
 		f.visited = append(f.visited, r.URL.String())
 		if cookies := j.header(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https"); cookies != "" {
@@ -41,6 +43,7 @@ func (s *site) follow(j *jar, r *http.Request) followed {
 		next := f.Header.Get("Location")
 		if next == "" {
 			f.redirects = -1 // a page: browsers count anew
+			chain = []*url.URL{r.URL}
 			if next = metaRefresh(f.body); next != "" && !strings.Contains(next, "universal-logout") {
 				return f // we have arrived; the app's page is next
 			}
@@ -53,10 +56,26 @@ func (s *site) follow(j *jar, r *http.Request) followed {
 			s.t.Fatalf("Location %q: %v", next, err)
 		}
 		f.redirects++
-		r = request("GET", u.String(), "", clicked...)
+		chain = append(chain, u)
+		r = request("GET", u.String(), "", with(clicked[1:], "Sec-Fetch-Site: "+fetchSite(chain))...)
 	}
 	s.t.Fatal("goes round in circles")
 	return f
+}
+
+// fetchSite is what browsers call a navigation at the end of a way (CSRF-04).
+func fetchSite(chain []*url.URL) string {
+	site, last := "same-origin", chain[len(chain)-1]
+	for _, u := range chain {
+		switch {
+		case u.Scheme == last.Scheme && u.Host == last.Host:
+		case u.Scheme == last.Scheme && registrableDomain(u.Hostname()) != "" && registrableDomain(u.Hostname()) == registrableDomain(last.Hostname()):
+			site = "same-site"
+		default:
+			return "cross-site"
+		}
+	}
+	return site
 }
 
 func metaRefresh(page string) string {

@@ -17,7 +17,7 @@ var providerFaults = map[string]struct {
 	link bool // there is something to click: the endpoint is known
 }{
 	"down":                    {oidctest.Behaves, false}, // see faultyProvider
-	"refuses":                 {oidctest.Refuses, true},
+	"refuses":                 {oidctest.Refuses, false}, // and would refuse a click
 	"hangs":                   {oidctest.Hangs, false},
 	"500":                     {oidctest.Fails, false},
 	"HTML instead of JSON":    {oidctest.HTML, false},

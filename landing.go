@@ -121,6 +121,13 @@ func (l *logout) landing(res appResult, out outcome) landing {
 	return done
 }
 
+// leadsToProvider: that is the visit's business, and may have a hint in it.
+func (l *logout) leadsToProvider(target string) bool {
+	host := l.h.provider.host(l.own)
+	o := parseOrigin(target)
+	return host != l.own.hostname() && o.hostname() == host
+}
+
 // appTarget is where the app's own answer leads, if that is allowed.
 func (l *logout) appTarget(res appResult) string {
 	location := res.header.Get("Location")
@@ -137,7 +144,7 @@ func (l *logout) appTarget(res appResult) string {
 		location = local.String()
 	}
 	target, err := returnTarget(location, l.own, l.h.app.returns)
-	if err != nil || l.leadsBack(target) {
+	if err != nil || l.leadsBack(target) || l.visit != nil && l.leadsToProvider(target) {
 		return ""
 	}
 	return target

@@ -45,6 +45,7 @@ type logout struct {
 	target    string    // where to go afterwards, if the request says so
 	secure    bool      // Clear-Site-Data means something here
 
+	cookies  []string // the request's Cookie lines
 	tokens   presentedTokens
 	visit    *visit    // to the provider, nil for none
 	before   outcome   // of the logout that this one goes on with
@@ -174,6 +175,7 @@ func (h *Handler) newLogout(r *http.Request, own origin) *logout {
 			l.names = append(l.names, name)
 		}
 	}
+	l.cookies = r.Header["Cookie"]
 	l.tokens = h.tokensIn(r, l.presented)
 	l.visit = l.newVisit(r)
 	l.path = plainPath(l.url)
@@ -367,7 +369,7 @@ func (l *logout) amend(h http.Header) {
 	if l.visit != nil || !rd.isLast() {
 		// "cookies" would take the marker with it (CSD-06).
 		types = without(types, clearCookies)
-		h.Add("Set-Cookie", l.marker(pending{l.visit, rd}))
+		h.Add("Set-Cookie", l.marker(l.pending(rd)))
 	}
 	if len(h["Set-Cookie"]) == 0 {
 		h.Del("Set-Cookie")

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -52,6 +51,10 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	own := ownOrigin(r)
 	q := r.URL.Query()
 	loginReturns := q.Has("code") && q.Has("state")
+	if caddyhttp.GetVar(r.Context(), markerCookie) != nil {
+		return next.ServeHTTP(w, r) // the site's handler in front of us has decided
+	}
+	caddyhttp.SetVar(r.Context(), markerCookie, true)
 	if loginReturns || isSpeculative(r.Header) || soleValue(r.Header, "Sec-Fetch-Dest") != "document" {
 		return next.ServeHTTP(w, r)
 	}
@@ -68,7 +71,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		// It may never come back: what is left to expire is due (RPI-31).
 		rest.Visit, rest.Round.Landing = nil, nil
 	}
-	if !ok || h.signedInAgain(rest.Round, r) {
+	if !ok || h.signedInAgain(rest, r) {
 		return next.ServeHTTP(&markerDropper{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, drop, false}, r)
 	}
 	if rest.Visit == nil {
@@ -92,7 +95,12 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		}
 		done.Target = withoutState(page)
 	} else {
-		rest = unproven(rest)
+		switch soleValue(r.Header, "Sec-Fetch-Site") {
+		case "cross-site", "same-site":
+			rest = unproven(rest)
+		default:
+			return next.ServeHTTP(w, r) // a click here is no way back from there
+		}
 	}
 	return answerRedirect(w, h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded}))
 }
@@ -107,16 +115,6 @@ func withoutState(page string) string {
 	q.Del("state")
 	u.RawQuery = q.Encode()
 	return u.String()
-}
-
-// signedInAgain reports whether a session is presented that the marker does
-// not know: a fresh login is never touched.
-func (h *Handler) signedInAgain(rd round, r *http.Request) bool {
-	if rd.Rest == nil {
-		return false
-	}
-	_, others := rd.Rest.stillPresented(r.Header["Cookie"])
-	return slices.ContainsFunc(others, func(c cookie) bool { return h.sessions.is(c.name, c.value) })
 }
 
 // markerDropper expires the marker with whatever answer comes.

@@ -15,6 +15,43 @@ import (
 type pending struct {
 	Visit *visit `json:"v,omitempty"`
 	Round round  `json:"r"`
+	Seen  []byte `json:"s,omitempty"` // digests of the cookies that were no business of the logout
+}
+
+// pending is what remains after this answer. Another app on the host has
+// cookies of its own, and what one app takes for a session is none to another:
+// so all that was there at the logout is known later.
+func (l *logout) pending(rd round) pending {
+	rest := pending{Visit: l.visit, Round: rd}
+	if rd.Rest == nil {
+		return rest
+	}
+	_, others := rd.Rest.stillPresented(l.cookies)
+	for _, c := range others[:min(len(others), maxSessionCookies)] {
+		rest.Seen = append(rest.Seen, rd.Rest.digest(c)...)
+	}
+	return rest
+}
+
+// signedInAgain reports whether a session is presented that was not there at
+// the logout: a fresh login is never touched.
+func (h *Handler) signedInAgain(rest pending, r *http.Request) bool {
+	if rest.Round.Rest == nil {
+		return false
+	}
+	_, others := rest.Round.Rest.stillPresented(r.Header["Cookie"])
+	return slices.ContainsFunc(others, func(c cookie) bool {
+		return h.sessions.is(c.name, c.value) && !rest.knows(rest.Round.Rest.digest(c))
+	})
+}
+
+func (rest pending) knows(digest string) bool {
+	for seen := range slices.Chunk(rest.Seen, digestSize) {
+		if string(seen) == digest {
+			return true
+		}
+	}
+	return false
 }
 
 const (
@@ -25,13 +62,14 @@ const (
 // state is what the provider sends back. It names the site that sent the
 // browser, because a hub receives it.
 type state struct {
-	ID   string `json:"i"`
-	Site string `json:"s"`
-	Made int64  `json:"m"`
+	ID       string `json:"i"`
+	Site     string `json:"s"`
+	Made     int64  `json:"m"`
+	Provider string `json:"p"`
 }
 
-func (a *App) sealState(id string, own origin) string {
-	plain, err := json.Marshal(state{id, own.String(), a.now().Unix()})
+func (a *App) sealState(v *visit, own origin) string {
+	plain, err := json.Marshal(state{v.ID, own.String(), a.now().Unix(), v.Provider})
 	if err != nil { // strings and numbers only
 		return ""
 	}
@@ -100,7 +138,7 @@ func (a *App) sealPending(rest pending) string {
 
 // arrive ends a visit that is over, or that never began.
 func (a *App) arrive(h http.Header, own origin, rest pending, b became) (next string) {
-	rest.Round = rest.Round.withProvider(a.label(rest.Visit.Provider, own), b)
+	rest.Round = rest.Round.withProvider(rest.Visit.Label, b)
 	if l := rest.Round.Landing; l != nil {
 		a.logger.Info("single sign-on", zap.String("logout_id", l.ID), zap.String("host", own.host),
 			zap.String("provider", rest.Visit.Provider), zap.String("outcome", string(b.outcome)))

@@ -121,7 +121,7 @@ func (p *Provider) ask(ctx context.Context, address string) probe {
 		return probe{probeRefused, "", at}
 	case res.StatusCode < 300:
 		return probe{probeFine, "", at}
-	case errors.Is(err, http.ErrNoLocation) || err != nil:
+	case err != nil:
 		return probe{probeRefused, "", at}
 	case sameEndpoint(location.String(), address) && len(res.Header["Set-Cookie"]) == 0:
 		return probe{probeUnreachable, "", at} // a circle; with a cookie it may only try whether we keep one

@@ -39,10 +39,10 @@ func FuzzProviderAnswers(f *testing.F) {
 		}
 		path := backPaths[int(which)%len(backPaths)]
 		rest := pending{
-			&visit{Provider: "main", Clients: []client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
-			round{Host: own.host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.host, Began: began.Unix(), Outcome: outcomeEnded, Target: "/bye", GoOn: true, Browser: "b"}},
+			Visit: &visit{Provider: "main", Clients: []client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
+			Round: round{Host: own.host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.host, Began: began.Unix(), Outcome: outcomeEnded, Target: "/bye", GoOn: true, Browser: "b"}},
 		}
-		query = strings.ReplaceAll(query, "STATE", a.sealState("id", own))
+		query = strings.ReplaceAll(query, "STATE", a.sealState(rest.Visit, own))
 		cookies = strings.ReplaceAll(cookies, "MARKER", a.sealPending(rest))
 		r := request("GET", "https://app.example.com/.universal-logout"+path, "", clicked...)
 		r.URL.RawQuery, r.RequestURI = query, r.URL.Path+"?"+query

@@ -37,7 +37,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 	case l.visit != nil:
 		ctx, stop := context.WithDeadline(r.Context(), l.visitDeadline())
 		defer stop()
-		next = l.h.app.depart(ctx, h, l.own, pending{l.visit, rd})
+		next = l.h.app.depart(ctx, h, l.own, l.pending(rd))
 	}
 	h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
 	if l.caller.viaWorker {
@@ -92,7 +92,7 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 		rd.Landing.Clear = types // "cookies" would take the marker that the link needs
 	case !rd.isLast():
 		types = without(types, clearCookies)
-		h.Add("Set-Cookie", l.marker(pending{Round: rd.withoutLanding()}))
+		h.Add("Set-Cookie", l.marker(l.pending(rd.withoutLanding())))
 	}
 	answer.RedirectURL = l.h.app.onward(rd)
 	if !slices.Contains(types, clearCookies) {
@@ -156,8 +156,8 @@ func (l *logout) round(done landing, rest int) round {
 // with the browser, in the marker.
 func (l *logout) hop(h http.Header, rd round) string {
 	l.visit.ID = rand.Text()
-	h.Add("Set-Cookie", l.marker(pending{l.visit, rd}))
-	return l.h.app.Prefix + "/hop?t=" + l.h.app.sealState(l.visit.ID, l.own)
+	h.Add("Set-Cookie", l.marker(l.pending(rd)))
+	return l.h.app.Prefix + "/hop?t=" + l.h.app.sealState(l.visit, l.own)
 }
 
 // isWebKit tells the engine by the only word it gives about itself.

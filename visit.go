@@ -13,6 +13,7 @@ import (
 // visit is the browser's way to the provider and back, of one logout.
 type visit struct {
 	Provider string   `json:"p"`           // its name
+	Label    string   `json:"l,omitempty"` // its name for people
 	Clients  []client `json:"c,omitempty"` // that a hint may be for; the first is named without one
 
 	ReturnURI string `json:"r,omitempty"` // if no client is known
@@ -69,7 +70,7 @@ func (l *logout) newVisit(r *http.Request) *visit {
 	if p == nil {
 		return nil
 	}
-	v := &visit{Provider: p.name, Clients: l.h.clients(), Hints: l.tokens.id, ReturnURI: l.h.postLogoutRedirectURI}
+	v := &visit{Provider: p.name, Label: p.label(l.own), Clients: l.h.clients(), Hints: l.tokens.id, ReturnURI: l.h.postLogoutRedirectURI}
 	if v.ReturnURI == "" {
 		v.ReturnURI = p.PostLogoutRedirectURI
 	}
@@ -98,7 +99,7 @@ func (l *logout) followApp(res appResult) {
 		return
 	}
 	if l.visit == nil && strings.EqualFold(u.Hostname(), l.h.provider.host(l.own)) && u.Query().Has("id_token_hint") {
-		l.visit = &visit{Provider: l.h.provider.name, Clients: l.h.clients()}
+		l.visit = &visit{Provider: l.h.provider.name, Label: l.h.provider.label(l.own), Clients: l.h.clients()}
 	}
 	if l.visit != nil {
 		l.visit.AppURL = location
@@ -144,7 +145,7 @@ func (v *visit) ours(p *Provider) string {
 func (a *App) depart(ctx context.Context, h http.Header, own origin, rest pending) (next string) {
 	p := a.providers[rest.Visit.Provider]
 	if p == nil { // the configuration is another one by now
-		return a.arrive(h, own, rest, became{})
+		return a.arrive(h, own, rest, became{outcome: providerAlive})
 	}
 	v := *rest.Visit
 	rest.Visit = &v
@@ -182,18 +183,30 @@ func (a *App) wayTo(ctx context.Context, p *Provider, own origin, v *visit) (nex
 		return a.wayToPortal(ctx, p, own)
 	}
 	m, err := p.endpoints(ctx)
-	if m.EndSession == "" || isUnreachable(err) && p.EndSessionEndpoint == "" {
+	if p.cannotEnd(m, err) {
 		return "", alive(m)
 	}
 	if next := a.appsOwnWay(ctx, p, own, v, m); next != "" {
 		return next, became{}
 	}
 	token, found := p.firstIDToken(ctx, v.Hints, v.clientIDs())
+	if found && len(token.raw) > m.quirks.longestURL()-roomBesideHint {
+		token, found = idToken{}, false // one of our own is mostly shorter
+	}
 	if next := a.askWho(ctx, p, own, v, m, found); next != "" {
 		return next, became{}
 	}
 	return a.endSession(ctx, p, own, v, m, token)
 }
+
+// cannotEnd: nobody knows where to go, or nobody is there. An endpoint that was
+// written down may be reached from elsewhere than here.
+func (p *Provider) cannotEnd(m metadata, err error) bool {
+	return m.EndSession == "" || isUnreachable(err) && p.EndSessionEndpoint == ""
+}
+
+// roomBesideHint is what the other parameters take.
+const roomBesideHint = 600
 
 // wayToPortal: the address to come back to has no state in it, for some portals
 // want it to be the registered one to the letter.
@@ -248,35 +261,45 @@ func (a *App) askWho(ctx context.Context, p *Provider, own origin, v *visit, m m
 		return ""
 	}
 	v.Stage, v.Nonce, v.Verifier = stageHint, rand.Text(), rand.Text()+rand.Text()
-	question.state, question.nonce, question.verifier = a.sealState(v.ID, own), v.Nonce, v.Verifier
+	question.state, question.nonce, question.verifier = a.sealState(v, own), v.Nonce, v.Verifier
 	return question.url(m.Authorization)
 }
 
 // endSession is the address that ends the single sign-on.
 func (a *App) endSession(ctx context.Context, p *Provider, own origin, v *visit, m metadata, hint idToken) (next string, b became) {
 	v.Stage = stageEnd
-	e := endSession{hint: hint.raw, client: hint.client, state: a.sealState(v.ID, own)}
+	e := endSession{hint: hint.raw, client: hint.client, state: a.sealState(v, own)}
 	if e.client == "" && len(v.Clients) > 0 {
 		e.client = v.Clients[0].ID
 	}
 	e.returnURI = v.returnURI(e.client)
 	switch {
 	case e.returnURI != "":
+	case e.client != "" && m.quirks.noState:
+		e.returnURI = own.String() + a.Prefix + "/return" // a hub would not know where to send it on
 	case e.client != "":
 		e.returnURI = a.address(own, "/return")
 	default:
 		e.returnURI = v.ReturnURI
 	}
 	e, ok := p.endsSessions(ctx, m, e)
-	if !ok {
-		return "", alive(m)
+	if ok {
+		next, ok = e.url(m.EndSession, m.quirks)
 	}
-	next, ok = e.url(m.EndSession, m.quirks)
 	if !ok {
-		return "", alive(m)
+		return "", a.stuck(ctx, p, m)
 	}
 	v.Back, v.Stateful = pathOn(own, e.returnURI), e.returnURI != "" && !m.quirks.noState
 	return next, became{}
+}
+
+// stuck: the rest is left to a click, if the bare endpoint is of any use.
+func (a *App) stuck(ctx context.Context, p *Provider, m metadata) became {
+	b := alive(m)
+	if p.probe(ctx, m.EndSession, "the provider's logout refuses everybody who comes without an ID token").verdict == probeRefused {
+		b.link = ""
+	}
+	return b
 }
 
 func (v *visit) returnURI(id string) string {
