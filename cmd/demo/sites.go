@@ -47,7 +47,10 @@ func newDemo(port int) *demo {
 	}
 	sites := d.sites()
 	for _, s := range sites {
-		s.URL = fmt.Sprintf("https://%s:%d", s.Host, port)
+		s.URL = "https://" + s.Host
+		if port != 443 { // browsers leave it out, and registered addresses are compared to the letter
+			s.URL += fmt.Sprintf(":%d", port)
+		}
 	}
 	d.provider = newProvider(d)
 	d.login.handler = newLogin(view{Site: d.login, Sites: sites}, d.provider)
