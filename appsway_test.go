@@ -37,13 +37,14 @@ func TestAppsOwnWayIsTaken(t *testing.T) {
 				t.Parallel()
 				var so *signOn
 				var hint string
-				tc.config.answer = func(w http.ResponseWriter, _ *http.Request) {
+				config := tc.config // shared by two of these
+				config.answer = func(w http.ResponseWriter, _ *http.Request) {
 					expire(w)
 					w.Header().Add("Set-Cookie", "myapp=; Path=/; Max-Age=0")
 					w.Header().Set("Location", so.op.Issuer()+"/logout?id_token_hint="+hint+"&post_logout_redirect_uri=https%3A%2F%2Fapp.example.com%2Fbye")
 					w.WriteHeader(302)
 				}
-				so = newSignOn(t, tc.config)
+				so = newSignOn(t, config)
 				so.op.Register(thirdClient)
 				hint = so.hint(tc.client)
 				so.jar.cookies = slices.DeleteFunc(so.jar.cookies, func(c jarCookie) bool { return c.name == "sessionid" })
