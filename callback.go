@@ -45,6 +45,9 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	}
 	ctx, stop := a.within(r)
 	defer stop()
+	if h.signedInAgain(rest, r) {
+		rest = untouched(rest)
+	}
 	var next string
 	if stage == stageHint {
 		next = h.hinted(ctx, w, r, own, rest, known)
@@ -92,16 +95,10 @@ func (h *Handler) logBack(r *http.Request, what string) {
 // returned: the provider has ended its session, or the user said no there.
 func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
 	p := h.app.providers[rest.Visit.Provider]
-	again := h.signedInAgain(rest, r)
 	switch {
-	case known && again:
-		return h.app.arrive(w.Header(), own, untouched(rest), became{outcome: providerEnded})
 	case known:
 		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
-	case p == nil: // the configuration is another one by now
-	case !rest.Visit.Stateful && again:
-		return h.app.arrive(w.Header(), own, untouched(rest), became{outcome: providerEnded})
-	case !rest.Visit.Stateful:
+	case p != nil && !rest.Visit.Stateful:
 		return h.app.arrive(w.Header(), own, unproven(rest), became{outcome: providerEnded})
 	}
 	// RPI-33: whoever sent the browser here decides nothing.
@@ -157,9 +154,6 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if !known || p == nil {
 		h.logBack(r, "came back from the provider's sign-in without the state that went there")
 		return a.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
-	}
-	if h.signedInAgain(rest, r) {
-		rest = untouched(rest)
 	}
 	m, err := p.endpoints(ctx)
 	if p.cannotEnd(m, err) {

@@ -226,9 +226,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 			h.logger.Info("a landing page with a token that is not ours, of another host, or too old",
 				zap.String("host", own.host), zap.String("client_ip", clientIP(r)))
 		}
-		p := landing{}.page()
-		p.Forget = false
-		return answerPage(w, http.StatusOK, p)
+		return answerBare(w)
 	}
 	if !c.navigation && r.Method == http.MethodPost {
 		return h.serveEviction(w, r, l)

@@ -171,7 +171,7 @@ func (rd round) withProvider(label string, b became) round {
 
 func (a *App) label(name string, own origin) string {
 	if p := a.providers[name]; p != nil {
-		return p.label(own)
+		return p.host(own)
 	}
 	return ""
 }

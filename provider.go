@@ -310,6 +310,3 @@ func (p *Provider) host(own origin) string {
 	}
 	return strings.ToLower(u.Hostname())
 }
-
-// label names the provider to people.
-func (p *Provider) label(own origin) string { return p.host(own) }

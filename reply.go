@@ -88,7 +88,7 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 		hop := l.hop(h, rd)
 		answer.FrontChannelLogoutURL = l.own.String() + hop
 		// Who goes to the landing page at once reads what is true by then.
-		rd = rd.withProvider(l.h.provider.label(l.own), became{providerAlive, hop})
+		rd = rd.withProvider(l.visit.Label, became{providerAlive, hop})
 		rd.Landing.Clear = types // "cookies" would take the marker that the link needs
 	case !rd.isLast():
 		types = without(types, clearCookies)

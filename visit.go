@@ -70,10 +70,7 @@ func (l *logout) newVisit(r *http.Request) *visit {
 	if p == nil {
 		return nil
 	}
-	v := &visit{Provider: p.name, Label: p.label(l.own), Clients: l.h.clients(), Hints: l.tokens.id, ReturnURI: l.h.postLogoutRedirectURI}
-	if v.ReturnURI == "" {
-		v.ReturnURI = p.PostLogoutRedirectURI
-	}
+	v := l.visitTo(p)
 	if len(l.presented) == 0 && len(l.tokens.id) == 0 {
 		before, ok := l.h.app.openMarker(r, l.own)
 		if !ok || before.Visit == nil || before.Visit.Provider != p.name {
@@ -83,6 +80,14 @@ func (l *logout) newVisit(r *http.Request) *visit {
 		if before.Round.Landing != nil {
 			l.before = before.Round.Landing.Outcome
 		}
+	}
+	return v
+}
+
+func (l *logout) visitTo(p *Provider) *visit {
+	v := &visit{Provider: p.name, Label: p.host(l.own), Clients: l.h.clients(), Hints: l.tokens.id, ReturnURI: l.h.postLogoutRedirectURI}
+	if v.ReturnURI == "" {
+		v.ReturnURI = p.PostLogoutRedirectURI
 	}
 	return v
 }
@@ -99,7 +104,7 @@ func (l *logout) followApp(res appResult) {
 		return
 	}
 	if l.visit == nil && strings.EqualFold(u.Hostname(), l.h.provider.host(l.own)) && u.Query().Has("id_token_hint") {
-		l.visit = &visit{Provider: l.h.provider.name, Label: l.h.provider.label(l.own), Clients: l.h.clients()}
+		l.visit = l.visitTo(l.h.provider)
 	}
 	if l.visit != nil {
 		l.visit.AppURL = location
