@@ -147,6 +147,30 @@ func TestProviderWithoutAClientGetsAButton(t *testing.T) {
 	})
 }
 
+// Where no client is named, the app's ID token tells the provider which one it is.
+func TestProviderGetsAHintWithoutAClient(t *testing.T) {
+	withEveryProvider(t, func(t *testing.T, op realOP) {
+		l := startLab(t, op, labOptions{apps: map[string]labApp{
+			"stays": {keeps: keeps{idToken: true}, directive: "universal_logout ISSUER"},
+			"returns": {keeps: keeps{idToken: true}, directive: `universal_logout ISSUER {
+				post_logout_redirect_uri https://HOST/.universal-logout/return
+			}`},
+		}})
+		v := l.visitorOf(t)
+		was := l.signIn(v, "returns")
+		since := l.logout(v, "returns")
+		l.wantLanding(v, "returns", since)
+		l.wantNoErrors(v, since)
+		l.wantSessionsGone(v, "returns", was)
+
+		was = l.signIn(v, "stays")
+		since = l.logout(v, "stays")
+		v.waitFor("document.querySelector(args[0])", op.signedOut)
+		l.wantNoErrors(v, since)
+		l.wantSessionsGone(v, "stays", was)
+	})
+}
+
 // With the provider next to the app or on a domain of its own, a logout without the app's help takes few redirects, no
 // question, and is for nobody to see.
 func TestProviderIsReachedInFewRedirects(t *testing.T) {
