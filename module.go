@@ -67,9 +67,9 @@ type App struct {
 
 	returns   []returnPattern
 	trusted   map[origin]struct{}
-	providers map[string]*Provider // and those that sites name by their issuer
-	hub       origin               // the zero value: none
-	hosts     func() hostPatterns  // of the sites, known when all is provisioned
+	providers map[string]*Provider           // and those that sites name by their issuer
+	hub       origin                         // the zero value: none
+	sites     func() ([]place, hostPatterns) // placesOf; right when all is provisioned
 	logger    *zap.Logger
 	now       func() time.Time
 	retries   []time.Duration // retryAfter
@@ -144,7 +144,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.shared = v.(*shared)
 	a.ctx = ctx
-	a.hosts = sync.OnceValue(func() hostPatterns { return hostsOf(ctx) })
+	a.sites = sync.OnceValues(func() ([]place, hostPatterns) { return placesOf(ctx) })
 	return a.provisionProviders()
 }
 

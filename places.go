@@ -1,0 +1,357 @@
+package universallogout
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+)
+
+// place is where a universal_logout handler stands in Caddy's configuration.
+type place struct {
+	handler *Handler
+	server  *listener // the server that it is in
+	hosts   []string  // patterns of the names it is served under, in the configuration's order; nil: any
+	cut     string    // what handle_path and the like cut off paths before the handler sees them
+}
+
+// listener is one of Caddy's HTTP servers, as far as its addresses go.
+type listener struct {
+	name   string
+	server *caddyhttp.Server
+	https  bool
+	port   string // in its sites' addresses; "": none
+}
+
+// origin is that of a host on this server, for browsers from outside. Caddy's
+// own redirects assume likewise that a port which stands for http_port or
+// https_port is the usual one out there.
+func (l *listener) origin(host string) origin {
+	scheme := "http"
+	if l.https {
+		scheme = "https"
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if l.port != "" {
+		host += ":" + l.port
+	}
+	return newOrigin(scheme, host)
+}
+
+func listenerOf(name string, server *caddyhttp.Server, app *caddyhttp.App) *listener {
+	l := &listener{name: name, server: server}
+	httpPort := cmp.Or(app.HTTPPort, caddyhttp.DefaultHTTPPort)
+	var plain, tls []int
+	for _, address := range server.Listen {
+		parsed, err := caddy.ParseNetworkAddress(address)
+		if err != nil || parsed.StartPort == 0 {
+			continue // a socket that browsers cannot name
+		}
+		// Caddy speaks no TLS at the http port, whatever else the server has.
+		if port := int(parsed.StartPort); len(server.TLSConnPolicies) > 0 && port != httpPort {
+			tls = append(tls, port)
+		} else {
+			plain = append(plain, port)
+		}
+	}
+	if l.https = len(tls) > 0 || len(plain) == 0 && len(server.TLSConnPolicies) > 0; l.https {
+		l.port = publicPort(tls, caddyhttp.DefaultHTTPSPort, app.HTTPSPort)
+	} else {
+		l.port = publicPort(plain, caddyhttp.DefaultHTTPPort, app.HTTPPort)
+	}
+	return l
+}
+
+// publicPort is "" if one of the ports is the scheme's own, else the first.
+func publicPort(ports []int, usual, configured int) string {
+	for _, port := range ports {
+		if port == usual || port == configured {
+			return ""
+		}
+	}
+	if len(ports) == 0 {
+		return ""
+	}
+	return strconv.Itoa(ports[0])
+}
+
+// places are those of our handlers in this configuration.
+func (a *App) places() []place {
+	places, _ := a.sites()
+	return places
+}
+
+// placesOf finds our handlers in Caddy's routes, server by server and in the
+// routes' order, and the names under which anything is served. While Caddy is
+// still provisioning it finds some of them or none. Host tests that are no
+// host matchers (an expression, a header) are not seen.
+func placesOf(ctx caddy.Context) ([]place, hostPatterns) {
+	w := walker{
+		names: make(hostPatterns), found: make(map[string]struct{}), within: make(map[string]bool),
+		holds: make(map[typeAtDepth]bool), known: caddy.NewReplacer(), left: maxHandlers,
+	}
+	configured, err := ctx.AppIfConfigured("http")
+	if err != nil {
+		return nil, w.names
+	}
+	app, ok := configured.(*caddyhttp.App)
+	if !ok {
+		return nil, w.names
+	}
+	for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
+		// Not its error routes: no logout is served there.
+		w.listener = listenerOf(name, app.Servers[name], app)
+		w.routes(app.Servers[name].Routes, spot{})
+	}
+	return w.places, w.names
+}
+
+const (
+	// maxHandlers is more than people write; named routes that invoke each
+	// other often enough can make any number.
+	maxHandlers = 1 << 20
+	maxNesting  = 256 // of handlers in handlers
+	maxDepth    = 8   // of fields in the fields of one handler
+)
+
+// walker goes through the routes of all servers.
+type walker struct {
+	places   []place
+	names    hostPatterns
+	found    map[string]struct{} // the places, so that each is there once
+	listener *listener
+	within   map[string]bool // the named routes we are in: they may go in circles
+	holds    map[typeAtDepth]bool
+	known    *caddy.Replacer
+	left     int // of maxHandlers
+}
+
+// spot is what is known of the requests that get somewhere.
+type spot struct {
+	hosts   []string // nil: any
+	cut     string
+	nesting int
+}
+
+// routes goes through one list, and returns what is cut off of paths behind it.
+func (w *walker) routes(list caddyhttp.RouteList, at spot) (cut string) {
+	taken := make(map[string][]string) // hosts that get no further, by group; "": not at all
+	for _, route := range list {
+		here := at
+		here.hosts = w.matched(route.MatcherSets, minus(minus(at.hosts, taken[""]), taken[route.Group]))
+		if here.hosts != nil && len(here.hosts) == 0 {
+			continue
+		}
+		for _, host := range here.hosts {
+			w.names[host] = struct{}{}
+		}
+		cut, ends := w.handlers(route.Handlers, here)
+		ends = ends || route.Terminal
+		if len(route.MatcherSets) == 0 {
+			at.cut = cut
+			if ends {
+				break
+			}
+		}
+		for _, set := range route.MatcherSets {
+			switch only := w.onlyHosts(set); {
+			case ends:
+				taken[""] = append(taken[""], only...)
+			case route.Group != "":
+				taken[route.Group] = append(taken[route.Group], only...)
+			}
+		}
+	}
+	return at.cut
+}
+
+// matched narrows hosts by matchers. Sets are alternatives; what is in one of
+// them must match together.
+func (w *walker) matched(sets caddyhttp.MatcherSets, hosts []string) []string {
+	if len(sets) == 0 {
+		return hosts
+	}
+	all := []string{}
+	for _, set := range sets {
+		these := hosts
+		for _, matcher := range set {
+			if names, ok := w.hostMatcher(matcher); ok {
+				these = narrow(these, names)
+			}
+			if not, ok := matcher.(*caddyhttp.MatchNot); ok {
+				for _, set := range not.MatcherSets {
+					these = minus(these, w.onlyHosts(set))
+				}
+			}
+		}
+		if these == nil {
+			return nil
+		}
+		all = append(all, these...)
+	}
+	return unique(all)
+}
+
+func (w *walker) hostMatcher(matcher any) (patterns []string, ok bool) {
+	switch m := matcher.(type) {
+	case *caddyhttp.MatchHost:
+		return patternsOf(*m, w.known), true
+	case caddyhttp.MatchHost: // in the redirects that Caddy adds
+		return patternsOf(m, w.known), true
+	}
+	return nil, false
+}
+
+// onlyHosts are the hosts of which a set takes every request.
+func (w *walker) onlyHosts(set caddyhttp.MatcherSet) []string {
+	if len(set) != 1 {
+		return nil
+	}
+	patterns, _ := w.hostMatcher(set[0])
+	return patterns
+}
+
+// handlers goes through one route's chain. It returns what is cut off of paths
+// behind it, and whether nothing gets there.
+func (w *walker) handlers(chain []caddyhttp.MiddlewareHandler, at spot) (cut string, ends bool) {
+	if at.nesting++; at.nesting > maxNesting {
+		return at.cut, false
+	}
+	for _, handler := range chain {
+		if v := reflect.ValueOf(handler); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+			continue
+		}
+		if w.left--; w.left < 0 {
+			return at.cut, false
+		}
+		switch h := handler.(type) {
+		case *Handler:
+			w.add(h, at)
+		case *rewrite.Rewrite:
+			at.cut += w.stripped(h)
+		case *caddyhttp.Subroute:
+			at.cut = w.routes(h.Routes, at)
+		case *caddyhttp.Invoke:
+			at.cut = w.invoke(h.Name, at)
+		case *caddyhttp.StaticResponse:
+			return at.cut, true // respond, redir, abort
+		default:
+			w.inside(reflect.Indirect(reflect.ValueOf(handler)), at, maxDepth)
+		}
+	}
+	return at.cut, false
+}
+
+func (w *walker) add(h *Handler, at spot) {
+	key := fmt.Sprintf("%p %p %q %q %t", h, w.listener, at.hosts, at.cut, at.hosts == nil)
+	if _, again := w.found[key]; again {
+		return
+	}
+	w.found[key] = struct{}{}
+	w.places = append(w.places, place{handler: h, server: w.listener, hosts: at.hosts, cut: at.cut})
+}
+
+// stripped is the prefix that a rewrite takes off every path that has it.
+func (w *walker) stripped(r *rewrite.Rewrite) string {
+	prefix := strings.TrimSuffix(w.known.ReplaceKnown(r.StripPathPrefix, ""), "/")
+	if prefix != "" && !strings.HasPrefix(prefix, "/") {
+		prefix = "/" + prefix
+	}
+	if !isPlainPath(prefix) || strings.ContainsAny(prefix, "{%") {
+		return ""
+	}
+	return prefix
+}
+
+func (w *walker) invoke(name string, at spot) (cut string) {
+	route := w.listener.server.NamedRoutes[name]
+	if route == nil || w.within[name] {
+		return at.cut
+	}
+	w.within[name] = true
+	defer delete(w.within, name)
+	return w.routes(caddyhttp.RouteList{*route}, at)
+}
+
+var (
+	routeType    = reflect.TypeFor[caddyhttp.Route]()
+	errorsType   = reflect.TypeFor[caddyhttp.HTTPErrorConfig]()
+	handlerType  = reflect.TypeFor[caddyhttp.MiddlewareHandler]()
+	handlersType = reflect.TypeFor[[]caddyhttp.MiddlewareHandler]()
+)
+
+// inside looks for routes in the exported fields of a handler: handle_response
+// of reverse_proxy and intercept, and what containers of other plugins have.
+func (w *walker) inside(v reflect.Value, at spot, depth int) {
+	if !w.mayHold(v.Type(), depth) {
+		return
+	}
+	switch t := v.Type(); {
+	case t == routeType:
+		w.routes(caddyhttp.RouteList{v.Interface().(caddyhttp.Route)}, at)
+	case t == handlerType:
+		handler, _ := v.Interface().(caddyhttp.MiddlewareHandler)
+		w.handlers([]caddyhttp.MiddlewareHandler{handler}, at)
+	case t.Kind() == reflect.Slice && t.Elem() == routeType:
+		w.routes(v.Convert(reflect.TypeFor[caddyhttp.RouteList]()).Interface().(caddyhttp.RouteList), at)
+	case t.Kind() == reflect.Slice && t.Elem() == handlerType:
+		w.handlers(v.Convert(handlersType).Interface().([]caddyhttp.MiddlewareHandler), at)
+	case t.Kind() == reflect.Pointer && !v.IsNil():
+		w.inside(v.Elem(), at, depth-1)
+	case t.Kind() == reflect.Slice || t.Kind() == reflect.Array:
+		for i := range v.Len() {
+			w.inside(v.Index(i), at, depth-1)
+		}
+	case t.Kind() == reflect.Map:
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		for _, key := range keys {
+			w.inside(v.MapIndex(key), at, depth-1)
+		}
+	case t.Kind() == reflect.Struct:
+		for i := range t.NumField() {
+			if t.Field(i).IsExported() {
+				w.inside(v.Field(i), at, depth-1)
+			}
+		}
+	}
+}
+
+type typeAtDepth struct {
+	reflect.Type
+	depth int
+}
+
+// mayHold reports whether a value of a type can have routes in it. Only such
+// fields are read: others may be written to while requests are served.
+func (w *walker) mayHold(t reflect.Type, depth int) (holds bool) {
+	if t == routeType || t == handlerType {
+		return true
+	}
+	if depth == 0 || t == errorsType {
+		return false
+	}
+	at := typeAtDepth{t, depth}
+	if known, ok := w.holds[at]; ok {
+		return known
+	}
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		holds = w.mayHold(t.Elem(), depth-1)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			holds = holds || t.Field(i).IsExported() && w.mayHold(t.Field(i).Type, depth-1)
+		}
+	}
+	w.holds[at] = holds
+	return holds
+}
