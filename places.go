@@ -96,7 +96,7 @@ func (a *App) places() []place {
 // host matchers (an expression, a header) are not seen.
 func placesOf(ctx caddy.Context) ([]place, hostPatterns) {
 	w := walker{
-		names: make(hostPatterns), found: make(map[string]struct{}), within: make(map[string]bool),
+		names: make(hostPatterns), found: make(map[string]struct{}), within: make(map[any]bool),
 		holds: make(map[typeAtDepth]bool), known: caddy.NewReplacer(), left: maxHandlers,
 	}
 	configured, err := ctx.AppIfConfigured("http")
@@ -121,6 +121,7 @@ const (
 	maxHandlers = 1 << 20
 	maxNesting  = 256 // of handlers in handlers
 	maxDepth    = 8   // of fields in the fields of one handler
+	maxCut      = 2 << 10 // bytes; what lies below longer paths, nobody gets to
 )
 
 // walker goes through the routes of all servers.
@@ -129,7 +130,7 @@ type walker struct {
 	names    hostPatterns
 	found    map[string]struct{} // the places, so that each is there once
 	listener *listener
-	within   map[string]bool // the named routes we are in: they may go in circles
+	within   map[any]bool // the named routes and unknown handlers we are in: they may go in circles
 	holds    map[typeAtDepth]bool
 	known    *caddy.Replacer
 	left     int // of maxHandlers
@@ -142,8 +143,9 @@ type spot struct {
 	nesting int
 }
 
-// routes goes through one list, and returns what is cut off of paths behind it.
-func (w *walker) routes(list caddyhttp.RouteList, at spot) (cut string) {
+// routes goes through one list. It returns what is cut off paths behind it, and
+// whether nothing gets there.
+func (w *walker) routes(list caddyhttp.RouteList, at spot) (cut string, ends bool) {
 	taken := make(map[string][]string) // hosts that get no further, by group; "": not at all
 	for _, route := range list {
 		here := at
@@ -156,22 +158,21 @@ func (w *walker) routes(list caddyhttp.RouteList, at spot) (cut string) {
 		}
 		cut, ends := w.handlers(route.Handlers, here)
 		ends = ends || route.Terminal
-		if len(route.MatcherSets) == 0 {
+		if route.Group == "" && len(route.MatcherSets) == 0 {
 			at.cut = cut
 			if ends {
-				break
+				return at.cut, true
 			}
 		}
 		for _, set := range route.MatcherSets {
-			switch only := w.onlyHosts(set); {
-			case ends:
-				taken[""] = append(taken[""], only...)
-			case route.Group != "":
-				taken[route.Group] = append(taken[route.Group], only...)
+			// One of a group is passed by if another was not, so it ends
+			// nothing but the group.
+			if ends || route.Group != "" {
+				taken[route.Group] = append(taken[route.Group], w.onlyHosts(set)...)
 			}
 		}
 	}
-	return at.cut
+	return at.cut, false
 }
 
 // matched narrows hosts by matchers. Sets are alternatives; what is in one of
@@ -220,8 +221,7 @@ func (w *walker) onlyHosts(set caddyhttp.MatcherSet) []string {
 	return patterns
 }
 
-// handlers goes through one route's chain. It returns what is cut off of paths
-// behind it, and whether nothing gets there.
+// handlers goes through one route's chain, and returns the same.
 func (w *walker) handlers(chain []caddyhttp.MiddlewareHandler, at spot) (cut string, ends bool) {
 	if at.nesting++; at.nesting > maxNesting {
 		return at.cut, false
@@ -237,18 +237,38 @@ func (w *walker) handlers(chain []caddyhttp.MiddlewareHandler, at spot) (cut str
 		case *Handler:
 			w.add(h, at)
 		case *rewrite.Rewrite:
-			at.cut += w.stripped(h)
+			if at.cut += w.stripped(h); len(at.cut) > maxCut {
+				return at.cut, true
+			}
 		case *caddyhttp.Subroute:
-			at.cut = w.routes(h.Routes, at)
+			if at.cut, ends = w.routes(h.Routes, at); ends {
+				return at.cut, true
+			}
 		case *caddyhttp.Invoke:
-			at.cut = w.invoke(h.Name, at)
-		case *caddyhttp.StaticResponse:
+			if at.cut, ends = w.invoke(h.Name, at); ends {
+				return at.cut, true
+			}
+		case *caddyhttp.StaticResponse, caddyhttp.StaticResponse:
 			return at.cut, true // respond, redir, abort
 		default:
-			w.inside(reflect.Indirect(reflect.ValueOf(handler)), at, maxDepth)
+			w.unknown(handler, at)
 		}
 	}
 	return at.cut, false
+}
+
+// unknown looks into a handler that may contain others.
+func (w *walker) unknown(handler caddyhttp.MiddlewareHandler, at spot) {
+	v := reflect.ValueOf(handler)
+	if v.Kind() == reflect.Pointer {
+		if w.within[handler] {
+			return
+		}
+		w.within[handler] = true
+		defer delete(w.within, handler)
+		v = v.Elem()
+	}
+	w.inside(v, at, maxDepth)
 }
 
 func (w *walker) add(h *Handler, at spot) {
@@ -266,16 +286,16 @@ func (w *walker) stripped(r *rewrite.Rewrite) string {
 	if prefix != "" && !strings.HasPrefix(prefix, "/") {
 		prefix = "/" + prefix
 	}
-	if !isPlainPath(prefix) || strings.ContainsAny(prefix, "{%") {
+	if !isPlainPath(prefix) || strings.ContainsAny(prefix, "{%*?#") || hasSpaceOrControl(prefix) {
 		return ""
 	}
 	return prefix
 }
 
-func (w *walker) invoke(name string, at spot) (cut string) {
+func (w *walker) invoke(name string, at spot) (cut string, ends bool) {
 	route := w.listener.server.NamedRoutes[name]
 	if route == nil || w.within[name] {
-		return at.cut
+		return at.cut, false
 	}
 	w.within[name] = true
 	defer delete(w.within, name)

@@ -56,8 +56,13 @@ func loadSite(t testing.TB, caddyfile string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
+	return loadJSON(t, adapted)
+}
+
+func loadJSON(t testing.TB, config []byte) (*site, error) {
+	t.Helper()
 	var cfg caddy.Config
-	if err := json.Unmarshal(adapted, &cfg); err != nil {
+	if err := json.Unmarshal(config, &cfg); err != nil {
 		return nil, err
 	}
 	cfg.StorageRaw = json.RawMessage(fmt.Sprintf(`{"module":"file_system","root":%q}`, t.TempDir()))
