@@ -119,8 +119,8 @@ const (
 	// maxHandlers is more than people write; named routes that invoke each
 	// other often enough can make any number.
 	maxHandlers = 1 << 20
-	maxNesting  = 256 // of handlers in handlers
-	maxDepth    = 8   // of fields in the fields of one handler
+	maxNesting  = 256     // of handlers in handlers
+	maxDepth    = 8       // of fields in the fields of one handler
 	maxCut      = 2 << 10 // bytes; what lies below longer paths, nobody gets to
 )
 
@@ -143,36 +143,40 @@ type spot struct {
 	nesting int
 }
 
-// routes goes through one list. It returns what is cut off paths behind it, and
-// whether nothing gets there.
-func (w *walker) routes(list caddyhttp.RouteList, at spot) (cut string, ends bool) {
-	taken := make(map[string][]string) // hosts that get no further, by group; "": not at all
+// nobody reports whether no request gets there.
+func (s spot) nobody() bool { return s.hosts != nil && len(s.hosts) == 0 }
+
+// routes goes through one list, and returns what is known behind it.
+func (w *walker) routes(list caddyhttp.RouteList, at spot) spot {
+	passed := make(map[string][]string) // hosts that are by no further route of a group
 	for _, route := range list {
 		here := at
-		here.hosts = w.matched(route.MatcherSets, minus(minus(at.hosts, taken[""]), taken[route.Group]))
-		if here.hosts != nil && len(here.hosts) == 0 {
+		here.hosts = w.matched(route.MatcherSets, minus(at.hosts, passed[route.Group]))
+		if here.nobody() {
 			continue
 		}
 		for _, host := range here.hosts {
 			w.names[host] = struct{}{}
 		}
-		cut, ends := w.handlers(route.Handlers, here)
-		ends = ends || route.Terminal
-		if route.Group == "" && len(route.MatcherSets) == 0 {
-			at.cut = cut
-			if ends {
-				return at.cut, true
+		behind := w.handlers(route.Handlers, here)
+		if route.Terminal {
+			behind.hosts = []string{}
+		}
+		if route.Group != "" { // which another of its group may have kept from running
+			for _, set := range route.MatcherSets {
+				passed[route.Group] = append(passed[route.Group], w.onlyHosts(set)...)
 			}
+			continue
+		}
+		if len(route.MatcherSets) == 0 {
+			at.hosts, at.cut = behind.hosts, behind.cut
+			continue
 		}
 		for _, set := range route.MatcherSets {
-			// One of a group is passed by if another was not, so it ends
-			// nothing but the group.
-			if ends || route.Group != "" {
-				taken[route.Group] = append(taken[route.Group], w.onlyHosts(set)...)
-			}
+			at.hosts = minus(at.hosts, narrow(minus(here.hosts, behind.hosts), w.onlyHosts(set)))
 		}
 	}
-	return at.cut, false
+	return at
 }
 
 // matched narrows hosts by matchers. Sets are alternatives; what is in one of
@@ -221,40 +225,34 @@ func (w *walker) onlyHosts(set caddyhttp.MatcherSet) []string {
 	return patterns
 }
 
-// handlers goes through one route's chain, and returns the same.
-func (w *walker) handlers(chain []caddyhttp.MiddlewareHandler, at spot) (cut string, ends bool) {
+// handlers goes through one route's chain, and returns what is known behind it.
+func (w *walker) handlers(chain []caddyhttp.MiddlewareHandler, at spot) spot {
 	if at.nesting++; at.nesting > maxNesting {
-		return at.cut, false
+		return at
 	}
 	for _, handler := range chain {
 		if v := reflect.ValueOf(handler); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			continue
 		}
-		if w.left--; w.left < 0 {
-			return at.cut, false
+		if w.left--; w.left < 0 || len(at.cut) > maxCut || at.nobody() {
+			return at
 		}
 		switch h := handler.(type) {
 		case *Handler:
 			w.add(h, at)
 		case *rewrite.Rewrite:
-			if at.cut += w.stripped(h); len(at.cut) > maxCut {
-				return at.cut, true
-			}
+			at.cut += w.stripped(h)
 		case *caddyhttp.Subroute:
-			if at.cut, ends = w.routes(h.Routes, at); ends {
-				return at.cut, true
-			}
+			at = w.routes(h.Routes, at)
 		case *caddyhttp.Invoke:
-			if at.cut, ends = w.invoke(h.Name, at); ends {
-				return at.cut, true
-			}
-		case *caddyhttp.StaticResponse, caddyhttp.StaticResponse:
-			return at.cut, true // respond, redir, abort
+			at = w.invoke(h.Name, at)
+		case *caddyhttp.StaticResponse, caddyhttp.StaticResponse: // respond, redir, abort
+			at.hosts = []string{}
 		default:
 			w.unknown(handler, at)
 		}
 	}
-	return at.cut, false
+	return at
 }
 
 // unknown looks into a handler that may contain others.
@@ -292,10 +290,10 @@ func (w *walker) stripped(r *rewrite.Rewrite) string {
 	return prefix
 }
 
-func (w *walker) invoke(name string, at spot) (cut string, ends bool) {
+func (w *walker) invoke(name string, at spot) spot {
 	route := w.listener.server.NamedRoutes[name]
 	if route == nil || w.within[name] {
-		return at.cut, false
+		return at
 	}
 	w.within[name] = true
 	defer delete(w.within, name)
