@@ -316,8 +316,14 @@ func (a *appAnswer) result(err error) appResult {
 	default:
 		a.over = true
 	}
+	return res.settled()
+}
+
+// settled reads the status out of an error, and our own cancelling out of a
+// status.
+func (res appResult) settled() appResult {
 	var handlerErr caddyhttp.HandlerError
-	if res.status == 0 && errors.As(err, &handlerErr) {
+	if res.status == 0 && errors.As(res.err, &handlerErr) {
 		res.status = handlerErr.StatusCode
 	}
 	if res.status == statusClientClosed {

@@ -95,6 +95,7 @@ func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 //		session_cookies          <pattern...>
 //		keep_cookies             <pattern...>
 //		clear_site_data          <types...> | off
+//		logout_call              <method> <path> {…} | off
 //		id_token                 <placeholder>
 //		access_token             <placeholder>
 //		refresh_token            <placeholder>
@@ -158,6 +159,11 @@ func (h *Handler) check(helper httpcaddyfile.Helper, matcher caddy.ModuleMap) er
 	if err := alone.compile(); err != nil {
 		return err
 	}
+	if h.LogoutCall != nil && !h.LogoutCall.isLater() {
+		if err := alone.compileLogoutCall(); err != nil {
+			return err
+		}
+	}
 	if err := h.checkProvider(); err != nil {
 		return err
 	}
@@ -185,7 +191,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		word := d.Val()
-		if err := once(d, seen, word, slices.Concat([]string{"clear_site_data", "allow_cross_site", "return_to"}, providerWordsOfSite)...); err != nil {
+		if err := once(d, seen, word, slices.Concat([]string{"clear_site_data", "logout_call", "allow_cross_site", "return_to"}, providerWordsOfSite)...); err != nil {
 			return err
 		}
 		if err := h.parseWord(d, word); err != nil {
@@ -208,6 +214,8 @@ func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
 			_, err := compileClearSiteData([]string{t}, false)
 			return err
 		})
+	case "logout_call":
+		return h.parseLogoutCall(d)
 	case "allow_cross_site":
 		h.AllowCrossSite = true
 		if d.NextArg() {
@@ -220,7 +228,7 @@ func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
 	if slices.Contains(providerWordsOfSite, word) {
 		return h.parseProviderWord(d, word)
 	}
-	return unknownWord(d, word, slices.Concat([]string{"paths", "session_cookies", "keep_cookies", "clear_site_data"}, providerWordsOfSite, []string{"allow_cross_site", "return_to"})...)
+	return unknownWord(d, word, slices.Concat([]string{"paths", "session_cookies", "keep_cookies", "clear_site_data", "logout_call"}, providerWordsOfSite, []string{"allow_cross_site", "return_to"})...)
 }
 
 // parsePaths reads one line of paths. A method at its beginning is for all

@@ -3,12 +3,9 @@ package universallogout
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 )
@@ -159,48 +156,14 @@ func (p *Provider) parseServerLogout(d *caddyfile.Dispenser) error {
 
 func (s *ServerLogout) parseWord(d *caddyfile.Dispenser, word string) error {
 	switch word {
-	case "header", "body":
-		args := d.RemainingArgs()
-		if len(args) != 2 {
-			return d.Errf("%s: write two values, a %s", word, map[string]string{"header": "name and what stands in it", "body": "media type and the content"}[word])
-		}
-		if word == "body" {
-			s.ContentType, s.Body = args[0], args[1]
-			return noBlock(d)
-		}
-		if s.Headers == nil {
-			s.Headers = make(map[string]string)
-		}
-		name := http.CanonicalHeaderKey(args[0])
-		if _, exists := s.Headers[name]; exists {
-			return d.Errf("header %s: is there twice; only one can count", name)
-		}
-		s.Headers[name] = args[1]
-		return noBlock(d)
+	case "header":
+		return parseHeader(d, &s.Headers)
+	case "body":
+		return parseTwo(d, "media type and the content", &s.ContentType, &s.Body)
 	case "success":
-		var statuses []string
-		if err := parseList(d, &statuses, func(string) error { return nil }); err != nil {
-			return err
-		}
-		for _, text := range statuses {
-			status, err := strconv.Atoi(text)
-			if err != nil {
-				return d.Errf("success: %q is no status; write numbers like 204", text)
-			}
-			s.Success = append(s.Success, status)
-		}
-		return nil
+		return parseStatuses(d, &s.Success)
 	case "timeout":
-		var text string
-		if err := parseOne(d, &text); err != nil {
-			return err
-		}
-		timeout, err := caddy.ParseDuration(text)
-		if err != nil || timeout == 0 {
-			return d.Errf("timeout: %q is no duration; write one like 2s", text)
-		}
-		s.Timeout = caddy.Duration(timeout)
-		return nil
+		return parseCallTimeout(d, &s.Timeout)
 	}
 	return unknownWord(d, word, "header", "body", "success", "timeout")
 }

@@ -71,6 +71,11 @@ type Handler struct {
 	AccessToken  string `json:"access_token,omitempty"`
 	RefreshToken string `json:"refresh_token,omitempty"`
 
+	// The request that ends this app's session when the logout began at another
+	// site. Default: the first of `paths`, with GET, and with POST if the app
+	// says that there is no such thing.
+	LogoutCall *LogoutCall `json:"logout_call,omitempty"`
+
 	// What this handler is there for: `app` for one app's logout only,
 	// `addresses` for our own pages only. Default: both.
 	Role string `json:"role,omitempty"`
@@ -82,6 +87,7 @@ type Handler struct {
 	clear    []string
 	returnTo string
 	provider *Provider // nil: none
+	call     *sessionCall
 
 	clientID, postLogoutRedirectURI string // resolved
 }
@@ -123,6 +129,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("role: %q is none of app, addresses", h.Role)
 	}
 	if err := h.compile(); err != nil {
+		return err
+	}
+	if err := h.compileLogoutCall(); err != nil {
 		return err
 	}
 	return h.compileProvider()
@@ -193,16 +202,16 @@ func (h *Handler) compileReturnTo() error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path := r.URL.Path
 	unusual := h.rules.unusual(path, r.URL.RawQuery)
-	if unusual && h.app.owns(path) && h.Role != roleApp {
+	if unusual && h.app.owns(path) && h.Role != roleApp && !isOwnCall(r) {
 		return h.serveAddress(w, r)
 	}
-	if unusual && asksForRound(r) {
+	if unusual && asksForRound(r) && !isOwnCall(r) {
 		own := ownOrigin(r)
 		if rd, ok := h.app.openRound(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
-	if h.rules.mayMatch(path) && h.rules.match(r) {
+	if h.rules.mayMatch(path) && h.rules.match(r) && !isOwnCall(r) {
 		return h.serveLogout(w, r, next)
 	}
 	if unusual {
@@ -210,7 +219,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return err
 		}
 	}
-	if isNavigation(r) && hasMarker(r.Header["Cookie"]) {
+	if isNavigation(r) && hasMarker(r.Header["Cookie"]) && !isOwnCall(r) {
 		return h.serveMarked(w, r, next)
 	}
 	return next.ServeHTTP(w, r)

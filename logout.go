@@ -293,19 +293,28 @@ func (l *logout) outcome(res appResult) outcome {
 	if failed && l.tokens.areAll(l.presented) && slices.Contains(noSuchLogout, res.status) {
 		failed = false // a session made of the provider's tokens only: there is nothing for the app to end
 	}
-	for _, line := range res.header["Set-Cookie"] {
-		sc := parseSetCookie(line, l.began)
-		for _, c := range l.presented {
-			// With an error, a new value may be one that comes with every answer.
-			if sc.name == c.name && (sc.expired || sc.value != c.value && !failed) {
-				return outcomeEnded
-			}
-		}
-	}
-	if failed {
+	switch {
+	case res.endsSession(l.presented, failed, l.began):
+		return outcomeEnded
+	case failed:
 		return outcomeFailed
 	}
 	return outcomeCleared
+}
+
+// endsSession reports whether an answer deletes or replaces a session cookie
+// that was presented.
+func (res appResult) endsSession(presented []cookie, failed bool, now time.Time) bool {
+	for _, line := range res.header["Set-Cookie"] {
+		sc := parseSetCookie(line, now)
+		for _, c := range presented {
+			// With an error, a new value may be one that comes with every answer.
+			if sc.name == c.name && (sc.expired || sc.value != c.value && !failed) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // noSuchLogout is what apps answer that have no logout of their own.
@@ -351,8 +360,7 @@ func linesBytes(lines []string) (n int) {
 }
 
 func (l *logout) keepsAppCookie(line string) bool {
-	sc := parseSetCookie(line, l.began)
-	return sc.expired || sc.value == "" || !l.h.sessions.is(sc.name, sc.value)
+	return l.h.sessions.mayPass(parseSetCookie(line, l.began))
 }
 
 // amend changes an answer of the app that goes to a script.

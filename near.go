@@ -180,7 +180,7 @@ func hasSole(h http.Header, name, value string) bool {
 // serveNear refuses what comes from elsewhere. It reports whether it did.
 func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused bool, err error) {
 	near, inBody := h.rules.near(r)
-	if !near && !inBody {
+	if !near && !inBody || isOwnCall(r) {
 		return false, nil
 	}
 	if !near && isOwnForm(r) || isOwnResource(r) {

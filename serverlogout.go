@@ -119,12 +119,23 @@ func (s *ServerLogout) check() error {
 	if !strings.Contains(s.URL+s.Body, sidPlaceholder) && !strings.Contains(s.URL+s.Body, subPlaceholder) {
 		return errors.New("neither {sid} nor {sub} is in the address or the body: whose session should end?")
 	}
-	for _, status := range s.Success {
+	if err := checkSuccess(s.Success); err != nil {
+		return err
+	}
+	return checkCallTimeout(time.Duration(s.Timeout))
+}
+
+func checkSuccess(statuses []int) error {
+	for _, status := range statuses {
 		if status < 200 || status > 599 {
 			return fmt.Errorf("success: %d is no status that an answer can end with", status)
 		}
 	}
-	if d := time.Duration(s.Timeout); d < 10*time.Millisecond || d > time.Minute {
+	return nil
+}
+
+func checkCallTimeout(d time.Duration) error {
+	if d < 10*time.Millisecond || d > time.Minute {
 		return fmt.Errorf("timeout: %s; write one between 10ms and 1m, 2s is usual", d)
 	}
 	return nil

@@ -198,6 +198,12 @@ func (sc *sessionCookies) kept(name string) bool {
 	return sc.keep.matches(name) || sc.builtinKeep.matches(name)
 }
 
+// mayPass reports whether a cookie that an app's answer to its logout sets may
+// go on to the browser: it begins no session anew.
+func (sc *sessionCookies) mayPass(set setCookie) bool {
+	return set.expired || set.value == "" || !sc.is(set.name, set.value)
+}
+
 // in lists the session cookies of a request, each name and value once.
 func (sc *sessionCookies) in(lines []string) (found []cookie) {
 	eachCookie(lines, func(name, value string) bool {
