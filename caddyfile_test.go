@@ -105,6 +105,15 @@ func TestRefusedOnLoad(t *testing.T) {
 		"return_to":             {`{}`, `{"return_to":"//evil.example"}`, "return_to"},
 		"return_to itself":      {`{}`, `{"return_to":"/logout"}`, "never arrive"},
 		"return_to over http":   {`{}`, `{"return_to":"http://www.example.com/"}`, "plain http"},
+		"call: off and more":    {`{}`, `{"logout_call":{"off":true,"path":"/logout"}}`, "off stands alone"},
+		"call: no path":         {`{}`, `{"logout_call":{"method":"POST"}}`, "logout_call: write the path"},
+		"call: negative":        {`{}`, `{"logout_call":{"path":"/logout","timeout":-1}}`, "logout_call: timeout"},
+		"call: header lines":    {`{}`, `{"logout_call":{"path":"/logout","headers":{"X-Key":"a\nb"}}}`, "X-Key"},
+		"call: header twice":    {`{}`, `{"logout_call":{"path":"/logout","headers":{"X-Key":"a","x-key":"b"}}}`, "twice"},
+		"call: csrf goes where": {`{}`, `{"logout_call":{"path":"/logout","csrf":{"path":"/","pattern":"(x)"}}}`, "where does the token go"},
+		"call: csrf goes twice": {`{}`, `{"logout_call":{"path":"/logout","csrf":{"path":"/","pattern":"(x)","field":"a","header":"b"}}}`, "only one can be meant"},
+		"call: csrf of ours":    {`{"prefix":"/-"}`, `{"logout_call":{"path":"/logout","csrf":{"path":"/-/done","pattern":"(x)","field":"a"}}}`, "/-/done belongs to our own pages"},
+		"call: no such secret":  {`{}`, `{"logout_call":{"path":"/logout","headers":{"X-Key":"{env.UL_NO_SUCH}"}}}`, "env.UL_NO_SUCH"},
 		"return_to with script": {`{}`, `{"return_to":"javascript:alert(1)"}`, "return_to"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,14 +162,22 @@ func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{
 		"paths /logout", "paths POST +/x /y?a=b", "paths off", "session_cookies a* *b c", "keep_cookies x", "clear_site_data cookies storage cache",
 		"clear_site_data off", "allow_cross_site", "return_to https://www.example.com/x", "return_to /x {\n}", "paths {\n}", "\"", "paths `", "timeout 5s", "prefix /x", "trusted_origins https://a.b",
+		"logout_call POST /x", "logout_call off", "logout_call POST /x?a=%20 {\nheader A b\nbody text/plain `{x`\nsuccess 200\ntimeout 1s\n}",
+		"logout_call PUT /x {\ncsrf /y `a{2}(b)` field c\n}", "logout_call DELETE /x {\ncsrf /y `(\\p{L}+)` header X-C\n}",
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, block string) {
 		h := &Handler{app: &App{Prefix: defaultPrefix}}
 		if d := caddyfile.NewTestDispenser("universal_logout {\n" + block + "\n}"); d.Next() {
-			if err := h.UnmarshalCaddyfile(d); err == nil && !strings.Contains(block, "{") {
+			err := h.UnmarshalCaddyfile(d)
+			if err == nil && !strings.Contains(block, "{") {
 				if err := h.compile(); err != nil && !strings.Contains(err.Error(), "return_to") {
+					t.Errorf("%q is accepted, but does not load: %v", block, err)
+				}
+			}
+			if err == nil && h.LogoutCall != nil && !h.LogoutCall.isLater() {
+				if _, err := h.LogoutCall.compile(); err != nil {
 					t.Errorf("%q is accepted, but does not load: %v", block, err)
 				}
 			}
@@ -169,7 +186,9 @@ func FuzzConfig(f *testing.F) {
 		var again Handler
 		if json.Unmarshal([]byte(block), &again) == nil {
 			again.app = &App{Prefix: defaultPrefix}
-			_ = again.compile()
+			if again.compile() == nil {
+				_ = again.compileLogoutCall()
+			}
 		}
 	})
 }

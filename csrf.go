@@ -60,7 +60,7 @@ func compileTokenPattern(raw string) (*regexp.Regexp, error) {
 	}
 	pattern, err := regexp.Compile(text)
 	if syntaxErr, ok := errors.AsType[*syntax.Error](err); ok {
-		return nil, fmt.Errorf("%q is no regular expression: %s; in a Caddyfile it is best put between backticks", raw, syntaxErr.Code)
+		return nil, fmt.Errorf("%q is no regular expression of Go, which knows no look-ahead and look-behind: %s; in a Caddyfile it is best put between backticks", raw, syntaxErr.Code)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%q is no regular expression", raw)

@@ -219,7 +219,7 @@ func (c *siteCall) setBody(contentType, body string) (err error) {
 	if c.method == http.MethodGet {
 		return errors.New("body: a GET has none; write POST before the path, or leave it out")
 	}
-	if _, _, err := mime.ParseMediaType(contentType); err != nil || !httpguts.ValidHeaderFieldValue(contentType) {
+	if mediaType, _, err := mime.ParseMediaType(contentType); err != nil || !strings.Contains(mediaType, "/") || !httpguts.ValidHeaderFieldValue(contentType) {
 		return fmt.Errorf("body: %q is no media type; write one like %s or application/json", contentType, formType)
 	}
 	c.contentType = contentType
