@@ -1,7 +1,9 @@
 package universallogout
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
@@ -63,14 +65,11 @@ func (c *LogoutCall) checkNow(d *caddyfile.Dispenser) error {
 }
 
 func (c *LogoutCall) isLater() bool {
-	text := c.Path + c.Body
-	for _, value := range c.Headers {
-		text += value
-	}
+	texts := append([]string{c.Path, c.Body}, slices.Collect(maps.Values(c.Headers))...)
 	if c.CSRF != nil {
-		text += c.CSRF.Path + c.CSRF.Pattern
+		texts = append(texts, c.CSRF.Path, c.CSRF.Pattern)
 	}
-	return isLater(text)
+	return slices.ContainsFunc(texts, isLater)
 }
 
 func (c *LogoutCall) parseWord(d *caddyfile.Dispenser, word string) error {

@@ -46,6 +46,10 @@ func (c *CSRFToken) compile() (*csrfToken, error) {
 	return t, nil
 }
 
+// dottedPlaceholder is what can only be one of Caddy's: {16,64} and \p{Greek}
+// are regular expressions.
+var dottedPlaceholder = regexp.MustCompile(`\{[A-Za-z_]+\.[^{}"\s]*\}`)
+
 func compileTokenPattern(raw string) (*regexp.Regexp, error) {
 	var failed error
 	text := dottedPlaceholder.ReplaceAllStringFunc(raw, func(found string) string {

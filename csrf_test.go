@@ -139,7 +139,7 @@ func TestCSRFPages(t *testing.T) {
 			fmt.Fprintf(w, `name="csrf" value="%s"`, strings.Repeat("x", maxCSRFToken+1))
 		}, outcomeFailed, "has no token"},
 		"empty":             {status(204), outcomeFailed, "has no token"},
-		"redirect to login": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", 302) }, outcomeFailed, "has no token"},
+		"redirect to login": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, outcomeFailed, "has no token"},
 		"hangs":             {appStates["hangs"].answer, outcomeFailed, "did not answer in time"},
 		"hangs in its body": {func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, "begun")
@@ -154,7 +154,7 @@ func TestCSRFPages(t *testing.T) {
 		}, outcomeEnded, ""},
 		"deletes the session": {func(w http.ResponseWriter, r *http.Request) {
 			expire(w)
-			http.Redirect(w, r, "/login", 302)
+			http.Redirect(w, r, "/login", http.StatusFound)
 		}, outcomeEnded, ""},
 		"renews the session": {func(w http.ResponseWriter, _ *http.Request) {
 			expire(w)

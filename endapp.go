@@ -166,8 +166,7 @@ func (e *ending) logFailed(own origin, res appResult, why string) {
 		zap.String("host", own.host), zap.String("app", e.h.appName()), zap.Int("app_status", res.status),
 		zap.Duration("took", e.h.app.now().Sub(e.began)),
 	}
-	var crashed panicked
-	if errors.As(res.err, &crashed) {
+	if crashed, ok := errors.AsType[panicked](res.err); ok {
 		e.h.logger.Error("logout_call: a handler behind us panicked", append(fields, zap.Error(crashed))...)
 		return
 	}

@@ -172,7 +172,7 @@ func TestEndSessionShapes(t *testing.T) {
 		"handle_path":        {config: "universal_logout\nhandle_path /grafana/* {\nuniversal_logout\nreverse_proxy APP\n}\nrespond 500", query: "of=1&cut=/grafana", uri: "/logout"},
 		"cut is escaped":     {config: "universal_logout\nhandle_path \"/my app/*\" {\nuniversal_logout\nreverse_proxy APP\n}\nrespond 500", query: "of=1&cut=/my+app", uri: "/logout"},
 		"below a matcher":    {config: "universal_logout /wiki/*\nreverse_proxy /wiki/* APP", uri: "/wiki/logout"},
-		"two apps":           {config: "universal_logout\nuniversal_logout /wiki/*\nhandle /wiki/* {\nreverse_proxy APP\n}\nhandle {\nrespond 500\n}", uri: "/wiki/logout"},
+		"two apps":           {config: "universal_logout /wiki/*\nuniversal_logout\nhandle /wiki/* {\nreverse_proxy APP\n}\nhandle {\nrespond 500\n}", uri: "/wiki/logout"},
 		"rewrite":            {config: "universal_logout\nrewrite /logout /internal/logout?x=1\nreverse_proxy APP", uri: "/internal/logout?x=1"},
 		"encode":             {config: "universal_logout\nencode gzip\nreverse_proxy APP", uri: "/logout"},
 		"root and vars":      {config: "vars who alice\nroot * /srv/app\nuniversal_logout\nreverse_proxy APP {\nheader_up X-Who {vars.who}\nheader_up X-Root {vars.root}\n}", uri: "/logout", header: map[string]string{"X-Who": "alice", "X-Root": "/srv/app"}},
@@ -296,7 +296,7 @@ func TestEndSessionOutcome(t *testing.T) {
 		calls   int
 	}{
 		"confirmation form":               {"", status(200), outcomeCleared, "", 1},
-		"redirect to the login":           {"", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", 302) }, outcomeCleared, "", 1},
+		"redirect to the login":           {"", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, outcomeCleared, "", 1},
 		"deleted":                         {"", cookies(200, "sessionid=; Max-Age=0", "theme=; Max-Age=0", "flash=bye"), outcomeEnded, "sessionid=; Max-Age=0|theme=; Max-Age=0|flash=bye", 1},
 		"replaced":                        {"", cookies(302, "sessionid=two; Path=/"), outcomeEnded, "", 1},
 		"the same":                        {"", cookies(200, "sessionid=one"), outcomeCleared, "", 1},

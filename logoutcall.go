@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -162,7 +161,7 @@ func compileCallPath(raw string) (uri string, err error) {
 		return "", fmt.Errorf("%q must begin with /: it is a path on this site, as in /logout", raw)
 	}
 	if !isPlainPath(path) {
-		return "", fmt.Errorf("%q is no path that every server reads alike; write it without //, \\ and ..", raw)
+		return "", fmt.Errorf("%q is no path that every server reads alike; write it without //, \\ and .. in it", raw)
 	}
 	if strings.ContainsFunc(uri, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("#{}\"<>\\^`|", c) }) {
 		return "", fmt.Errorf("%q has a character that no address has; write it percent-encoded", raw)
@@ -257,7 +256,3 @@ func (rs *logoutRules) calls() []siteCall {
 	}
 	return []siteCall{{method: http.MethodGet, uri: u.RequestURI()}, {method: http.MethodPost, uri: u.RequestURI()}}
 }
-
-// dottedPlaceholder is what can only be one of Caddy's: {16,64} and \p{Greek}
-// are regular expressions.
-var dottedPlaceholder = regexp.MustCompile(`\{[A-Za-z_]+\.[^{}"\s]*\}`)

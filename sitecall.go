@@ -141,7 +141,7 @@ func (from browserRequest) send(next caddyhttp.Handler, c siteCall, cookies []st
 	// stops sending requests to it.
 	ctx, cancel := context.WithCancel(from.base)
 	defer cancel()
-	answer := &callAnswer{header: make(http.Header), headed: make(chan struct{})}
+	answer := &callAnswer{keep: c.keepBody, header: make(http.Header), headed: make(chan struct{})}
 	r, err := from.newRequest(ctx, answer, c, cookies)
 	if err != nil {
 		return appResult{err: err}, nil
@@ -176,6 +176,7 @@ func (from browserRequest) send(next caddyhttp.Handler, c siteCall, cookies []st
 // callAnswer receives the answer to a call. It has no Unwrap on purpose:
 // nothing may get past it to the browser.
 type callAnswer struct {
+	keep   bool          // the body
 	headed chan struct{} // closed when the status is known
 
 	mu     sync.Mutex
@@ -183,6 +184,7 @@ type callAnswer struct {
 	status int
 	final  http.Header // header as it was with the status
 	body   []byte      // its first 64 KiB
+	read   int         // bytes of the body
 	over   bool        // nobody waits for it any more
 }
 
@@ -214,11 +216,14 @@ func (a *callAnswer) Write(p []byte) (int, error) {
 	if a.over {
 		return 0, errEnough
 	}
-	if room := maxKept - len(a.body); len(p) > room {
-		a.body = append(a.body, p[:room]...)
-		return room, errEnough
+	wanted := p[:min(len(p), maxKept-a.read)]
+	a.read += len(wanted)
+	if a.keep {
+		a.body = append(a.body, wanted...)
 	}
-	a.body = append(a.body, p...)
+	if len(wanted) < len(p) {
+		return len(wanted), errEnough
+	}
 	return len(p), nil
 }
 

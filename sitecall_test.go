@@ -267,7 +267,9 @@ func TestCallThroughFastCGI(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	go serveFastCGI(l)
+	hang := make(chan struct{})
+	defer close(hang)
+	go serveFastCGI(l, hang)
 	root := t.TempDir()
 	if err := os.WriteFile(root+"/login.php", nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -297,11 +299,11 @@ func TestCallThroughFastCGI(t *testing.T) {
 }
 
 // serveFastCGI is a PHP whose logout wants to know who.
-func serveFastCGI(l net.Listener) {
+func serveFastCGI(l net.Listener, hang chan struct{}) {
 	_ = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Query().Get("action") == "hang":
-			time.Sleep(2 * callTimeout) // FastCGI never hears that nobody waits
+			<-hang // FastCGI never hears that nobody waits
 		case r.PostFormValue("who") == "ana" && r.ContentLength == int64(len("who=ana")):
 			w.Header().Set("Set-Cookie", "PHPSESSID=; Max-Age=0")
 		}
