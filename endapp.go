@@ -96,6 +96,9 @@ func (e *ending) run() (res appResult, out outcome, why string) {
 	if res.status == 0 && errors.Is(res.err, context.DeadlineExceeded) {
 		return res, out, tooLate
 	}
+	if e.h.call.derived {
+		return res, out, "logout_call: the app did not end its session by a request that follows from paths; name the right one with logout_call"
+	}
 	return res, out, "logout_call: the app did not end its session"
 }
 
