@@ -39,7 +39,7 @@ func (l *factLab) seedBoth(host string) {
 
 // Clear-Site-Data works on every status; in WebKit on all but redirects.
 func TestBrowserFactClearSiteDataByStatus(t *testing.T) {
-	const rests = "every hop and the landing page are answered with 200 (landing.go, visit.go), and a redirect with Clear-Site-Data is an extra"
+	const rests = "what must be cleared is cleared by a page with 200, on every hop and at the end (reply.go, landing.go); a redirect's header is an extra"
 	onRedirects := perEngine{"clears both", "clears both", "clears nothing"}
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
@@ -66,7 +66,7 @@ func TestBrowserFactClearSiteDataByStatus(t *testing.T) {
 
 // An answer without a page clears as well, and the person stays where they are.
 func TestBrowserFactClearSiteDataWithoutAPage(t *testing.T) {
-	const rests = "the app's own 204 is passed on with Clear-Site-Data to a fetch, and never given to a navigation (reply.go)"
+	const rests = "a script's logout is cleared for whatever the status is, and 204 evicts pages (reply.go, landing.go), but no person ever gets one"
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
 		host := "app." + l.domain
@@ -90,7 +90,7 @@ func TestBrowserFactClearSiteDataWithoutAPage(t *testing.T) {
 // "cookies" means something else in every engine.
 func TestBrowserFactScopeOfClearingCookies(t *testing.T) {
 	const (
-		rests = `"cookies" is sent only where the configuration says so and after the whole tour, and cookies are expired one by one in any case (clearsitedata.go, cookies.go)`
+		rests = `"cookies" is sent only where the configuration asks for it and last of all, never with a cookie of ours, and every cookie is expired by name in any case (clearsitedata.go, reply.go, cookies.go)`
 		all   = "__Host-parted __Host-x api dom here httponly strict"
 		own   = "__Host-parted __Host-x api here httponly strict"
 	)
@@ -140,7 +140,7 @@ func (s stored) String() string {
 // "storage" means one origin, and only a page of that origin is sure to clear it.
 func TestBrowserFactScopeOfClearingStorage(t *testing.T) {
 	const (
-		rests = "service workers are dismissed by script, and WebKit gets a hop for each sibling's storage (pages, visit.go)"
+		rests = "our pages dismiss service workers by script (pages/script.html), and the tour over several sites has a stop in WebKit for each origin with storage"
 		full  = "local 1, session 1, databases 1, caches 1, workers 1"
 		none  = "local 0, session 0, databases 0, caches 0, workers 0"
 		onlyW = "local 0, session 0, databases 0, caches 0, workers 1"

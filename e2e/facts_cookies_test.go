@@ -97,7 +97,7 @@ func TestBrowserFactCookiesOfOneNameAreDeletedOneByOne(t *testing.T) {
 
 // Set-Cookie works on redirects, before the next request of the chain, wherever the chain came from.
 func TestBrowserFactSetCookieOnRedirects(t *testing.T) {
-	const rests = "expirations are sent on redirects too, and the cookies of the callback and of a waiting logout are set there (reply.go, callback.go, pending.go)"
+	const rests = "answers that redirect expire cookies and set our own (reply.go, rounds.go, callback.go)"
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
 		host := "app." + l.domain
@@ -117,8 +117,8 @@ func TestBrowserFactSetCookieOnRedirects(t *testing.T) {
 // Which cookies a host gets when the browser comes from another site, and which its page gets then.
 func TestBrowserFactSameSite(t *testing.T) {
 	const (
-		hop   = "the hop's page does its work by a fetch or by a reload of its own, which carry every cookie, and not on the POST that brings it (visit.go, pages)"
-		guard = "a Strict cookie is not seen on the way in, so names from the configuration are expired without having been seen (cookies.go)"
+		hop   = "a stop of the tour over several sites is entered by POST; its page then works by fetch or by a navigation of its own"
+		guard = "on a way that another site began, Strict cookies are neither seen nor able to carry our state; names from the configuration are expired unseen (cookies.go)"
 		all   = "__Host-parted lax none plain strict"
 	)
 	inEveryEngine(t, func(t *testing.T, v *visitor) {

@@ -97,8 +97,12 @@ func (l *factLab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	l.mu.Unlock()
 
-	if r.URL.Path == "/worker.js" {
+	switch r.URL.Path {
+	case "/worker.js":
 		worker(w, r)
+		return
+	case "/chain":
+		chain(w, r)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -113,6 +117,22 @@ func (l *factLab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(status)
 	fmt.Fprintf(w, "<!doctype html><title>%s</title><body>", place)
+}
+
+// chain redirects to itself as often as the address says, and then to a path.
+func chain(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	left, err := strconv.Atoi(query.Get("left"))
+	if err != nil || left < 1 || left > 50 {
+		http.Error(w, "left is not from 1 to 50", http.StatusBadRequest)
+		return
+	}
+	to := query.Get("path")
+	if left > 1 {
+		query.Set("left", strconv.Itoa(left-1))
+		to = "/chain?" + query.Encode()
+	}
+	redirect(http.StatusSeeOther, to)(w, r)
 }
 
 // request returns the last request for a host and path.
