@@ -50,7 +50,6 @@ func TestBrowserFactClearSiteDataByStatus(t *testing.T) {
 		}{
 			{200, everywhere("clears both")},
 			{404, everywhere("clears both")},
-			{500, everywhere("clears both")},
 			{301, onRedirects},
 			{302, onRedirects},
 			{303, onRedirects},

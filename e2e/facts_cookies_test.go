@@ -95,6 +95,20 @@ func TestBrowserFactCookiesOfOneNameAreDeletedOneByOne(t *testing.T) {
 	})
 }
 
+// A cookie of more than 4096 bytes, name and value together, is not stored.
+func TestBrowserFactLongestCookie(t *testing.T) {
+	inEveryEngine(t, func(t *testing.T, v *visitor) {
+		l := startFactLab(v)
+		host := "app." + l.domain
+		cookie := func(name string, size int) string {
+			return "Set-Cookie: " + name + "=" + strings.Repeat("x", size-len(name)) + "; Path=/; Secure"
+		}
+		v.goTo(at(host+"/seed", cookie("fits", 4096), cookie("over", 4097)))
+		v.wantFact("a cookie of 4096 bytes and one of 4097", l.cookiesAt(host+"/state"), perEngine{"fits", "fits", "fits over"},
+			"our cookie for the way to the provider and back drops what it can spare before it gets that long (pending.go)")
+	})
+}
+
 // Set-Cookie works on redirects, before the next request of the chain, wherever the chain came from.
 func TestBrowserFactSetCookieOnRedirects(t *testing.T) {
 	const rests = "answers that redirect expire cookies and set our own (reply.go, rounds.go, callback.go)"
@@ -117,9 +131,10 @@ func TestBrowserFactSetCookieOnRedirects(t *testing.T) {
 // Which cookies a host gets when the browser comes from another site, and which its page gets then.
 func TestBrowserFactSameSite(t *testing.T) {
 	const (
-		hop   = "a stop of the tour over several sites is entered by POST; its page then works by fetch or by a navigation of its own"
-		guard = "on a way that another site began, Strict cookies are neither seen nor able to carry our state; names from the configuration are expired unseen (cookies.go)"
-		all   = "__Host-parted lax none plain strict"
+		hop    = "a stop of the tour over several sites is entered by POST; its page then works by fetch or by a navigation of its own"
+		guard  = "on a way that another site began, Strict cookies are neither seen nor able to carry our state; names from the configuration are expired unseen (cookies.go)"
+		frames = "another site's cookies are expired by bringing the browser there, never by a fetch or in a frame"
+		all    = "__Host-parted lax none plain strict"
 	)
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
@@ -127,6 +142,12 @@ func TestBrowserFactSameSite(t *testing.T) {
 		v.goTo(at(host+"/seed", "Set-Cookie: plain=1; Path=/; Secure", "Set-Cookie: lax=1; Path=/; Secure; SameSite=Lax",
 			"Set-Cookie: strict=1; Path=/; Secure; SameSite=Strict", "Set-Cookie: none=1; Path=/; Secure; SameSite=None",
 			"Set-Cookie: __Host-parted=1; Path=/; Secure; SameSite=None; Partitioned"))
+
+		v.goTo(at(l.other + "/start"))
+		v.eval(nil, `await fetch(args[0], {method: "POST", mode: "no-cors", credentials: "include"})`, at(host+"/fetched",
+			"Set-Cookie: none=; Path=/; Secure; SameSite=None; Max-Age=0", "Set-Cookie: lax=; Path=/; Secure; Max-Age=0"))
+		v.wantFact("cookies of a fetch from another site", l.request(host+"/fetched").cookies, perEngine{"", "", "__Host-parted none plain"}, frames)
+		v.wantFact("cookies left after its answer expired some", l.cookiesAt(host+"/state"), everywhere(all), frames)
 
 		v.goTo(at(l.other + "/start"))
 		l.submit(at(host+"/hop"), host+"/hop")
