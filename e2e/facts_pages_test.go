@@ -136,8 +136,8 @@ func TestBrowserFactPageVisitsThroughAServiceWorker(t *testing.T) {
 			host  string
 			known perEngine
 		}{
-			{host, perEngine{"same-origin, navigate, empty", "same-origin, same-origin, empty", "same-origin, navigate, empty"}},
-			{l.other, perEngine{"cross-site, navigate, empty", "same-origin, same-origin, empty", "same-origin, navigate, empty or cross-site, navigate, document"}},
+			{host, perEngine{"same-origin/navigate/empty", "same-origin/same-origin/empty", "same-origin/navigate/empty"}},
+			{l.other, perEngine{"cross-site/navigate/empty", "same-origin/same-origin/empty", "same-origin/navigate/empty or cross-site/navigate/document"}},
 		} {
 			v.goTo(at(from.host+"/from", "Referrer-Policy: strict-origin"))
 			v.follow(at(host + "/get"))

@@ -33,7 +33,7 @@ func TestBrowserFactRedirectLimit(t *testing.T) {
 }
 
 // fetchMetadata is what a request tells about where it comes from.
-func (s seen) fetchMetadata() string { return s.site + ", " + s.mode + ", " + s.dest }
+func (s seen) fetchMetadata() string { return s.site + "/" + s.mode + "/" + s.dest }
 
 // What requests tell of who made them.
 func TestBrowserFactFetchMetadata(t *testing.T) {
@@ -42,7 +42,7 @@ func TestBrowserFactFetchMetadata(t *testing.T) {
 		l := startFactLab(v)
 		host := "app." + l.domain
 		v.goTo(at(host + "/typed"))
-		v.wantFact("a typed address", l.request(host+"/typed").fetchMetadata(), everywhere("none, navigate, document"), rests)
+		v.wantFact("a typed address", l.request(host+"/typed").fetchMetadata(), everywhere("none/navigate/document"), rests)
 
 		for _, from := range []struct{ host, site string }{
 			{host, "same-origin"},
@@ -50,15 +50,15 @@ func TestBrowserFactFetchMetadata(t *testing.T) {
 			{l.other, "cross-site"},
 		} {
 			tells := func(what, path, known string) {
-				v.wantFact(what+" on a page that is "+from.site, l.request(host+path).fetchMetadata(), everywhere(from.site+", "+known), rests)
+				v.wantFact(what+" on a page that is "+from.site, l.request(host+path).fetchMetadata(), everywhere(from.site+"/"+known), rests)
 			}
 			v.goTo(at(from.host + "/from"))
 			allowed := []string{"Access-Control-Allow-Origin: https://" + from.host, "Access-Control-Allow-Credentials: true"}
 			for _, c := range []struct{ what, path, script, known string }{
-				{"a fetch", "/fetch", `await fetch(args[0], {method: "POST", credentials: "include"})`, "cors, empty"},
-				{"a fetch without CORS", "/no-cors", `await fetch(args[0], {method: "POST", mode: "no-cors"})`, "no-cors, empty"},
-				{"an image", "/image", `await new Promise(done => { const i = new Image(); i.onload = i.onerror = done; i.src = args[0]; })`, "no-cors, image"},
-				{"a frame", "/frame", `await new Promise(done => { const f = document.createElement("iframe"); f.onload = done; f.src = args[0]; document.body.append(f); })`, "navigate, iframe"},
+				{"a fetch", "/fetch", `await fetch(args[0], {method: "POST", credentials: "include"})`, "cors/empty"},
+				{"a fetch without CORS", "/no-cors", `await fetch(args[0], {method: "POST", mode: "no-cors"})`, "no-cors/empty"},
+				{"an image", "/image", `await new Promise(done => { const i = new Image(); i.onload = i.onerror = done; i.src = args[0]; })`, "no-cors/image"},
+				{"a frame", "/frame", `await new Promise(done => { const f = document.createElement("iframe"); f.onload = done; f.src = args[0]; document.body.append(f); })`, "navigate/iframe"},
 			} {
 				path := "/" + from.site + c.path
 				v.eval(nil, c.script, at(host+path, allowed...))
@@ -66,18 +66,18 @@ func TestBrowserFactFetchMetadata(t *testing.T) {
 			}
 			form, link := "/"+from.site+"/form", "/"+from.site+"/link"
 			l.submit(at(host+form), host+form)
-			tells("a form", form, "navigate, document")
+			tells("a form", form, "navigate/document")
 
 			v.goTo(at(from.host + "/from"))
 			v.follow(at(host + link))
 			v.onTitle(host + link)
-			tells("a link", link, "navigate, document")
+			tells("a link", link, "navigate/document")
 		}
 
 		v.goTo(at(host + "/from"))
 		v.eval(nil, "location.href = args[0]", reply{303, []string{"Location: https://" + host + "/back"}}.at(l.other+"/redirect"))
 		v.onTitle(host + "/back")
-		v.wantFact("a redirect back from another site", l.request(host+"/back").fetchMetadata(), everywhere("cross-site, navigate, document"), rests)
+		v.wantFact("a redirect back from another site", l.request(host+"/back").fetchMetadata(), everywhere("cross-site/navigate/document"), rests)
 	})
 }
 
@@ -140,7 +140,7 @@ func TestBrowserFactOriginOfAFormByReferrerPolicy(t *testing.T) {
 func TestBrowserFactOriginThroughAServiceWorker(t *testing.T) {
 	const (
 		rests   = "the guard's rules for requests that came through a worker: Sec-Fetch-Dest gives them away, and then only Referer tells the page (guard.go, reply.go)"
-		foreign = "Origin other, Referer other/; cross-site, navigate, "
+		foreign = "Origin other, Referer other/; cross-site/navigate/"
 	)
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
@@ -149,16 +149,16 @@ func TestBrowserFactOriginThroughAServiceWorker(t *testing.T) {
 			known          perEngine
 		}{
 			{"shell", "strict-origin", everywhere(foreign + "document")},
-			{"shell", "no-referrer", everywhere("Origin null, Referer ; cross-site, navigate, document")},
+			{"shell", "no-referrer", everywhere("Origin null, Referer ; cross-site/navigate/document")},
 			{"pass-through", "strict-origin", perEngine{
 				foreign + "empty",
-				"Origin own, Referer other/; same-origin, same-origin, empty",
-				"Origin other, Referer other/; same-origin, navigate, empty",
+				"Origin own, Referer other/; same-origin/same-origin/empty",
+				"Origin other, Referer other/; same-origin/navigate/empty",
 			}},
 			{"pass-through", "no-referrer", perEngine{
-				"Origin null, Referer ; cross-site, navigate, empty",
-				"Origin null, Referer ; same-origin, same-origin, empty",
-				"Origin own, Referer own/worker.js?kind=pass-through; same-origin, navigate, empty",
+				"Origin null, Referer ; cross-site/navigate/empty",
+				"Origin null, Referer ; same-origin/same-origin/empty",
+				"Origin own, Referer own/worker.js?kind=pass-through; same-origin/navigate/empty",
 			}},
 		} {
 			host := c.worker + "." + l.domain
