@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 // browser is a client with cookies, at one of the sites. It does not follow redirects unless told to.
@@ -21,7 +23,7 @@ type browser struct {
 
 func newBrowser(t *testing.T, client *http.Client, base string) *browser {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
+	jar, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,10 +174,10 @@ func mustParse(t *testing.T, s string) *url.URL {
 func TestNotesLogOutByLink(t *testing.T) {
 	b, _ := open(t, "Notes")
 	status, body := b.get("/")
-	want(t, "signed out", status, body, 200, "not signed in")
+	want(t, "signed out", status, body, 200, "Not signed in")
 	page := b.signIn("Ana <b>")
 	want(t, "page", 200, page, 200, "<b>Ana &lt;b&gt;</b>")
-	want(t, "sessions", 200, page, 200, `<dd id="live">1</dd>`)
+	want(t, "sessions", 200, page, 200, `<dd id="live" data-live="Notes">1</dd>`)
 	status, body = b.get("/login")
 	want(t, "signed in already", status, body, 302, "/\n")
 
@@ -183,11 +185,11 @@ func TestNotesLogOutByLink(t *testing.T) {
 	status, body = b.get("/logout")
 	want(t, "log out", status, body, 302, "/\n")
 	status, body = b.get("/")
-	want(t, "sessions", status, body, 200, `<dd id="live">0</dd>`)
+	want(t, "sessions", status, body, 200, `<dd id="live" data-live="Notes">0</dd>`)
 
 	b.Jar.SetCookies(mustParse(t, b.base), copied)
 	status, body = b.get("/")
-	want(t, "a copied cookie of a session that ended", status, body, 200, "not signed in")
+	want(t, "a copied cookie of a session that ended", status, body, 200, "Not signed in")
 }
 
 func TestShopLogsOutByFormWithToken(t *testing.T) {
@@ -205,7 +207,7 @@ func TestShopLogsOutByFormWithToken(t *testing.T) {
 	status, body = b.post("/session/end", url.Values{"csrf": {csrfIn(t, page)}})
 	want(t, "log out", status, body, 200, "Goodbye.\n")
 	status, body = b.get("/")
-	want(t, "sessions", status, body, 200, `<dd id="live">0</dd>`)
+	want(t, "sessions", status, body, 200, `<dd id="live" data-live="Shop">0</dd>`)
 	if b.has("idToken") != nil {
 		t.Error("the ID token is still in its cookie")
 	}
@@ -218,10 +220,10 @@ func TestChatLogsOutByFetch(t *testing.T) {
 	if b.has("idToken") != nil {
 		t.Error("the ID token left the server")
 	}
-	status, body := b.get("/api/me")
-	want(t, "signed in", status, body, 200, `{"live":1,"user":"Ana"}`)
+	status, body := b.get("/state.json")
+	want(t, "signed in", status, body, 200, `{"user":"Ana","live":{"Chat":1,"Login":1,"Notes":0,"Shop":0}}`)
 	status, body = b.post("/api/logout", nil)
 	want(t, "log out", status, body, 200, `{"ok":true}`)
-	status, body = b.get("/api/me")
-	want(t, "signed out", status, body, 200, `{"live":0,"user":""}`)
+	status, body = b.get("/state.json")
+	want(t, "signed out", status, body, 200, `{"user":"","live":{"Chat":0,"Login":1,"Notes":0,"Shop":0}}`)
 }

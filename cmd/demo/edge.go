@@ -18,9 +18,9 @@ func edgeOption(issuer, secret string) string {
 // edgeDirective is all that the edge has to know about a site. The provider's own gets none.
 func edgeDirective(host string) string {
 	switch host {
-	case "notes.localhost":
+	case "notes.work.localhost":
 		return "\tuniversal_logout demo\n"
-	case "chat.localhost":
+	case "chat.work.localhost":
 		return `	universal_logout demo {
 		paths POST /api/logout
 	}

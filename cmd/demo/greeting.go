@@ -5,6 +5,9 @@ import (
 	"text/template"
 )
 
+// reach says how far a click on "log out" goes. The greeting and the pages repeat it.
+const reach = "One click ends the session of that app and the one at Login. The other two apps keep theirs: ending them too is not built yet."
+
 var greeting = template.Must(template.New("").Parse(`universal_logout demo: three apps and their single sign-on behind one Caddy
 {{range .Apps}}
   {{printf "%-6s" .Name}} {{.URL}}
@@ -17,20 +20,23 @@ What to do
   1. Open an app and sign in with any name and any password.
   2. Open the other two and sign in: the provider knows you, nobody asks again.
   3. Write a note, say something or fill the cart: the app keeps it in your browser.
-  4. Look at the box "What is still there": live sessions on the server, data in this browser.
+  4. Look at the numbers at the top of each page: who is signed in on each of the four servers, you or a copy of you.
   5. Log out of one app the way it offers it. The edge's page says what happened, and a line about it appears here.
-  6. Look at Login: its session has ended too. The next click on "Sign in" of this app asks for a password.
+  6. Look at the four numbers again, and at the box "What is still there". The next click on "Sign in" asks for a password.
 
-The other two apps keep their own sessions for now: ending them along with the first is not built yet.
+{{.Reach}}
+
+Notes and Chat share the registrable domain work.localhost; for a browser, Shop and Login are sites of other people.
 
 Your browser will warn about the certificate, because it comes from a CA that was made for this demo only. Go on past the
 warning ("Advanced"), at each of the four addresses, or add this file to the certificate authorities that your browser or
 system trusts, as "caddy trust" would do for a real Caddy, and remove it again afterwards:
   {{.Root}}
+Only with the second will Chrome and Edge let Chat keep an offline copy of itself.
 
 Should your system not know names ending in .localhost, Chrome, Edge and Firefox still do. Ctrl-C stops everything.
 `))
 
 func greet(out io.Writer, d *demo, root string) error {
-	return greeting.Execute(out, map[string]any{"Apps": d.apps, "Login": d.login, "Root": root})
+	return greeting.Execute(out, map[string]any{"Apps": d.apps, "Login": d.login, "Reach": reach, "Root": root})
 }

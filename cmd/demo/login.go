@@ -27,24 +27,22 @@ func newProvider(d *demo) *oidctest.Provider {
 	for _, s := range d.apps {
 		names[s.clientID()] = s.Name
 	}
-	var p *oidctest.Provider
-	p = oidctest.New(oidctest.Config{
+	return oidctest.New(oidctest.Config{
 		Issuer:  d.login.URL,
 		Clients: append(clients, edge),
 		Page: func(w http.ResponseWriter, _ *http.Request, pg oidctest.Page) {
-			renderLogin(w, loginView{view: view{Site: d.login, Sites: d.sites()}, Page: pg, App: names[pg.Client], Sessions: p.Sessions()})
+			renderLogin(w, loginView{view: view{Site: d.login, Sites: d.sites()}, Page: pg, App: names[pg.Client]})
 		},
 	})
-	return p
 }
 
 // newLogin adds what the provider's site has besides the provider: a start page and the style sheet.
 func newLogin(v view, p *oidctest.Provider) http.Handler {
 	mux := http.NewServeMux()
-	static(mux)
+	common(mux, v)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		pageHeaders(w, "form-action 'none'")
-		renderLogin(w, loginView{view: v, Page: oidctest.Page{Name: "home", Status: http.StatusOK}, Sessions: p.Sessions()})
+		pageHeaders(w, "script-src 'self'; connect-src 'self'; form-action 'none'")
+		renderLogin(w, loginView{view: v, Page: oidctest.Page{Name: "home", Status: http.StatusOK}})
 	})
 	mux.Handle("/", p)
 	return mux
@@ -53,9 +51,8 @@ func newLogin(v view, p *oidctest.Provider) http.Handler {
 // loginView is what the provider's pages need to know.
 type loginView struct {
 	view
-	Page     oidctest.Page
-	App      string // who sent the browser here
-	Sessions int
+	Page oidctest.Page
+	App  string // who sent the browser here
 }
 
 func renderLogin(w http.ResponseWriter, v loginView) {

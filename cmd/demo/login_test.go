@@ -21,7 +21,7 @@ func TestOneSignInForThreeApps(t *testing.T) {
 		t.Errorf("%d sessions at the provider", n)
 	}
 	_, home := b.at(d.login).follow("/")
-	want(t, "the provider's start page", 200, home, 200, `<dd id="live">1</dd>`)
+	want(t, "the provider's start page", 200, home, 200, `<dd id="live" data-live="Login">1</dd>`)
 }
 
 func TestSignInNeedsNameAndPassword(t *testing.T) {
@@ -74,13 +74,13 @@ func TestProviderAsksWhoCannotProveIt(t *testing.T) {
 	want(t, "signed out", 200, page, 200, "You are signed out")
 	_, page = op.follow("/logout?client_id=nobody")
 	want(t, "error", 400, page, 400, "This client is not known here.")
-	want(t, "sessions", 200, page, 200, `<dd id="live">0</dd>`)
+	want(t, "sessions", 200, page, 200, `<dd id="live" data-live="Login">0</dd>`)
 }
 
 func TestPagesNeedNothingFromElsewhere(t *testing.T) {
 	for _, name := range []string{"Notes", "Login"} {
 		b, _ := open(t, name)
-		for _, path := range []string{"/style.css", "/kept.js", "/chat.js"} {
+		for _, path := range []string{"/style.css", "/state.js", "/kept.js", "/chat.js", "/worker.js"} {
 			status, body := b.get(path)
 			want(t, path, status, body, 200, "")
 			if strings.Contains(body, "http://") || strings.Contains(body, "https://") {

@@ -11,12 +11,12 @@ import (
 //
 // It keeps its ID token in a cookie, as some do; Notes and Chat keep theirs on the server.
 func newShop(v view, p *rp) http.Handler {
-	s := newSessions()
+	s := v.Site.sessions
 	s.tokenCookie = "idToken"
 	mux := http.NewServeMux()
-	static(mux)
-	signIn(mux, v, s, p)
-	home(mux, v, s, "shop.html")
+	common(mux, v)
+	signIn(mux, v, p)
+	home(mux, v, "shop.html")
 	mux.HandleFunc("POST /session/end", func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 4096)
 		who, ok := s.of(r)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
@@ -20,12 +21,20 @@ type site struct {
 	URL    string
 	Logout string // how the app logs out, for people; empty for the provider
 
-	secret  string // of the app's client at the provider
-	handler http.Handler
+	secret   string    // of the app's client at the provider
+	sessions *sessions // of the app; nil for the provider, which keeps its own
+	live     func() int
+	handler  http.Handler
 }
 
 // clientID is the name that the provider knows an app by.
-func (s *site) clientID() string { return s.Host[:len(s.Host)-len(".localhost")] }
+func (s *site) clientID() string {
+	name, _, _ := strings.Cut(s.Host, ".")
+	return name
+}
+
+// Live is how many people are signed in there.
+func (s *site) Live() int { return s.live() }
 
 // demo is everything behind the one Caddy.
 type demo struct {
@@ -36,10 +45,14 @@ type demo struct {
 }
 
 // newDemo makes the apps and the provider. To add an app, write its handler, name it here, and tell the edge in edge.go.
+//
+// Names below .localhost lead to this machine without a hosts file. The public suffix list does not know localhost, so
+// browsers take the label before it for a registrable domain, as if it were com: Notes and Chat are the same site under
+// work.localhost, Shop and Login are sites of their own.
 func newDemo(port int) *demo {
-	notes := &site{Name: "Notes", Host: "notes.localhost", Logout: "a link to /logout"}
-	chat := &site{Name: "Chat", Host: "chat.localhost", Logout: "a script that calls fetch('/api/logout')"}
-	shop := &site{Name: "Shop", Host: "shop.localhost", Logout: "a form with a CSRF token, posted to /session/end"}
+	notes := &site{Name: "Notes", Host: "notes.work.localhost", Logout: "a link to /logout", sessions: newSessions()}
+	chat := &site{Name: "Chat", Host: "chat.work.localhost", Logout: "a script that calls fetch('/api/logout')", sessions: newSessions()}
+	shop := &site{Name: "Shop", Host: "shop.localhost", Logout: "a form with a CSRF token, posted to /session/end", sessions: newSessions()}
 	d := &demo{
 		apps:   []*site{notes, chat, shop},
 		login:  &site{Name: "Login", Host: "login.localhost"},
@@ -53,6 +66,10 @@ func newDemo(port int) *demo {
 		}
 	}
 	d.provider = newProvider(d)
+	d.login.live = d.provider.Sessions
+	for _, s := range d.apps {
+		s.live = s.sessions.live
+	}
 	d.login.handler = newLogin(view{Site: d.login, Sites: sites}, d.provider)
 	notes.handler = newNotes(view{Site: notes, Sites: sites}, newRP(notes, d))
 	chat.handler = newChat(view{Site: chat, Sites: sites}, newRP(chat, d))

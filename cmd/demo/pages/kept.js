@@ -1,8 +1,13 @@
 // What the apps keep in the browser, and the box that shows it.
 'use strict';
 
-function showKept() {
+async function showKept() {
 	const kept = Object.entries(localStorage).map(([key, value]) => `${key}: ${value}`);
+	let workers = [];
+	try {
+		workers = await navigator.serviceWorker.getRegistrations();
+	} catch {} // some private windows have none
+	if (workers.length) kept.push('an offline copy of the app');
 	document.getElementById('kept').textContent = kept.join('\n') || 'nothing';
 }
 
