@@ -20,7 +20,7 @@ What to do
   1. Open an app and sign in with any name and any password.
   2. Open the other two and sign in: the provider knows you, nobody asks again.
   3. Write a note, say something or fill the cart: the app keeps it in your browser.
-  4. Look at the numbers at the top of each page: who is signed in on each of the four servers, you or a copy of you.
+  4. Look at the numbers at the top of each page: how many sessions each of the four servers has.
   5. Log out of one app the way it offers it. The edge's page says what happened, and a line about it appears here.
   6. Look at the four numbers again, and at the box "What is still there". The next click on "Sign in" asks for a password.
 

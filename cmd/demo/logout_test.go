@@ -63,7 +63,7 @@ func (b *browser) logOut(s *site) step {
 		click.to = mustParse(b.t, s.URL+"/api/logout")
 		status, body := b.read(b.Do(b.request(click, "cors", "empty")))
 		want(b.t, "log out", status, body, 200, "")
-		click = step{from: home, method: http.MethodGet, to: home.url} // the page reloads itself
+		click = step{from: home, method: http.MethodGet, to: mustParse(b.t, s.URL+"/?signed-out")}
 	case "Shop":
 		_, page := b.at(s).get("/")
 		click.to, click.form = mustParse(b.t, s.URL+"/session/end"), url.Values{"csrf": {csrfIn(b.t, page)}}

@@ -149,7 +149,7 @@ var (
 func (b *browser) byItself(p openPage) (step, bool) {
 	b.t.Helper()
 	next := step{from: p, method: http.MethodGet}
-	address := ""
+	var address string
 	if m := refresh.FindStringSubmatch(p.html); m != nil {
 		address = m[1]
 	} else if m := hopForm.FindStringSubmatch(p.html); m != nil {

@@ -41,5 +41,5 @@ document.getElementById('say').addEventListener('submit', (event) => {
 
 document.getElementById('logout').addEventListener('click', async () => {
 	await fetch('/api/logout', {method: 'POST'});
-	location.reload();
+	location.assign('/?signed-out');
 });

@@ -3,11 +3,12 @@
 
 async function showKept() {
 	const kept = Object.entries(localStorage).map(([key, value]) => `${key}: ${value}`);
-	let workers = [];
 	try {
-		workers = await navigator.serviceWorker.getRegistrations();
-	} catch {} // some private windows have none
-	if (workers.length) kept.push('an offline copy of the app');
+		const workers = await navigator.serviceWorker.getRegistrations();
+		if (workers.length) kept.push('a service worker');
+		const copies = await caches.keys();
+		if (copies.length) kept.push('an offline copy of the app');
+	} catch {} // some private windows have neither
 	document.getElementById('kept').textContent = kept.join('\n') || 'nothing';
 }
 

@@ -1,5 +1,5 @@
 // The chat's service worker keeps the app's shell, as single-page apps do: its start page comes from the browser's cache
-// and not from the server.
+// and not from the server, unless its address has a query.
 'use strict';
 
 const shell = ['/', '/style.css', '/state.js', '/kept.js', '/chat.js'];
@@ -10,7 +10,7 @@ addEventListener('install', (event) => {
 });
 
 addEventListener('fetch', (event) => {
-	const url = new URL(event.request.url);
-	if (event.request.method !== 'GET' || url.origin !== location.origin || !shell.includes(url.pathname)) return;
-	event.respondWith(caches.match(url.pathname).then((kept) => kept || fetch(event.request)));
+	const {pathname, search, origin} = new URL(event.request.url);
+	if (event.request.method !== 'GET' || origin !== location.origin || search || !shell.includes(pathname)) return;
+	event.respondWith(caches.match(pathname).then((kept) => kept || fetch(event.request)));
 });
