@@ -22,6 +22,7 @@ import (
 //	universal_logout {
 //		hub                 <origin>
 //		provider            <name> [<issuer>] {…}
+//		also                <name> <url>
 //		allowed_return_urls <pattern...>
 //		trusted_origins     <origin...>
 //		timeout             <duration>
@@ -59,6 +60,8 @@ func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 		return atLine(d, err)
 	case "provider":
 		return a.parseProvider(d)
+	case "also":
+		return a.parseAlso(d)
 	case "allowed_return_urls":
 		return parseList(d, &a.AllowedReturnURLs, func(entry string) error {
 			_, err := parseReturnPattern(entry)
@@ -85,7 +88,7 @@ func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 		}
 		return atLine(d, checkPrefix(a.Prefix))
 	}
-	return unknownWord(d, word, "hub", "provider", "allowed_return_urls", "trusted_origins", "timeout", "prefix")
+	return unknownWord(d, word, "hub", "provider", "also", "allowed_return_urls", "trusted_origins", "timeout", "prefix")
 }
 
 // parseDirective sets up the handler from Caddyfile tokens. Syntax:
@@ -96,6 +99,9 @@ func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 //		keep_cookies             <pattern...>
 //		clear_site_data          <types...> | off
 //		logout_call              <method> <path> {…} | off
+//		group                    <name>
+//		fanout                   on | off
+//		hosts                    <host...>
 //		id_token                 <placeholder>
 //		access_token             <placeholder>
 //		refresh_token            <placeholder>
@@ -191,7 +197,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		word := d.Val()
-		if err := once(d, seen, word, slices.Concat([]string{"clear_site_data", "logout_call", "allow_cross_site", "return_to"}, providerWordsOfSite)...); err != nil {
+		if err := once(d, seen, word, slices.Concat([]string{"clear_site_data", "logout_call", "group", "fanout", "allow_cross_site", "return_to"}, providerWordsOfSite)...); err != nil {
 			return err
 		}
 		if err := h.parseWord(d, word); err != nil {
@@ -225,10 +231,13 @@ func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
 	case "return_to":
 		return parseOne(d, &h.ReturnTo)
 	}
+	if slices.Contains(fanoutWords, word) {
+		return h.parseFanoutWord(d, word)
+	}
 	if slices.Contains(providerWordsOfSite, word) {
 		return h.parseProviderWord(d, word)
 	}
-	return unknownWord(d, word, slices.Concat([]string{"paths", "session_cookies", "keep_cookies", "clear_site_data", "logout_call"}, providerWordsOfSite, []string{"allow_cross_site", "return_to"})...)
+	return unknownWord(d, word, slices.Concat([]string{"paths", "session_cookies", "keep_cookies", "clear_site_data", "logout_call"}, fanoutWords, providerWordsOfSite, []string{"allow_cross_site", "return_to"})...)
 }
 
 // parsePaths reads one line of paths. A method at its beginning is for all

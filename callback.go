@@ -139,6 +139,9 @@ func untrusted(rest pending) pending {
 
 // stillAlive is the word for a provider that did not say what it did.
 func (h *Handler) stillAlive(ctx context.Context, rest pending) became {
+	if rest.Visit == nil {
+		return became{}
+	}
 	p := h.app.providers[rest.Visit.Provider]
 	if p == nil || p.isPortal() {
 		return became{outcome: providerAlive}
@@ -206,18 +209,26 @@ func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), time.Duration(a.Timeout))
 }
 
-// serveHop continues a logout that a script began, where our JSON says so.
-func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet && r.Method != http.MethodPost || !isTopLevel(r) {
-		w.Header().Set("Allow", "GET, POST")
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
-	}
+// continueLogout goes on with a logout that a script began, or that had to show
+// a page in between.
+func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, token string) error {
 	a, own := h.app, ownOrigin(r)
-	st, sealed := a.openState(r.URL.Query().Get("t"))
+	st, sealed := a.openState(token)
 	rest, ok := a.openMarker(r, own)
-	known := sealed && ok && rest.isAbout(st, own) && rest.Visit.Stage == "" && rest.Round.Landing != nil
+	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.stops[0].origin == own {
+		if !rest.isOn(t) { // anybody could have made this link
+			return answerPage(w, http.StatusOK, a.overPage())
+		}
+		return h.finishTour(w, r, next, own, &t, &it, false)
+	}
+	known := sealed && ok && rest.isAbout(st, own) && (rest.Visit == nil || rest.Visit.Stage == "") && rest.Round.Landing != nil
+	lost := sealed && !ok && st.Site == own.String()
 	switch {
-	case !known && sealed && !ok && st.Site == own.String():
+	case lost && st.Tour && a.shared.steps.find(stepKey{st.ID, stepFinished}) == nil:
+		p := h.everywherePage(r, own, textEverywherePage)
+		p.Text = textUnfinished
+		return answerPage(w, http.StatusOK, p)
+	case lost && st.Provider != "":
 		return h.answerLost(w, r, st)
 	case !known:
 		return answerBare(w)
@@ -225,6 +236,8 @@ func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request) error {
 		ctx, stop := a.within(r)
 		defer stop()
 		return answerRedirect(w, a.arrive(w.Header(), own, untouched(rest), h.stillAlive(ctx, rest)))
+	case rest.Tour != nil:
+		return h.beginTour(w, r, own, rest)
 	}
 	return h.leave(w, r, own, rest)
 }

@@ -98,18 +98,21 @@ func (v variant) unusual() (n int) {
 	return n
 }
 
-// variantsFor lists what a cookie seen on a request to own at path can be,
-// most likely first.
-func variantsFor(own origin, path string) []variant {
+// variantsFor lists what a cookie seen on a request to own can be, most likely
+// first: at one of paths, or in a folder on the way there.
+func variantsFor(own origin, paths ...string) []variant {
 	partitions := []bool{false}
 	if own.https() {
 		partitions = append(partitions, true) // CHIPS: Partitioned needs Secure
 	}
-	domains, paths := cookieDomains(own.hostname()), cookiePaths(path)
-	all := make([]variant, 0, len(partitions)*len(domains)*len(paths))
+	domains, folders := cookieDomains(own.hostname()), []string{"/"}
+	for _, path := range paths {
+		folders = union(folders, cookiePaths(path))
+	}
+	all := make([]variant, 0, len(partitions)*len(domains)*len(folders))
 	for _, partitioned := range partitions {
 		for _, domain := range domains {
-			for _, p := range paths {
+			for _, p := range folders {
 				all = append(all, variant{domain, p, partitioned})
 			}
 		}
@@ -142,7 +145,6 @@ const maxCookieFolders = 4
 // the default for a cookie that was set beside it.
 func cookiePaths(path string) []string {
 	var folders []string
-	path = strings.TrimRight(path, "/")
 	for i := 1; i < len(path); i++ {
 		if path[i] == '/' && path[i-1] != '/' && isCookiePath(path[:i]) {
 			folders = append(folders, path[:i])

@@ -55,6 +55,9 @@ func (h *Handler) endSession(from browserRequest, next caddyhttp.Handler, own or
 		began: h.app.now(), deadline: time.Now().Add(h.call.timeout),
 		presented: slices.Clone(presented), cookies: slices.Clone(from.cookies),
 	}
+	if !from.deadline.IsZero() && from.deadline.Before(e.deadline) {
+		e.deadline = from.deadline
+	}
 	res, out, why := e.run()
 	if out == outcomeFailed {
 		e.logFailed(own, res, why)

@@ -76,6 +76,19 @@ type Handler struct {
 	// says that there is no such thing.
 	LogoutCall *LogoutCall `json:"logout_call,omitempty"`
 
+	// The sites that are logged out together have the same group. Default: the
+	// provider's name, or `default`.
+	Group string `json:"group,omitempty"`
+
+	// `off`: this app's logout ends this app, and the provider if one is named,
+	// and no other site. Logouts that began elsewhere end it all the same.
+	// Default: `on`.
+	Fanout string `json:"fanout,omitempty"`
+
+	// The names that a site for many (`*.example.com`) or for all has when
+	// other sites log out. Without them it takes no part in their logouts.
+	Hosts []string `json:"hosts,omitempty"`
+
 	// What this handler is there for: `app` for one app's logout only,
 	// `addresses` for our own pages only. Default: both.
 	Role string `json:"role,omitempty"`
@@ -87,6 +100,9 @@ type Handler struct {
 	clear    []string
 	returnTo string
 	provider *Provider // nil: none
+	group    string    // resolved; "": the provider's
+	hosts    []string
+	places   []string // paths that cookies of the app may be limited to
 	call     *sessionCall
 
 	clientID, postLogoutRedirectURI string // resolved
@@ -168,6 +184,9 @@ func (h *Handler) compile() (err error) {
 	if h.clear, err = compileClearSiteData(h.ClearSiteData, len(keep) > 0); err != nil {
 		return err
 	}
+	if err := h.compileFanout(); err != nil {
+		return err
+	}
 	return h.compileReturnTo()
 }
 
@@ -203,9 +222,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	path := r.URL.Path
 	unusual := h.rules.unusual(path, r.URL.RawQuery)
 	if unusual && h.app.owns(path) && h.Role != roleApp && !isOwnCall(r) {
-		return h.serveAddress(w, r)
+		return h.serveAddress(w, r, next)
 	}
 	if unusual && asksForRound(r) && !isOwnCall(r) {
+		if base, ok := asksForSite(r); ok && h.Role != roleApp {
+			return h.serveSite(w, r, next, base)
+		}
 		own := ownOrigin(r)
 		if rd, ok := h.app.openRound(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
@@ -266,9 +288,15 @@ func (a *App) owns(path string) bool {
 }
 
 // serveAddress answers what lies below our prefix.
-func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if isSpeculative(r.Header) {
 		return answerSpeculative(w)
+	}
+	if asksForRound(r) { // of a sign-out everywhere
+		own := ownOrigin(r)
+		if rd, ok := h.app.openRound(r, own); ok {
+			return h.app.answerRound(w, r, own, rd)
+		}
 	}
 	switch strings.TrimPrefix(r.URL.Path, h.app.Prefix) {
 	case "/done":
@@ -278,7 +306,11 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request) error {
 	case "/return":
 		return h.serveBack(w, r, stageEnd)
 	case "/hop":
-		return h.serveHop(w, r)
+		return h.serveHop(w, r, next)
+	case "/site":
+		return h.serveSite(w, r, next, "")
+	case "", "/":
+		return h.serveEverywhere(w, r, next)
 	default:
 		return h.refuse(w, r, http.StatusNotFound)
 	}

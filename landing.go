@@ -1,6 +1,7 @@
 package universallogout
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
@@ -37,6 +38,9 @@ type landing struct {
 	GoOn    bool     `json:"g,omitempty"` // to Target, by itself
 	Clear   []string `json:"c,omitempty"` // for Clear-Site-Data
 	Browser string   `json:"n,omitempty"` // value of browserCookie
+
+	Tour   *tour `json:"r,omitempty"` // what became of the apps at all sites
+	Second bool  `json:"s,omitempty"` // the second round is over
 
 	Provider        string          `json:"p,omitempty"`
 	ProviderOutcome providerOutcome `json:"q,omitempty"`
@@ -108,6 +112,10 @@ func (l *logout) landing(res appResult, out outcome) landing {
 		Target: l.target, Browser: rand.Text(),
 		Clear: union(l.h.clear, appClearSiteData(res.header["Clear-Site-Data"])),
 	}
+	if l.tour != nil {
+		l.tour.begin(l.app, out)
+		done.Tour = l.tour
+	}
 	if done.Target == "" && !l.leadsBack(l.h.returnTo) {
 		done.Target = l.h.returnTo
 	}
@@ -157,12 +165,15 @@ func (l landing) page() page {
 	if text, ok := textProvider[l.ProviderOutcome]; ok {
 		p.Provider = strings.Replace(text, "%s", l.Provider, 1)
 	}
+	if l.ProviderOutcome == providerAlive && p.Mood != moodBad {
+		p.Mood, p.Title = textNotAll.Mood, textNotAll.Title
+	}
 	if l.ProviderOutcome == providerAlive && l.ProviderLink != "" {
 		p.ProviderLink, p.ProviderLinkText = l.ProviderLink, fmt.Sprintf(textEndProvider, l.Provider)
 	}
 	switch {
 	case l.Target != "":
-		p.Link, p.LinkText = l.Target, textContinue
+		p.Link, p.LinkText = l.Target, fmt.Sprintf(textContinueTo, cmp.Or(parseOrigin(l.Target).host, l.Host))
 		if l.GoOn {
 			p.Next = l.Target
 		}
@@ -175,7 +186,7 @@ func (l landing) page() page {
 // goOn is a page that does nothing but lead to the next.
 func goOn(next string) page {
 	p := textGoingOn
-	p.Kind, p.Forget = "progress", true
+	p.Forget = true
 	p.Next, p.Link, p.LinkText = next, next, textContinue
 	return p
 }
@@ -190,12 +201,11 @@ func goOn(next string) page {
 func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int) error {
 	own := ownOrigin(r)
 	p := textGoingOn
-	p.Kind = "progress"
 	if cookieValue(r.Header["Cookie"], againCookie) != "" {
 		p = textAsk.about(own.host)
 	}
 	p.Form = repeatForm(r)
-	p.Form.ByItself = p.Kind == "progress"
+	p.Form.ByItself = p.Mood == moodBusy
 	if !isSafe(r.Method) {
 		body, _ := bufferBody(w, r, time.Duration(h.app.Timeout))
 		contentType := r.Header.Get("Content-Type")
@@ -236,22 +246,22 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 		// The page dismisses the worker; then the same address is ours alone.
 		return answerPage(w, http.StatusOK, goOn(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
 	}
-	p := l.page()
-	p.Forget = bound
 	if !bound {
+		p := h.app.landingPage(l)
+		p.Forget, p.Calls = false, nil
 		return answerPage(w, http.StatusOK, p)
 	}
-	return h.app.finish(w, r, own, l, p, c)
+	return h.land(w, r, own, l)
 }
 
 // finish clears what the first answer of the logout could not.
-func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin, l landing, p page, c caller) error {
+func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin, l landing, p page) error {
 	h := w.Header()
 	h.Add("Set-Cookie", ownCookie(own, browserCookie, "", 0))
-	if own.trustworthy() && !c.viaWorker && len(l.Clear) > 0 {
+	if own.trustworthy() && !callerOf(r).viaWorker && len(l.Clear) > 0 {
 		h.Set("Clear-Site-Data", clearSiteData(l.Clear))
 		if slices.Contains(l.Clear, clearCache) {
-			p.EvictFrom = r.URL.RequestURI()
+			p.EvictFrom = p.Self
 		}
 	}
 	return answerPage(w, http.StatusOK, p)

@@ -48,6 +48,9 @@ type logout struct {
 	cookies  []string // the request's Cookie lines
 	tokens   presentedTokens
 	visit    *visit    // to the provider, nil for none
+	tour     *tour     // through the other sites, nil for none
+	app      int       // the number of this app in it
+	sibling  bool      // the logout began at another site
 	before   outcome   // of the logout that this one goes on with
 	deadline time.Time // of the server-side part
 }
@@ -59,7 +62,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		return next.ServeHTTP(w, r) // the handler of this site that came first has it
 	}
 	own := ownOrigin(r)
-	verdict := guard(r, own, h.app.trusts, h.AllowCrossSite)
+	verdict := guard(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
 	if nested && verdict != verdictPass {
 		// In front of us is a handler for the whole site, and we are the app's.
 		var inTime bool
@@ -157,8 +160,17 @@ func clientURL(r *http.Request) *url.URL {
 // newLogout reads what clearing would destroy and prepares the clearing, so
 // that nothing that happens later can prevent it.
 func (h *Handler) newLogout(r *http.Request, own origin) *logout {
+	l := h.newEnding(r, own, clientURL(r))
+	l.tour = l.newTour(r)
+	l.visit = l.newVisit(r)
+	return l
+}
+
+// newEnding is what the end of this app's session needs, wherever the logout
+// began. A request to u decides where the cookies of the app may lie.
+func (h *Handler) newEnding(r *http.Request, own origin, u *url.URL) *logout {
 	l := &logout{
-		h: h, id: newID(), began: h.app.now(), own: own, caller: callerOf(r), method: r.Method, url: clientURL(r),
+		h: h, id: newID(), began: h.app.now(), own: own, caller: callerOf(r), method: r.Method, url: u,
 		presented: h.sessions.in(r.Header["Cookie"]),
 		secure:    own.trustworthy(),
 	}
@@ -177,9 +189,8 @@ func (h *Handler) newLogout(r *http.Request, own origin) *logout {
 	}
 	l.cookies = r.Header["Cookie"]
 	l.tokens = h.tokensIn(r, l.presented)
-	l.visit = l.newVisit(r)
 	l.path = plainPath(l.url)
-	l.variants = variantsFor(own, l.path)
+	l.variants = variantsFor(own, append([]string{l.path}, h.places...)...)
 	return l
 }
 
@@ -371,10 +382,10 @@ func (l *logout) amend(h http.Header) {
 
 	rd := l.round(l.landing(res, l.outcome(res)), l.expire(h))
 	types := rd.Landing.Clear
-	if l.visit == nil {
+	if l.visit == nil && l.tour == nil {
 		rd = rd.withoutLanding()
 	}
-	if l.visit != nil || !rd.isLast() {
+	if l.visit != nil || l.tour != nil || !rd.isLast() {
 		// "cookies" would take the marker with it (CSD-06).
 		types = without(types, clearCookies)
 		h.Add("Set-Cookie", l.marker(l.pending(rd)))

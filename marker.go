@@ -69,12 +69,12 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 			return next.ServeHTTP(w, r) // another tab, while the first is at the provider
 		}
 		// It may never come back: what is left to expire is due (RPI-31).
-		rest.Visit, rest.Round.Landing = nil, nil
+		rest.Visit, rest.Tour, rest.Round.Landing = nil, nil, nil
 	}
 	if !ok || h.signedInAgain(rest, r) {
 		return next.ServeHTTP(&markerDropper{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, drop, false}, r)
 	}
-	if rest.Visit == nil {
+	if rest.Visit == nil && rest.Tour == nil {
 		rd := rest.Round
 		rd.Page, rd.Browser = page, rand.Text()
 		w.Header().Add("Set-Cookie", drop)
@@ -84,6 +84,9 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	done := *rest.Round.Landing
 	done.Target, done.GoOn = page, done.Outcome != outcomeFailed
 	rest.Round.Landing = &done
+	if rest.Tour != nil {
+		return h.beginTour(w, r, own, rest)
+	}
 	if rest.Visit.Stage == "" {
 		return h.leave(w, r, own, rest)
 	}

@@ -57,6 +57,10 @@ type App struct {
 	// addresses are registered at the providers instead of those of every site.
 	Hub string `json:"hub,omitempty"`
 
+	// Apps that are not behind this Caddy: the landing page links to them, and
+	// asks those on its own registrable domain to log out.
+	Also []AlsoApp `json:"also,omitempty"`
+
 	// How long the app and the provider may take together before the user is
 	// logged out of the browser without them. Default: `5s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
@@ -66,10 +70,12 @@ type App struct {
 	Prefix string `json:"prefix,omitempty"`
 
 	returns   []returnPattern
+	also      []AlsoApp // resolved
 	trusted   map[origin]struct{}
 	providers map[string]*Provider           // and those that sites name by their issuer
 	hub       origin                         // the zero value: none
 	sites     func() ([]place, hostPatterns) // placesOf; right when all is provisioned
+	registry  func() *registry               // of them
 	logger    *zap.Logger
 	now       func() time.Time
 	retries   []time.Duration // retryAfter
@@ -82,6 +88,7 @@ type App struct {
 // shared outlives reloads of the config.
 type shared struct {
 	keys       *seal.Ring
+	steps      *steps
 	limit      *sessionlessLimit
 	background chan struct{} // one place for each piece of work that outlives its logout
 	metadata   sync.Map      // issuer → metadata, as it was last seen
@@ -137,7 +144,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	v, _, err := pool.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
 		keys, err := seal.NewRing()
-		return &shared{keys: keys, limit: newSessionlessLimit(), background: make(chan struct{}, maxBackground)}, err
+		return &shared{keys: keys, steps: newSteps(), limit: newSessionlessLimit(), background: make(chan struct{}, maxBackground)}, err
 	})
 	if err != nil {
 		return err
@@ -145,6 +152,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.shared = v.(*shared)
 	a.ctx = ctx
 	a.sites = sync.OnceValues(func() ([]place, hostPatterns) { return placesOf(ctx) })
+	a.registry = sync.OnceValue(func() *registry { return newRegistry(a.places(), a.hub) })
 	return a.provisionProviders()
 }
 
@@ -258,6 +266,13 @@ func (a *App) compile() error {
 		}
 		a.returns = append(a.returns, p)
 	}
+	for _, also := range a.Also {
+		also, err := also.resolve()
+		if err != nil {
+			return fmt.Errorf("also: %w", err)
+		}
+		a.also = append(a.also, also)
+	}
 	a.trusted = make(map[origin]struct{})
 	for _, entry := range a.TrustedOrigins {
 		entry, err := resolve(entry)
@@ -325,6 +340,7 @@ func (a *App) Start() error {
 	if a.roles[roleApp] > 0 && a.roles[roleAddresses] == 0 {
 		return errNoAddresses
 	}
+	a.warnAboutGroups()
 	if a.hub != (origin{}) && !a.serves(a.hub) {
 		a.logger.Warn("no site has the hub's name: providers would send people where nothing is; add one like "+a.hub.host+" { universal_logout }",
 			zap.String("hub", a.hub.String()))

@@ -187,7 +187,7 @@ func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused boo
 		return false, nil
 	}
 	own := ownOrigin(r)
-	verdict := guard(r, own, h.app.trusts, h.AllowCrossSite)
+	verdict := guard(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
 	if verdict == verdictLogout || verdict == verdictPass || verdict == verdictNotAllowed {
 		return false, nil
 	}

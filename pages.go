@@ -23,7 +23,8 @@ var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 // page is what the templates show. All of it may come from outside:
 // html/template escapes it.
 type page struct {
-	Kind      string // landing, progress, confirmation, error
+	Kind      string // landing, progress, confirmation, everywhere, error
+	Mood      mood   // what the page looks like
 	Title     string
 	Text      string
 	Nonce     string
@@ -32,17 +33,71 @@ type page struct {
 	LinkText  string
 	Self      string // its own address, once it has one
 	EvictFrom string // fetched to throw pages out of the back/forward cache
+	OnTour    bool   // through several sites
 	Forget    bool   // unregister the site's service workers
 	Form      *form
+
+	Left      []appLine // where the user may still be signed in
+	Apps      []appLine // the other apps: those that ended, or are about to
+	AppsTitle string    // above them
+	AppsCount string    // instead, if they are many
+	Steps     int       // of a tour, 0 if the page is of none
+	Done      int       // of these
+
+	Asks  []ask      // the parts of a tour that the page's script asks for
+	Token string     // for them, if no form has it
+	Over  string     // where the hub hears that the tour is over
+	Plain string     // where the page goes on without script
+	Note  string     // about the apps that are not listed
+	Also  []link     // apps elsewhere
+	Calls []string   // addresses of such that are asked
+	Stops []nextStop // where the page may go on, the first that can be reached
 
 	Provider         string // what became of the single sign-on
 	ProviderLink     string // where it can be ended
 	ProviderLinkText string
 }
 
+// mood is what a page looks like, so that one look tells good news from bad.
+type mood string
+
+const (
+	moodGood mood = "good" // signed out
+	moodBad  mood = "bad"  // not, or not everywhere
+	moodBusy mood = "busy" // goes on by itself
+	moodAsk  mood = "ask"
+	moodNote mood = "note" // nothing happens here
+)
+
+// appLine is one app, on our pages.
+type appLine struct {
+	Name string
+	Text string
+	Link string
+}
+
+// ask is the part of one app in a tour.
+type ask struct{ URL, Name string }
+
+type link struct{ Name, URL string }
+
+// nextStop is a site where a tour may go on.
+type nextStop struct {
+	Number int
+	origin origin
+	Hop    string // where the form goes
+	Site   string // what answers if anybody is there
+}
+
 // about names the host in the page's text, which may be from outside itself.
 func (p page) about(host string) page {
 	p.Text = strings.Replace(p.Text, "%s", host, 1)
+	return p
+}
+
+// says gives the page the words and looks of another.
+func (p page) says(text page) page {
+	p.Mood, p.Title, p.Text = text.Mood, text.Title, text.Text
 	return p
 }
 
@@ -53,43 +108,10 @@ type form struct {
 	Fields   [][2]string
 	Button   string
 	ByItself bool // sent by script, if there is one
+
+	Origin string // where it goes, in a tour: another site
+	Kept   bool   // its token is in the browser's history, if anywhere
 }
-
-// Every sentence that a person can read on our pages or in our JSON.
-var (
-	textAsk = page{
-		Kind: "confirmation", Title: "Sign out?",
-		Text: "You came here from another place. Do you want to sign out of %s?",
-	}
-	textSignOut = "Sign out"
-
-	textOutcome = map[outcome]page{
-		outcomeEnded:   {Title: "You are signed out", Text: "%s has ended your session, and this browser has forgotten it."},
-		outcomeCleared: {Title: "You are signed out", Text: "This browser has forgotten your session at %s. The app answered without saying that it ended the session on its side."},
-		outcomeNone:    {Title: "You are signed out", Text: "There was no session at %s in this browser."},
-		outcomeFailed:  {Title: "You are signed out in this browser", Text: "This browser has forgotten your session at %s, but the app could not end it on its side. You may still be signed in there: if that matters, sign in and out once more when it works again, or tell whoever runs it."},
-		"":             {Title: "Signed out", Text: "You can close this window."},
-	}
-	textProvider = map[providerOutcome]string{
-		providerEnded: "The single sign-on at %s has ended, too.",
-		providerNone:  "There was no session at %s, the single sign-on.",
-		providerAlive: "You may still be signed in at %s, the single sign-on. Then the next sign-in there may ask for no password.",
-	}
-	textEndProvider = "Sign out at %s"
-	textGoingOn     = page{Title: "Signing out…", Text: "One moment, please."}
-	textContinue    = "Continue"
-	textBack        = "Back to %s"
-
-	textStatus = map[int]page{
-		http.StatusForbidden:        {Title: "Not signed out", Text: "This request did not come from a page that may sign you out. To sign out, use the button of the app itself."},
-		http.StatusNotFound:         {Title: "Nothing here", Text: "There is no such page."},
-		http.StatusMethodNotAllowed: {Title: "Not signed out", Text: "This is no way to sign out."},
-		http.StatusTooManyRequests:  {Title: "Too many sign-outs", Text: "There was no session to end, many times in a row. Please wait a minute."},
-	}
-
-	messageLoggedOut = "Logged out"
-	messageFailed    = "Logged out in this browser, but the app did not end its session"
-)
 
 // answerHeaders are on every answer of ours (specs H.6, PG-01 to PG-07).
 func answerHeaders(h http.Header) {
@@ -114,24 +136,107 @@ func answerPage(w http.ResponseWriter, status int, p page) error {
 	}
 	h := w.Header()
 	answerHeaders(h)
-	csp := "default-src 'none'; style-src 'nonce-" + p.Nonce + "'; script-src 'nonce-" + p.Nonce + "'; base-uri 'none'; frame-ancestors 'none'"
-	if p.EvictFrom != "" {
-		csp += "; connect-src 'self'"
+	h.Set("Content-Security-Policy", p.policy())
+	h.Set("Referrer-Policy", p.Referrer())
+	if p.OnTour {
+		// browsers: WebKit gives each page with it a process of its own, which
+		// takes 0.2 s, and its Back button loses the tab between them.
+		h.Del("Cross-Origin-Opener-Policy")
 	}
-	if p.Form != nil {
-		csp += "; form-action 'self'"
-		// no-referrer would make the form's Origin null (browsers: 2.9), and
-		// null is nobody we log out for.
-		h.Set("Referrer-Policy", "same-origin")
-	} else {
-		csp += "; form-action 'none'"
-	}
-	h.Set("Content-Security-Policy", csp)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(status)
 	_, err := w.Write(body.Bytes())
 	return ignoreGone(err)
+}
+
+// What the page says of the parts of a tour, and above lists of apps.
+func (page) TextAsking() string   { return textAsking }
+func (page) TextAsked() string    { return textAsked }
+func (page) TextNoAnswer() string { return textNoAnswer }
+func (p page) AppsFold() string   { return fmt.Sprintf(p.AppsCount, len(p.Apps)) }
+func (page) LeftTitle() string    { return textLeft }
+func (page) AlsoTitle() string    { return textAlso }
+func (p page) OfSteps() string    { return fmt.Sprintf(textOfSteps, p.Steps) }
+
+// maxShownApps is how many apps without a problem a page lists in the open.
+const maxShownApps = 12
+
+// Folds reports whether the list of these apps is opened by a click.
+func (p page) Folds() bool { return len(p.Apps) > maxShownApps }
+
+// Referrer is the page's Referrer-Policy. no-referrer would make the Origin of a
+// form null (browsers: 2.9), and null is nobody we log out for.
+func (p page) Referrer() string {
+	switch {
+	case p.Form != nil && p.Form.Origin != "":
+		return "strict-origin" // the next site must see where the form was
+	case p.Form != nil:
+		return "same-origin"
+	}
+	return "no-referrer"
+}
+
+// policy is the page's Content-Security-Policy.
+func (p page) policy() string {
+	nonce := "'nonce-" + p.Nonce + "'"
+	forms := []string{"'none'"}
+	switch {
+	case p.Form != nil && p.Form.Origin != "":
+		forms[0] = p.Form.Origin
+		for _, s := range p.Stops {
+			forms = union(forms, []string{s.origin.String()})
+		}
+	case p.Form != nil:
+		forms[0] = "'self'"
+	}
+	policy := "default-src 'none'; style-src " + nonce + "; script-src " + nonce + "; base-uri 'none'; frame-ancestors 'none'; form-action " + strings.Join(forms, " ")
+	if connect := p.connects(); connect != "" {
+		policy += "; connect-src " + connect
+	}
+	return policy
+}
+
+// maxConnects is how many bytes of origins stand in the policy. Many proxies in
+// front of us buffer 4 KB of header; beyond, registrable domains do.
+const maxConnects = 1200
+
+// connects are the sources that the page's script may fetch from.
+func (p page) connects() string {
+	var sources []string
+	add := func(source string) { sources = union(sources, []string{source}) }
+	if p.EvictFrom != "" {
+		add("'self'")
+	}
+	addresses := append([]string{}, p.Calls...)
+	if p.Over != "" {
+		addresses = append(addresses, p.Over)
+	}
+	for _, a := range p.Asks {
+		addresses = append(addresses, a.URL)
+	}
+	for _, s := range p.Stops {
+		addresses = append(addresses, s.Site)
+	}
+	for _, address := range addresses {
+		add(parseOrigin(address).String())
+	}
+	exact := strings.Join(sources, " ")
+	if len(exact) <= maxConnects {
+		return exact
+	}
+	sources = nil
+	for _, address := range addresses {
+		o := parseOrigin(address)
+		domain := registrableDomain(o.hostname())
+		if domain == "" {
+			add(o.String())
+			continue
+		}
+		add(o.scheme + "://" + domain + portOf(o))
+		add(o.scheme + "://*." + domain + portOf(o))
+	}
+	return strings.Join(sources, " ")
 }
 
 // answerError tells a person on a page, and a program in JSON.

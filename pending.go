@@ -10,19 +10,26 @@ import (
 	"go.uber.org/zap"
 )
 
-// pending is what remains of a logout whose browser is elsewhere: at the
-// provider, or on a page of the app. It travels sealed in the marker cookie.
+// pending is what remains of a logout whose browser is elsewhere: at other
+// sites, at the provider, or on a page of the app. It travels sealed in the marker cookie.
 type pending struct {
-	Visit *visit `json:"v,omitempty"`
-	Round round  `json:"r"`
-	Seen  []byte `json:"s,omitempty"` // digests of the cookies that were no business of the logout
+	Visit   *visit `json:"v,omitempty"`
+	Tour    *tour  `json:"t,omitempty"` // before the visit, or for "cookies" after it
+	Touring bool   `json:"w,omitempty"` // the browser is on its way
+	Round   round  `json:"r"`
+	Seen    []byte `json:"s,omitempty"` // digests of the cookies that were no business of the logout
 }
 
 // pending is what remains after this answer. Another app on the host has
 // cookies of its own, and what one app takes for a session is none to another:
 // so all that was there at the logout is known later.
 func (l *logout) pending(rd round) pending {
-	rest := pending{Visit: l.visit, Round: rd}
+	if rd.Landing != nil && l.tour != nil {
+		done := *rd.Landing
+		done.Tour = nil // it comes back with the browser
+		rd.Landing = &done
+	}
+	rest := pending{Visit: l.visit, Tour: l.tour, Round: rd}
 	if rd.Rest == nil {
 		return rest
 	}
@@ -66,10 +73,15 @@ type state struct {
 	Site     string `json:"s"`
 	Made     int64  `json:"m"`
 	Provider string `json:"p"`
+	Tour     bool   `json:"t,omitempty"` // there are other sites to go to
 }
 
 func (a *App) sealState(v *visit, own origin) string {
-	plain, err := json.Marshal(state{v.ID, own.String(), a.now().Unix(), v.Provider})
+	return a.stateOf(state{ID: v.ID, Site: own.String(), Made: a.now().Unix(), Provider: v.Provider})
+}
+
+func (a *App) stateOf(s state) string {
+	plain, err := json.Marshal(s)
 	if err != nil { // strings and numbers only
 		return ""
 	}
@@ -86,12 +98,27 @@ func (a *App) openState(token string) (s state, ok bool) {
 
 // isAbout reports whether a state is the one that this logout left with.
 func (rest pending) isAbout(st state, own origin) bool {
-	return rest.Visit != nil && st.Site == own.String() && subtle.ConstantTimeCompare([]byte(st.ID), []byte(rest.Visit.ID)) == 1
+	id := ""
+	switch {
+	case rest.Tour != nil:
+		id = rest.Tour.ID
+	case rest.Visit != nil:
+		id = rest.Visit.ID
+	}
+	return id != "" && st.Site == own.String() && subtle.ConstantTimeCompare([]byte(st.ID), []byte(id)) == 1
 }
 
-// isAway reports whether the browser of a logout is at the provider, and has
-// not come back with a request for path.
+// isOn reports whether this is the browser of a tour.
+func (rest pending) isOn(t tour) bool {
+	return rest.Touring && rest.Tour != nil && rest.Round.Landing != nil && rest.Tour.ID == t.ID
+}
+
+// isAway reports whether the browser of a logout is at other sites or at the
+// provider, and has not come back with a request for path.
 func (rest pending) isAway(path string) bool {
+	if rest.Tour != nil {
+		return rest.Touring
+	}
 	v := rest.Visit
 	return v != nil && v.Stage != "" && (v.Stage != stageEnd || v.Back == "" || v.Back != path)
 }
@@ -138,8 +165,10 @@ func (a *App) sealPending(rest pending) string {
 
 // arrive ends a visit that is over, or that never began.
 func (a *App) arrive(h http.Header, own origin, rest pending, b became) (next string) {
-	rest.Round = rest.Round.withProvider(rest.Visit.Label, b)
-	if l := rest.Round.Landing; l != nil {
+	if rest.Visit != nil {
+		rest.Round = rest.Round.withProvider(rest.Visit.Label, b)
+	}
+	if l := rest.Round.Landing; l != nil && rest.Visit != nil {
 		a.logger.Info("single sign-on", zap.String("logout_id", l.ID), zap.String("host", own.host),
 			zap.String("provider", rest.Visit.Provider), zap.String("outcome", string(b.outcome)))
 	}
@@ -182,11 +211,11 @@ func (a *App) openMarker(r *http.Request, own origin) (rest pending, ok bool) {
 		return pending{}, false
 	}
 	rd := rest.Round
-	if rd.Rest != nil && !isPlainPath(rd.Rest.Path) || rd.Rest == nil && rest.Visit == nil {
+	if rd.Rest != nil && !isPlainPath(rd.Rest.Path) || rd.Rest == nil && rest.Visit == nil && rest.Tour == nil {
 		return pending{}, false
 	}
 	lifetime := markerLifetime
-	if rest.Visit != nil && slices.Contains([]string{stageHint, stageEnd}, rest.Visit.Stage) {
+	if rest.Touring || rest.Visit != nil && slices.Contains([]string{stageHint, stageEnd}, rest.Visit.Stage) {
 		lifetime = visitLifetime
 	}
 	return rest, rd.Host == own.host && a.recent(rd.Made, lifetime)

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,69 +18,8 @@ type place struct {
 	handler *Handler
 	server  *listener // the server that it is in
 	hosts   []string  // patterns of the names it is served under, in the configuration's order; nil: any
+	below   string    // the one path that the blocks around it ask for, "" for none
 	cut     string    // what handle_path and the like cut off paths before the handler sees them
-}
-
-// listener is one of Caddy's HTTP servers, as far as its addresses go.
-type listener struct {
-	name   string
-	server *caddyhttp.Server
-	https  bool
-	port   string // in its sites' addresses; "": none
-}
-
-// origin is that of a host on this server, for browsers from outside. Caddy's
-// own redirects assume likewise that a port which stands for http_port or
-// https_port is the usual one out there.
-func (l *listener) origin(host string) origin {
-	scheme := "http"
-	if l.https {
-		scheme = "https"
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if l.port != "" {
-		host += ":" + l.port
-	}
-	return newOrigin(scheme, host)
-}
-
-func listenerOf(name string, server *caddyhttp.Server, app *caddyhttp.App) *listener {
-	l := &listener{name: name, server: server}
-	httpPort := cmp.Or(app.HTTPPort, caddyhttp.DefaultHTTPPort)
-	var plain, tls []int
-	for _, address := range server.Listen {
-		parsed, err := caddy.ParseNetworkAddress(address)
-		if err != nil || parsed.StartPort == 0 {
-			continue // a socket that browsers cannot name
-		}
-		// Caddy speaks no TLS at the http port, whatever else the server has.
-		if port := int(parsed.StartPort); len(server.TLSConnPolicies) > 0 && port != httpPort {
-			tls = append(tls, port)
-		} else {
-			plain = append(plain, port)
-		}
-	}
-	if l.https = len(tls) > 0 || len(plain) == 0 && len(server.TLSConnPolicies) > 0; l.https {
-		l.port = publicPort(tls, caddyhttp.DefaultHTTPSPort, app.HTTPSPort)
-	} else {
-		l.port = publicPort(plain, caddyhttp.DefaultHTTPPort, app.HTTPPort)
-	}
-	return l
-}
-
-// publicPort is "" if one of the ports is the scheme's own, else the first.
-func publicPort(ports []int, usual, configured int) string {
-	for _, port := range ports {
-		if port == usual || port == configured {
-			return ""
-		}
-	}
-	if len(ports) == 0 {
-		return ""
-	}
-	return strconv.Itoa(ports[0])
 }
 
 // places are those of our handlers in this configuration.
@@ -140,6 +78,7 @@ type walker struct {
 type spot struct {
 	hosts   []string // nil: any
 	cut     string
+	below   string // the one path that the blocks around ask for
 	nesting int
 }
 
@@ -148,7 +87,7 @@ func (s spot) nobody() bool { return s.hosts != nil && len(s.hosts) == 0 }
 
 // routes goes through one list, and returns what is known behind it.
 func (w *walker) routes(list caddyhttp.RouteList, at spot) spot {
-	passed := make(map[string][]string) // hosts that are by no further route of a group
+	passed := make(map[string][]string) // hosts that no further route of a group gets
 	for _, route := range list {
 		here := at
 		here.hosts = w.matched(route.MatcherSets, minus(at.hosts, passed[route.Group]))
@@ -158,11 +97,15 @@ func (w *walker) routes(list caddyhttp.RouteList, at spot) spot {
 		for _, host := range here.hosts {
 			w.names[host] = struct{}{}
 		}
+		if folder := folderOf(route.MatcherSets); folder != "" {
+			here.below = here.cut + folder
+		}
 		behind := w.handlers(route.Handlers, here)
 		if route.Terminal {
 			behind.hosts = []string{}
 		}
-		if route.Group != "" { // which another of its group may have kept from running
+		// Another of its group may have kept it from running.
+		if route.Group != "" {
 			for _, set := range route.MatcherSets {
 				passed[route.Group] = append(passed[route.Group], w.onlyHosts(set)...)
 			}
@@ -204,6 +147,31 @@ func (w *walker) matched(sets caddyhttp.MatcherSets, hosts []string) []string {
 		all = append(all, these...)
 	}
 	return unique(all)
+}
+
+// folderOf is the path that all requests of a route are below, "" for several
+// or none.
+func folderOf(sets caddyhttp.MatcherSets) (folder string) {
+	if len(sets) != 1 {
+		return ""
+	}
+	for _, matcher := range sets[0] {
+		var paths []string
+		switch m := matcher.(type) {
+		case *caddyhttp.MatchPath:
+			paths = *m
+		case caddyhttp.MatchPath:
+			paths = m
+		}
+		for _, path := range paths {
+			this := strings.TrimSuffix(strings.TrimSuffix(path, "*"), "/")
+			if folder != "" && this != folder || !isPlainPath(this) || strings.ContainsAny(this, "*{%") {
+				return ""
+			}
+			folder = this
+		}
+	}
+	return folder
 }
 
 func (w *walker) hostMatcher(matcher any) (patterns []string, ok bool) {
@@ -270,12 +238,12 @@ func (w *walker) unknown(handler caddyhttp.MiddlewareHandler, at spot) {
 }
 
 func (w *walker) add(h *Handler, at spot) {
-	key := fmt.Sprintf("%p %p %q %q %t", h, w.listener, at.hosts, at.cut, at.hosts == nil)
+	key := fmt.Sprintf("%p %p %q %t %q %q", h, w.listener, at.hosts, at.hosts == nil, at.below, at.cut)
 	if _, again := w.found[key]; again {
 		return
 	}
 	w.found[key] = struct{}{}
-	w.places = append(w.places, place{handler: h, server: w.listener, hosts: at.hosts, cut: at.cut})
+	w.places = append(w.places, place{handler: h, server: w.listener, hosts: at.hosts, cut: at.cut, below: at.below})
 }
 
 // stripped is the prefix that a rewrite takes off every path that has it.
@@ -307,6 +275,8 @@ var (
 	handlersType = reflect.TypeFor[[]caddyhttp.MiddlewareHandler]()
 )
 
+var containers = []reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map}
+
 // inside looks for routes in the exported fields of a handler: handle_response
 // of reverse_proxy and intercept, and what containers of other plugins have.
 func (w *walker) inside(v reflect.Value, at spot, depth int) {
@@ -317,7 +287,7 @@ func (w *walker) inside(v reflect.Value, at spot, depth int) {
 	case t == routeType:
 		w.routes(caddyhttp.RouteList{v.Interface().(caddyhttp.Route)}, at)
 	case t == handlerType:
-		handler, _ := v.Interface().(caddyhttp.MiddlewareHandler)
+		handler, _ := reflect.TypeAssert[caddyhttp.MiddlewareHandler](v)
 		w.handlers([]caddyhttp.MiddlewareHandler{handler}, at)
 	case t.Kind() == reflect.Slice && t.Elem() == routeType:
 		w.routes(v.Convert(reflect.TypeFor[caddyhttp.RouteList]()).Interface().(caddyhttp.RouteList), at)
@@ -362,13 +332,12 @@ func (w *walker) mayHold(t reflect.Type, depth int) (holds bool) {
 	if known, ok := w.holds[at]; ok {
 		return known
 	}
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		holds = w.mayHold(t.Elem(), depth-1)
-	case reflect.Struct:
-		for i := range t.NumField() {
-			holds = holds || t.Field(i).IsExported() && w.mayHold(t.Field(i).Type, depth-1)
+	if t.Kind() == reflect.Struct {
+		for field := range t.Fields() {
+			holds = holds || field.IsExported() && w.mayHold(field.Type, depth-1)
 		}
+	} else if slices.Contains(containers, t.Kind()) {
+		holds = w.mayHold(t.Elem(), depth-1)
 	}
 	w.holds[at] = holds
 	return holds

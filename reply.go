@@ -2,7 +2,6 @@ package universallogout
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +15,9 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 	h := w.Header()
 	l.followApp(res)
 	rd := l.round(l.landing(res, out), l.expire(h))
+	if l.tour != nil {
+		return l.answerTour(w, r, rd)
+	}
 	done, next := *rd.Landing, l.h.app.onward(rd)
 	inPlace := !isSafe(l.method) || isWebKit(r)
 	if l.visit == nil && rd.isLast() && inPlace && !l.caller.viaWorker {
@@ -24,7 +26,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 		// takes Clear-Site-Data from no redirect, so that the app's service
 		// worker could answer the one to the landing page.
 		l.setClearSiteData(h, done.Clear)
-		p := done.page()
+		p := l.h.app.landingPage(done)
 		p.Self = l.h.app.doneURL(done)
 		if slices.Contains(done.Clear, clearCache) && l.secure {
 			p.EvictFrom = p.Self
@@ -83,12 +85,14 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 	}
 	// A script may go anywhere from here: the next page continues too.
 	switch {
-	case l.visit != nil:
+	case l.visit != nil || l.tour != nil:
 		types = without(types, clearCookies)
 		hop := l.hop(h, rd)
 		answer.FrontChannelLogoutURL = l.own.String() + hop
 		// Who goes to the landing page at once reads what is true by then.
-		rd = rd.withProvider(l.visit.Label, became{providerAlive, hop})
+		if l.visit != nil {
+			rd = rd.withProvider(l.visit.Label, became{providerAlive, hop})
+		}
 		rd.Landing.Clear = types // "cookies" would take the marker that the link needs
 	case !rd.isLast():
 		types = without(types, clearCookies)
@@ -107,19 +111,42 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 // what may be the provider's own: that goes when the browser is back.
 func (l *logout) expire(h http.Header) (rest int) {
 	budget, spared := expirationBudget, l.spared()
-	if l.visit != nil {
-		budget = visitBudget // the way to the provider needs room, too
+	if l.visit != nil || l.tour != nil {
+		budget = visitBudget // the way to the provider needs room, too, and so does a tour
 	}
 	// A long return URL makes the address of the next answer long, twice sealed.
 	budget -= linesBytes(h["Set-Cookie"]) + max(0, len(l.target)-256)*2
-	lines, rest := expirations(l.names, l.variants, l.own, 0, budget, spared)
-	for _, line := range lines {
-		h.Add("Set-Cookie", line)
+	add := func(lines []string) {
+		for _, line := range lines {
+			h.Add("Set-Cookie", line)
+		}
 	}
-	if rest < 0 && spared != nil {
+	unseen, _ := expirations(l.unseenNames(), l.unseenVariants(), l.own, 0, budget/2, spared)
+	add(unseen)
+	lines, rest := expirations(l.names, l.variants, l.own, 0, budget-linesBytes(unseen), spared)
+	add(slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(unseen, line) }))
+	if rest < 0 && spared != nil && !l.sibling {
 		rest = 0
 	}
 	return rest
+}
+
+// unseenNames are those that only the configuration knows. Further answers look
+// at what is still presented, so the first one is all that these have.
+func (l *logout) unseenNames() []string {
+	return slices.DeleteFunc(slices.Clone(l.names), func(name string) bool {
+		return slices.ContainsFunc(l.presented, func(c cookie) bool { return c.name == name })
+	})
+}
+
+// unseenVariants are why a cookie is not presented: it is limited to a path.
+func (l *logout) unseenVariants() (limited []variant) {
+	for _, v := range l.variants {
+		if v.path != "/" && v.domain == "" && !v.partitioned {
+			limited = append(limited, v)
+		}
+	}
+	return limited
 }
 
 // visitBudget is expirationBudget for an answer that sends the browser to the
@@ -130,7 +157,7 @@ const visitBudget = 1300
 // end, nil if there are none: on a registrable domain that it shares with the
 // app it may have set them for all of it.
 func (l *logout) spared() func(string, variant) bool {
-	if l.visit == nil || !slices.ContainsFunc(l.names, l.h.sessions.mayBeProviders) {
+	if l.visit == nil && (!l.sibling || l.h.provider == nil) || !slices.ContainsFunc(l.names, l.h.sessions.mayBeProviders) {
 		return nil
 	}
 	host := l.h.provider.host(l.own)
@@ -146,18 +173,19 @@ func (l *logout) spared() func(string, variant) bool {
 // round is what follows this answer, if only the landing page.
 func (l *logout) round(done landing, rest int) round {
 	rd := round{Host: l.own.host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
-	if rest >= 0 || l.visit != nil {
+	if rest >= 0 || l.visit != nil || l.tour != nil {
 		rd.Rest = l.newLeftover(rest)
 	}
 	return rd
 }
 
-// hop is our address that goes on to the provider. What it needs to know stays
-// with the browser, in the marker.
+// hop is our address that goes on to other sites or to the provider. What it
+// needs to know stays with the browser, in the marker.
 func (l *logout) hop(h http.Header, rd round) string {
-	l.visit.ID = rand.Text()
-	h.Add("Set-Cookie", l.marker(l.pending(rd)))
-	return l.h.app.Prefix + "/hop?t=" + l.h.app.sealState(l.visit, l.own)
+	rest := l.pending(rd)
+	line, address := l.h.app.stay(l.own, &rest)
+	h.Add("Set-Cookie", line)
+	return address
 }
 
 // isWebKit tells the engine by the only word it gives about itself.

@@ -25,12 +25,13 @@ const (
 // leftover are the cookies whose expirations did not fit. Names and values
 // stay out of it: what is still presented tells them.
 type leftover struct {
-	Salt    []byte `json:"s"`
-	Names   int    `json:"n"`
-	Cookies []byte `json:"f"` // number of the name and digest, for each cookie
-	Path    string `json:"p"` // of the logout
-	Next    int    `json:"l"` // number of the next line, -1 if there is none
-	Round   int    `json:"a"`
+	Salt    []byte   `json:"s"`
+	Names   int      `json:"n"`
+	Cookies []byte   `json:"f"`           // number of the name and digest, for each cookie
+	Path    string   `json:"p"`           // of the logout
+	Places  []string `json:"q,omitempty"` // other paths that the app's cookies may have
+	Next    int      `json:"l"`           // number of the next line, -1 if there is none
+	Round   int      `json:"a"`
 }
 
 func (rest *leftover) digest(c cookie) string {
@@ -43,7 +44,7 @@ func (rest *leftover) digest(c cookie) string {
 
 // newLeftover remembers the cookies of a logout.
 func (l *logout) newLeftover(next int) *leftover {
-	rest := &leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.path, Next: next, Round: 1}
+	rest := &leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.path, Places: l.h.places, Next: next, Round: 1}
 	rand.Read(rest.Salt)
 	for _, c := range l.presented {
 		rest.Cookies = append(rest.Cookies, byte(slices.Index(l.names, c.name)))
@@ -76,7 +77,7 @@ func (rest *leftover) expire(lines []string, own origin) (expired []string, afte
 	if rest.Next < 0 || !slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
 		return nil, nil
 	}
-	expired, next := expirations(names, variantsFor(own, rest.Path), own, rest.Next, expirationBudget, nil)
+	expired, next := expirations(names, variantsFor(own, append([]string{rest.Path}, rest.Places...)...), own, rest.Next, expirationBudget, nil)
 	if next < 0 || rest.Round >= maxExpirationRounds {
 		return expired, nil
 	}

@@ -35,6 +35,8 @@ type browserRequest struct {
 	vars    map[string]any // what directives before us set: root, fs
 	header  http.Header
 	cookies []string // name=value, as the browser wrote them, without ours
+
+	deadline time.Time // of all that is done for it; zero: none
 }
 
 // Headers that say who asks. What else a browser sends is about its own

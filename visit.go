@@ -21,6 +21,9 @@ type visit struct {
 	Hints  []string `json:"h,omitempty"` // what may be an ID token of one of them
 	AppURL string   `json:"a,omitempty"` // where the app itself wanted to send the browser
 
+	Unsure bool `json:"u,omitempty"` // only if another site of the tour has a session
+	Silent bool `json:"q,omitempty"` // nobody has presented a session: only if the silent question finds one
+
 	Stage    string `json:"s,omitempty"`
 	ID       string `json:"i,omitempty"` // stands in the state, too
 	Nonce    string `json:"n,omitempty"`
@@ -74,7 +77,11 @@ func (l *logout) newVisit(r *http.Request) *visit {
 	if len(l.presented) == 0 && len(l.tokens.id) == 0 {
 		before, ok := l.h.app.openMarker(r, l.own)
 		if !ok || before.Visit == nil || before.Visit.Provider != p.name {
-			return nil
+			if l.tour == nil {
+				return nil
+			}
+			v.Unsure = true
+			return v
 		}
 		v.Hints = before.Visit.Hints
 		if before.Round.Landing != nil {
@@ -184,6 +191,9 @@ func alive(m metadata) became { return became{providerAlive, m.EndSession} }
 // wayTo is where the browser goes to end the single sign-on, or "" and why not.
 func (a *App) wayTo(ctx context.Context, p *Provider, own origin, v *visit) (next string, b became) {
 	v.ID, v.Stage, v.Back, v.Stateful = rand.Text(), stageEnd, "", false
+	if v.Silent && p.isPortal() {
+		return "", became{}
+	}
 	if p.isPortal() {
 		return a.wayToPortal(ctx, p, own)
 	}
@@ -200,6 +210,9 @@ func (a *App) wayTo(ctx context.Context, p *Provider, own origin, v *visit) (nex
 	}
 	if next := a.askWho(ctx, p, own, v, m, found); next != "" {
 		return next, became{}
+	}
+	if v.Silent {
+		return "", became{}
 	}
 	return a.endSession(ctx, p, own, v, m, token)
 }

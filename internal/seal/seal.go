@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -102,7 +103,7 @@ func (r *Ring) Seal(purpose string, plain []byte) string {
 
 // Open returns what Seal was given, or ErrToken.
 func (r *Ring) Open(purpose, token string) ([]byte, error) {
-	if len(token) > maxToken {
+	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") { // which the decoder would pass over: no form makes a token
 		return nil, ErrToken
 	}
 	raw, err := encoding.DecodeString(token)

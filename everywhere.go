@@ -1,0 +1,154 @@
+package universallogout
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+const (
+	// tourCookie is kept at the hub while a tour is under way.
+	tourCookie  = browserCookie + "-tour"
+	overPurpose = "hub"
+)
+
+// remembered is what the hub knows of a tour.
+type remembered struct {
+	ID   string `json:"i"`
+	Made int64  `json:"m"`
+}
+
+// rememberTour lets the hub say later that a tour was not finished.
+func (a *App) rememberTour(own origin, t *tour) string {
+	plain, err := json.Marshal(remembered{t.ID, t.Made})
+	if err != nil { // strings and numbers only
+		return ""
+	}
+	return ownCookie(own, tourCookie, a.shared.keys.Seal(overPurpose, plain), tourLifetime)
+}
+
+// isUnfinished reports whether a tour of this browser did not come to its end,
+// as far as this site knows: the hub, or the site where it began.
+func (a *App) isUnfinished(r *http.Request, own origin) bool {
+	if rest, ok := a.openMarker(r, own); ok && rest.Tour != nil {
+		return true
+	}
+	plain, err := a.shared.keys.Open(overPurpose, cookieValue(r.Header["Cookie"], ownCookieName(own, tourCookie)))
+	var m remembered
+	return err == nil && json.Unmarshal(plain, &m) == nil && a.recent(m.Made, tourLifetime) &&
+		a.shared.steps.find(stepKey{m.ID, stepFinished}) == nil
+}
+
+// stepFinished: the browser is back where the tour began.
+const stepFinished = "finished"
+
+// serveEverywhere is "sign out everywhere": a page with one button, and what
+// the button does.
+func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	own := ownOrigin(r)
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		if !isTopLevel(r) {
+			return h.refuse(w, r, http.StatusForbidden)
+		}
+		return answerPage(w, http.StatusOK, h.everywherePage(r, own, textEverywherePage))
+	case http.MethodPost:
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
+	}
+	main, _ := h.mainOf(r, own)
+	if guard(r, own, h.app.friends(r, own, main), false) != verdictLogout {
+		if !callerOf(r).navigation {
+			return h.refuse(w, r, http.StatusForbidden)
+		}
+		return h.answerForeign(w, r)
+	}
+	l := main.newLogout(r, own)
+	if !l.mayHaveSession(r) && !h.app.shared.limit.allow(clientIP(r), l.began) {
+		return h.refuse(w, r, http.StatusTooManyRequests)
+	}
+	return l.serveEverywhere(w, r, next)
+}
+
+// mainOf is the handler that a sign-out everywhere begins with: that of the app
+// at the root of the site, if there is one. Its group is the site's.
+func (h *Handler) mainOf(r *http.Request, own origin) (main *Handler, group string) {
+	base := ""
+	for _, p := range h.app.registry().placesAt(h.app.listenerFor(r), own.hostname()) {
+		if main == nil || base != "" && p.base() == "" {
+			main, base = p.handler, p.base()
+		}
+	}
+	if main == nil {
+		main = h // addresses alone, in a config without an app
+	}
+	group = h.app.groupOf(main)
+	all := *main
+	all.Fanout = fanoutOn // what the app says about its own logout
+	if main.provider == nil && h.app.isHubs(main) {
+		// The hub is there for the provider of its group, too.
+		all.provider, all.group = h.app.providers[group], group
+	}
+	return &all, group
+}
+
+// serveEverywhere ends all apps of this site, and then what is elsewhere.
+func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	l.deadline = time.Now().Add(time.Duration(l.h.app.Timeout))
+	body, detach := bufferBody(w, r, time.Until(l.deadline))
+	defer detach()
+	l.chooseTarget(requestedReturns(r, body))
+	if p := l.h.provider; p != nil && (l.visit == nil || l.visit.Unsure) {
+		// Whoever has no session here may have one there: ask, silently.
+		l.visit = l.visitTo(p)
+		l.visit.Silent = true
+	}
+	app, _ := l.ownApp(r)
+	e := app.end(r, next, l.own, l.id, l.deadline)
+	res := appResult{status: http.StatusOK, header: http.Header{"Set-Cookie": e.lines}}
+	l.relay(w.Header(), res)
+	if l.caller.navigation {
+		return l.answerPerson(w, r, res, e.outcome)
+	}
+	return l.answerScript(w, res, e.outcome)
+}
+
+// everywherePage lists what this browser has just presented a session of, and
+// tells everybody else nothing.
+func (h *Handler) everywherePage(r *http.Request, own origin, p page) page {
+	p.Kind = "everywhere"
+	p.Form = &form{Method: "post", Action: h.app.Prefix + "/", Button: textEverywhere}
+	listener := h.app.listenerFor(r)
+	_, group := h.mainOf(r, own)
+	p.AppsTitle, p.AppsCount = textSessions, textSessionsAt
+	for _, app := range h.app.appsAt(listener, own.hostname(), group) {
+		for _, handler := range app.handlers {
+			if len(handler.sessions.in(r.Header["Cookie"])) > 0 {
+				p.Apps = append(p.Apps, appLine{Name: own.host + app.base})
+				break
+			}
+		}
+	}
+	if h.app.isUnfinished(r, own) {
+		p.Mood, p.Text = moodBad, textUnfinished
+	}
+	return p
+}
+
+// friends are the origins whose pages may start a logout here.
+func (a *App) friends(r *http.Request, own origin, h *Handler) func(origin) bool {
+	return func(o origin) bool {
+		if a.trusts(o) {
+			return true
+		}
+		l := a.listenerFor(r)
+		if l == nil {
+			return false
+		}
+		it := a.itineraryFrom(l, own, a.groupOf(h))
+		return it.has(o)
+	}
+}

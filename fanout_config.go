@@ -1,0 +1,136 @@
+package universallogout
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"go.uber.org/zap"
+)
+
+// AlsoApp is an app that is not behind this Caddy.
+type AlsoApp struct {
+	// Its name for people.
+	Name string `json:"name,omitempty"`
+
+	// The address that logs out there, such as `https://mail.example.com/logout`.
+	URL string `json:"url,omitempty"`
+}
+
+func (also AlsoApp) resolve() (AlsoApp, error) {
+	for _, value := range []*string{&also.Name, &also.URL} {
+		resolved, err := resolve(*value)
+		if err != nil {
+			return also, err
+		}
+		*value = resolved
+	}
+	u, err := url.Parse(also.URL)
+	if err != nil || !isPlainURL(also.URL) || u.Scheme != "https" || u.Fragment != "" || strings.TrimSpace(also.Name) == "" {
+		return also, fmt.Errorf("%q %q: write a name, and the https address that logs out there", also.Name, also.URL)
+	}
+	return also, nil
+}
+
+const (
+	fanoutOn  = "on"
+	fanoutOff = "off"
+)
+
+func checkFanout(value string) error {
+	switch value {
+	case "", fanoutOn, fanoutOff:
+		return nil
+	}
+	return fmt.Errorf("fanout: %q is none of on, off", value)
+}
+
+func checkGroup(name string) error {
+	if name == "" || len(name) > 64 || hasSpaceOrControl(name) {
+		return fmt.Errorf("group: %q is no name; write one word like intranet", name)
+	}
+	return nil
+}
+
+// compileHost reads a name of a site: one, not a pattern.
+func compileHost(host string) (string, error) {
+	host = strings.ToLower(host)
+	if strings.Contains(host, "*") || !isHostPattern(host) {
+		return "", fmt.Errorf("%q is no name of a site; write one like app.example.com, without scheme, port and *", host)
+	}
+	return host, nil
+}
+
+func (h *Handler) compileFanout() (err error) {
+	if h.group, err = resolve(h.Group); err != nil {
+		return fmt.Errorf("group: %w", err)
+	}
+	if h.Group != "" {
+		if err := checkGroup(h.group); err != nil {
+			return err
+		}
+	}
+	if err := checkFanout(h.Fanout); err != nil {
+		return err
+	}
+	hosts, err := resolveAll("hosts", h.Hosts)
+	if err != nil {
+		return err
+	}
+	for _, host := range hosts {
+		name, err := compileHost(host)
+		if err != nil {
+			return fmt.Errorf("hosts: %w", err)
+		}
+		h.hosts = append(h.hosts, name)
+	}
+	h.places = h.cookiePlaces()
+	return nil
+}
+
+// maxPlaces bounds the expirations that one cookie needs.
+const maxPlaces = 4
+
+// cookiePlaces are the paths, besides the one of a request, that lead to the
+// app and its logout: where its cookies may be limited to (CK-20).
+func (h *Handler) cookiePlaces() (places []string) {
+	add := func(path string) {
+		if len(cookiePaths(path)) > 1 && len(places) < maxPlaces {
+			places = union(places, []string{path})
+		}
+	}
+	if h.Base != "" {
+		add(h.Base + "/logout")
+	}
+	for _, rule := range h.rules.rules {
+		if path := "/" + strings.Join(rule.segments, "/"); !strings.Contains(path, "*") {
+			add(path)
+		}
+	}
+	if h.LogoutCall != nil {
+		path, _, _ := strings.Cut(h.LogoutCall.Path, "?")
+		add(path)
+	}
+	return places
+}
+
+// warnAboutGroups tells what nobody will notice before it matters.
+func (a *App) warnAboutGroups() {
+	for _, p := range a.registry().apps {
+		h := p.handler
+		for _, host := range h.hosts {
+			if !p.takes(host) {
+				a.logger.Warn("hosts: the site has no such name, so it takes no part in logouts under it", zap.String("host", host))
+			}
+		}
+		for _, host := range p.hosts {
+			if !a.registry().hasPages(p.server, host) {
+				a.logger.Warn("no tour goes there: "+errNoAddresses.Error(), zap.String("host", host))
+			}
+		}
+		if len(p.names()) == 0 {
+			a.logger.Info("a site for many names takes no part in the logouts of others, nor they in its own; name those that should with hosts",
+				zap.Strings("site", p.hosts), zap.String("group", a.groupOf(h)))
+		}
+	}
+}

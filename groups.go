@@ -1,0 +1,392 @@
+package universallogout
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// defaultGroup is the group of sites that name neither a group nor a provider.
+const defaultGroup = "default"
+
+// siteApp is one app: a directive, or several for the same place on a site.
+type siteApp struct {
+	base     string // "" at the root of the site
+	handlers []*Handler
+	cut      string // what handle_path cuts off the paths before they see them
+}
+
+// stop is one site of a group.
+type stop struct {
+	origin origin
+	domain string // equal for sites that browsers call same-site
+	apps   []siteApp
+	first  int // number of its first app among those of all stops
+}
+
+// itinerary is a group as a tour goes through it: the site where it begins,
+// then its siblings, then the other registrable domains.
+type itinerary struct {
+	group  string
+	stops  []stop
+	apps   int
+	digest []byte   // of all names: numbers of stops mean something only with it
+	plain  []string // hosts with plain http only, which take no part
+	hub    int      // number of the hub's stop, -1 without one
+}
+
+// groupOf is the group of a handler: what it says, or its provider's name. A
+// hub that says neither belongs to the only group that there is.
+func (a *App) groupOf(h *Handler) string {
+	if group := h.ownGroup(); group != "" {
+		return group
+	}
+	return cmp.Or(a.registry().groups[h], defaultGroup)
+}
+
+func (h *Handler) ownGroup() string {
+	if h.group == "" && h.provider != nil {
+		return h.provider.name
+	}
+	return h.group
+}
+
+// isHubs reports whether a handler is the hub's.
+func (a *App) isHubs(h *Handler) bool { return a.registry().hubs[h] }
+
+// listenerFor is the server that a request came in at.
+func (a *App) listenerFor(r *http.Request) *listener {
+	srv, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return a.registry().listeners[srv]
+}
+
+// registry finds the places of a configuration, which never change.
+type registry struct {
+	apps      []place // those that are not for our addresses only
+	at        map[hostAt][]int
+	patterns  map[*listener][]int // numbers of those for many names
+	pages     map[hostAt]bool     // where our own addresses are
+	groups    map[*Handler]string // of those that say nothing of it
+	hubs      map[*Handler]bool
+	listeners map[*caddyhttp.Server]*listener
+
+	itineraries itineraries
+}
+
+type hostAt struct {
+	server *listener
+	host   string
+}
+
+func newRegistry(places []place, hub origin) *registry {
+	reg := &registry{
+		at: make(map[hostAt][]int), patterns: make(map[*listener][]int), groups: make(map[*Handler]string),
+		hubs: make(map[*Handler]bool), listeners: make(map[*caddyhttp.Server]*listener), pages: make(map[hostAt]bool),
+	}
+	groups := make(map[string]struct{})
+	for _, p := range places {
+		reg.listeners[p.server.server] = p.server
+		if p.handler.Role != roleApp {
+			for _, host := range p.hosts {
+				reg.pages[hostAt{p.server, host}] = true
+			}
+			if p.hosts == nil {
+				reg.pages[hostAt{p.server, ""}] = true
+			}
+		}
+		if p.handler.Role == roleAddresses {
+			continue
+		}
+		n := len(reg.apps)
+		reg.apps = append(reg.apps, p)
+		for _, host := range p.hosts {
+			if !strings.Contains(host, "*") {
+				key := hostAt{p.server, host}
+				reg.at[key] = append(reg.at[key], n)
+			}
+		}
+		if p.hosts == nil || slices.ContainsFunc(p.hosts, func(host string) bool { return strings.Contains(host, "*") }) {
+			reg.patterns[p.server] = append(reg.patterns[p.server], n)
+		}
+		if hub != (origin{}) && slices.Contains(p.hosts, hub.hostname()) {
+			reg.hubs[p.handler] = true
+		} else {
+			groups[cmp.Or(p.handler.ownGroup(), defaultGroup)] = struct{}{}
+		}
+	}
+	if len(groups) == 1 {
+		for h := range reg.hubs {
+			for only := range groups {
+				reg.groups[h] = only
+			}
+		}
+	}
+	return reg
+}
+
+// placesAt are those that requests for a host of a server get to, in order.
+func (reg *registry) placesAt(l *listener, host string) (places []place) {
+	numbers := slices.Concat(reg.at[hostAt{l, host}], reg.patterns[l])
+	slices.Sort(numbers)
+	for _, n := range slices.Compact(numbers) {
+		if reg.apps[n].takes(host) {
+			places = append(places, reg.apps[n])
+		}
+	}
+	return places
+}
+
+// hasPages reports whether a site has our own addresses.
+func (reg *registry) hasPages(l *listener, host string) bool {
+	if reg.pages[hostAt{l, host}] || reg.pages[hostAt{l, ""}] {
+		return true
+	}
+	for at := range reg.pages {
+		if at.server == l && strings.Contains(at.host, "*") && meet(at.host, host) == host {
+			return true
+		}
+	}
+	return false
+}
+
+// appsAt are the apps of one host, as far as they are in a group. Where our
+// addresses are not, a tour would end.
+func (a *App) appsAt(l *listener, host, group string) (apps []siteApp) {
+	if !a.registry().hasPages(l, host) {
+		return nil
+	}
+	for _, p := range a.registry().placesAt(l, host) {
+		if a.groupOf(p.handler) != group {
+			continue
+		}
+		base := p.base()
+		i := slices.IndexFunc(apps, func(app siteApp) bool { return app.base == base })
+		if i < 0 {
+			apps = append(apps, siteApp{base: base, cut: p.cut})
+			i = len(apps) - 1
+		}
+		apps[i].handlers = append(apps[i].handlers, p.handler)
+	}
+	for i := range apps {
+		apps[i].prefer(func(h *Handler) bool { return h.Role == roleApp }) // the block's knows its app better
+	}
+	if some := slices.DeleteFunc(slices.Clone(apps), siteApp.isOff); len(some) > 0 {
+		apps = some
+	}
+	slices.SortStableFunc(apps, func(x, y siteApp) int { return strings.Compare(x.base, y.base) })
+	return apps
+}
+
+// prefer keeps the handlers that are better, if there are any.
+func (app *siteApp) prefer(better func(*Handler) bool) {
+	if kept := slices.DeleteFunc(slices.Clone(app.handlers), func(h *Handler) bool { return !better(h) }); len(kept) > 0 {
+		app.handlers = kept
+	}
+}
+
+// isOff: paths off, and not a word about sessions, is there for our pages only,
+// if other directives of the site are about apps.
+func (app siteApp) isOff() bool {
+	return !slices.ContainsFunc(app.handlers, func(h *Handler) bool {
+		return len(h.rules.rules) > 0 || h.LogoutCall != nil || len(h.SessionCookies) > 0
+	})
+}
+
+// base is where the app lies on its site.
+func (p place) base() string { return cmp.Or(p.handler.Base, p.below, p.cut) }
+
+// takes reports whether requests for a host get to the place.
+func (p place) takes(host string) bool {
+	return p.hosts == nil || slices.ContainsFunc(p.hosts, func(pattern string) bool { return meet(pattern, host) != "" })
+}
+
+// names are the hosts that a place has in a tour. They are never learned from
+// requests: anybody can make one for a name of his own.
+func (p place) names() (names []string) {
+	for _, host := range p.hosts {
+		if !strings.Contains(host, "*") {
+			names = append(names, host)
+		}
+	}
+	for _, host := range p.handler.hosts {
+		if p.takes(host) && !slices.Contains(names, host) {
+			names = append(names, host)
+		}
+	}
+	return names
+}
+
+// isNamed reports whether the configuration names a host. A site for many names
+// is reached under anybody's who has his own lead there, or who has one of them
+// that leads elsewhere.
+func (a *App) isNamed(l *listener, host string) bool {
+	return slices.ContainsFunc(a.registry().placesAt(l, host), func(p place) bool { return slices.Contains(p.names(), host) })
+}
+
+// tourFrom is the way of a tour: that through the group, or through the apps of
+// one site under a name that is nobody's.
+func (a *App) tourFrom(l *listener, start origin, group string) itinerary {
+	it := a.itineraryFrom(l, start, group)
+	if len(it.stops) > 0 && !a.isNamed(l, start.hostname()) {
+		it = itinerary{group: group, hub: -1, stops: slices.Clone(it.stops[:1])}
+		it.order(a.hub)
+	}
+	return it
+}
+
+// itineraryFrom is the way through a group that begins at a site. Its siblings
+// on the same server have the scheme and port that this request came with: only
+// the request knows what is in front of Caddy.
+func (a *App) itineraryFrom(l *listener, start origin, group string) itinerary {
+	return a.registry().itineraries.get(itineraryKey{l, start, group}, func() itinerary { return a.newItinerary(l, start, group) })
+}
+
+// itineraries keeps those that were asked for: a tour through n sites needs its
+// own 2n times.
+type itineraries struct {
+	mu    sync.Mutex
+	known map[itineraryKey]itinerary
+}
+
+type itineraryKey struct {
+	server *listener
+	start  origin
+	group  string
+}
+
+// maxItineraries bounds the memory: where a site has many names, or a request
+// may name any port, there is no end of them.
+const maxItineraries = 64
+
+func (its *itineraries) get(key itineraryKey, find func() itinerary) itinerary {
+	its.mu.Lock()
+	it, ok := its.known[key]
+	its.mu.Unlock()
+	if ok {
+		return it
+	}
+	it = find()
+	its.mu.Lock()
+	defer its.mu.Unlock()
+	if its.known == nil || len(its.known) >= maxItineraries {
+		its.known = make(map[itineraryKey]itinerary)
+	}
+	its.known[key] = it
+	return it
+}
+
+func (a *App) newItinerary(l *listener, start origin, group string) (it itinerary) {
+	it.group, it.hub = group, -1
+	add := func(l *listener, o origin) {
+		if slices.ContainsFunc(it.stops, func(s stop) bool { return s.origin == o }) {
+			return
+		}
+		if apps := a.appsAt(l, o.hostname(), group); len(apps) > 0 {
+			it.stops = append(it.stops, stop{origin: o, domain: sameSite(o), apps: apps})
+		}
+	}
+	add(l, start)
+	if len(it.stops) == 0 {
+		return it
+	}
+	var insecure []string
+	for _, p := range a.registry().apps {
+		if a.groupOf(p.handler) != group {
+			continue
+		}
+		for _, name := range p.names() {
+			o := p.server.origin(name)
+			if p.server == l {
+				o = newOrigin(start.scheme, name+portOf(start))
+			}
+			if o.trustworthy() {
+				add(p.server, o)
+			} else {
+				insecure = append(insecure, name)
+			}
+		}
+	}
+	it.order(a.hub)
+	for _, name := range insecure {
+		if !slices.Contains(it.plain, name) && !slices.ContainsFunc(it.stops, func(s stop) bool { return s.origin.hostname() == name }) {
+			it.plain = append(it.plain, name)
+		}
+	}
+	return it
+}
+
+func portOf(o origin) string { return strings.TrimPrefix(o.host, bracketed(o.hostname())) }
+
+func bracketed(host string) string {
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// sameSite is equal for origins that browsers call same-site: scheme and
+// registrable domain, whatever the port.
+func sameSite(o origin) string {
+	return o.scheme + "://" + cmp.Or(registrableDomain(o.hostname()), o.hostname())
+}
+
+// order puts the stops of one registrable domain together, the start's first.
+// The hub comes soon, so that it knows of a tour that is not finished.
+func (it *itinerary) order(hub origin) {
+	start := it.stops[0]
+	hubDomain := sameSite(hub)
+	rank := func(s stop) int {
+		switch {
+		case s.origin == start.origin:
+			return 0
+		case s.domain == start.domain:
+			return 1
+		case s.origin == hub:
+			return 2
+		case s.domain == hubDomain:
+			return 3
+		}
+		return 4
+	}
+	slices.SortFunc(it.stops, func(x, y stop) int {
+		return cmp.Or(cmp.Compare(rank(x), rank(y)), strings.Compare(x.domain, y.domain), strings.Compare(x.origin.host, y.origin.host))
+	})
+	sum := sha256.New()
+	for i := range it.stops {
+		s := &it.stops[i]
+		s.first = it.apps
+		it.apps += len(s.apps)
+		sum.Write([]byte(s.origin.String() + "\n"))
+		for _, app := range s.apps {
+			sum.Write([]byte("\t" + app.base + "\n"))
+		}
+		if s.origin == hub {
+			it.hub = i
+		}
+	}
+	it.digest = sum.Sum(nil)[:8]
+}
+
+// hasBareHub: a hub, besides where the tour begins, of which nothing is said is
+// no app.
+func (it *itinerary) hasBareHub() bool {
+	if it.hub <= 0 {
+		return false
+	}
+	apps := it.stops[it.hub].apps
+	h := apps[0].handlers[0]
+	return len(apps) == 1 && len(h.Paths) == 0 && len(h.SessionCookies) == 0 && h.LogoutCall == nil && h.Base == ""
+}
+
+// at is the number of the stop with an origin, -1 if there is none.
+func (it *itinerary) at(o origin) int {
+	return slices.IndexFunc(it.stops, func(s stop) bool { return s.origin == o })
+}
+
+// has reports whether an origin is a site of the group.
+func (it *itinerary) has(o origin) bool { return it.at(o) >= 0 }

@@ -1,0 +1,306 @@
+package universallogout
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+const (
+	// hopCookie lets the page of a hop come back by GET: behind a service
+	// worker that sends requests on, and without script.
+	hopCookie         = browserCookie + "-hop"
+	hopCookieLifetime = markerLifetime
+
+	plainParameter = "plain" // of a hop that comes back without script
+)
+
+// serveHop is one site's part in the browser's way: of a tour through the
+// sites, and of a logout that a script began, where our JSON says so.
+func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost || !isTopLevel(r) {
+		w.Header().Set("Allow", "GET, POST")
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
+	}
+	switch q := r.URL.Query(); {
+	case q.Has("t"):
+		return h.continueLogout(w, r, next, q.Get("t"))
+	case r.Method == http.MethodPost:
+		return h.enterHop(w, r, next)
+	default:
+		return h.reloadHop(w, r, next, q.Has(plainParameter))
+	}
+}
+
+// enterHop takes the form of the page before. It acts only if the browser says
+// that this form was on the page that the token was given to.
+func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	form, _ := url.ParseQuery(readTourBody(w, r)) // what is readable of it
+	own := ownOrigin(r)
+	t, it, ok := h.app.openTour(form.Get("t"))
+	if !ok {
+		if t.ID != "" {
+			return answerPage(w, http.StatusForbidden, h.everywherePage(r, own, textOutdated))
+		}
+		return h.answerForeign(w, r)
+	}
+	at, page := it.at(own), it.stops[t.At].origin
+	switch source := hopSource(r, own); {
+	case at < 0 || source != page:
+		return h.answerForeign(w, r)
+	case at != 0 && page == own:
+		return h.answerOver(w, &t, &it) // the Back button: there is nothing to do but to go on
+	}
+	h.app.merge(&t, &it, form.Get("o"))
+	t.Hops++
+	t.At = at
+	if at == 0 {
+		return h.finishTour(w, r, next, own, &t, &it, form.Get("o") != "")
+	}
+	return h.answerHop(w, r, own, &t, &it)
+}
+
+// hopSource is the origin of the page that a form was on. A service worker that
+// sends the request on may put its own site there; then only the Referer is
+// still the page's (browsers: Firefox).
+func hopSource(r *http.Request, own origin) origin {
+	source := parseOrigin(soleValue(r.Header, "Origin"))
+	if source != own || !viaWorker(r) {
+		return source
+	}
+	if referer := r.Header.Get("Referer"); !isScript(referer) { // browsers: WebKit names the worker's script
+		return parseOrigin(referer)
+	}
+	return origin{}
+}
+
+// viaWorker: a page that the browser fetches by itself is a document.
+func viaWorker(r *http.Request) bool {
+	dest := soleValue(r.Header, "Sec-Fetch-Dest")
+	return dest != "" && dest != "document"
+}
+
+// answerHop is the page of a hop. It clears the site's storage; its script asks
+// the site itself and its siblings.
+func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin, t *tour, it *itinerary) error {
+	s, hdr := &it.stops[t.At], w.Header()
+	st, mine := h.app.shared.steps.begin(t.hopKey(own), h.app.now())
+	if mine {
+		st.finish(resultNone, nil)
+	}
+	closes := t.Open && t.At == it.hub && t.next(it) < 0
+	fresh, due := st.isFresh(h.app.now()), t.isDue(s)
+	if !fresh && !due && !closes {
+		return h.answerOver(w, t, it)
+	}
+	if closes {
+		t.Open = false
+		hdr.Add("Set-Cookie", ownCookie(own, tourCookie, "", 0))
+	}
+	byWorker := viaWorker(r) // then Clear-Site-Data could hang the tab (browsers: Chromium)
+	if byWorker && r.Method == http.MethodPost {
+		// The page dismisses the worker, and comes back without it.
+		hdr.Add("Set-Cookie", ownCookie(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
+		return answerPage(w, http.StatusOK, goOn(h.app.Prefix+"/hop"))
+	}
+	var types []string
+	for i := range s.apps {
+		if part := h.app.shared.steps.find(t.partKey(own, &s.apps[i])); part != nil && part.isOver() && fresh {
+			expireAgain(hdr, r, own, part.rest) // browsers: WebKit drops what some siblings answer
+		}
+		t.set(s.first+i, t.result(s.first+i)&^needsStorage)
+		types = union(types, s.apps[i].clears())
+	}
+	if fresh && !closes && !t.Cookies && !byWorker {
+		setTypes(hdr, own, types)
+	}
+	switch {
+	case t.isDue(s):
+		hdr.Add("Set-Cookie", ownCookie(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
+	case cookieValue(r.Header["Cookie"], ownCookieName(own, hopCookie)) != "":
+		hdr.Add("Set-Cookie", ownCookie(own, hopCookie, "", 0)) // nothing here asks for the part that would
+	}
+	return answerPage(w, http.StatusOK, h.app.hopPage(t, it))
+}
+
+// partKey is the step of one app's part.
+func (t *tour) partKey(own origin, app *siteApp) stepKey {
+	return stepKey{t.ID, own.String() + app.base}
+}
+
+func (t *tour) hopKey(own origin) stepKey {
+	if t.Cookies {
+		return stepKey{t.ID, "cookies hop " + own.String()}
+	}
+	return stepKey{t.ID, "hop " + own.String()}
+}
+
+// clearedBy are the types that an answer clears already.
+func clearedBy(h http.Header) []string { return appClearSiteData(h["Clear-Site-Data"]) }
+
+// reloadHop is the page of a hop once more: without the worker that was in the
+// way, or without script, and then it does itself what the script would do.
+func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, plain bool) error {
+	own := ownOrigin(r)
+	t, it, ok := h.app.openTour(cookieValue(r.Header["Cookie"], ownCookieName(own, hopCookie)))
+	switch site := soleValue(r.Header, "Sec-Fetch-Site"); {
+	case !ok || it.stops[t.At].origin != own:
+		return answerPage(w, http.StatusOK, h.app.overPage())
+	case site != "" && site != "same-origin" && site != "none":
+		return answerPage(w, http.StatusOK, h.app.overPage()) // nobody else's page decides how it goes on
+	case !plain:
+		return h.answerHop(w, r, own, &t, &it)
+	}
+	s := &it.stops[t.At]
+	hdr := w.Header()
+	h.app.forgetOlder(hdr, r, own, &t)
+	var types []string
+	var parts []part
+	if !t.Cookies {
+		parts = h.runParts(r, next, own, t, s)
+	}
+	for i := range s.apps {
+		app := s.first + i
+		switch {
+		case t.Cookies:
+			t.set(app, h.clearCookies(hdr, own, t, s, i).Result)
+			types = union(types, clearedBy(hdr))
+			continue
+		case t.finished(app):
+			continue
+		}
+		v := h.tellPart(hdr, r, own, t, s, i, parts[i])
+		types = union(types, clearedBy(hdr))
+		t.set(app, v.Result&^needsStorage)
+		for v.Rest != nil && linesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
+			v.Rest = expireAgain(hdr, r, own, v.Rest)
+		}
+		if t.At == it.hub {
+			t.Open = true
+			hdr.Add("Set-Cookie", h.app.rememberTour(own, &t))
+		}
+	}
+	hdr.Add("Set-Cookie", ownCookie(own, hopCookie, "", 0))
+	if value := clearSiteData(types); value != "" {
+		hdr.Set("Clear-Site-Data", value)
+	}
+	return answerPage(w, http.StatusOK, h.app.plainPage(&t, &it))
+}
+
+// maxPlainExpirations is for the one answer that a hop without script has.
+const maxPlainExpirations = 6 << 10
+
+// answerOver shows what became of a step that is over, and the way on.
+func (h *Handler) answerOver(w http.ResponseWriter, t *tour, it *itinerary) error {
+	s := &it.stops[t.At]
+	for i, app := range s.apps {
+		st := h.app.shared.steps.find(t.partKey(s.origin, &app))
+		if st != nil && st.isOver() && !t.finished(s.first+i) {
+			t.set(s.first+i, st.result)
+		}
+	}
+	return answerPage(w, http.StatusOK, h.app.plainPage(t, it).says(textWasDone))
+}
+
+// answerForeign: nobody knows that the user meant it. The button asks.
+func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request) error {
+	h.logRefused(r, http.StatusForbidden)
+	return answerPage(w, http.StatusForbidden, h.everywherePage(r, ownOrigin(r), textAskEverywhere))
+}
+
+// hopPage asks the sites of one registrable domain, and then goes on.
+func (a *App) hopPage(t *tour, it *itinerary) page {
+	p := textGoingOn
+	p.OnTour = true
+	p.Forget, p.Self = true, a.Prefix+"/hop"
+	if t.Cookies {
+		p.Text = textClearing
+	}
+	p.Done, p.Steps = t.steps(it)
+	for _, app := range t.asks(it) {
+		s, at := it.find(app)
+		p.Asks = append(p.Asks, ask{a.siteURL(s, at), s.origin.host + at.base})
+	}
+	after := t.afterAsking(it)
+	here := it.stops[t.At].domain
+	n := after.next(it)
+	if n < 0 && t.At != 0 {
+		n = 0
+	}
+	if t.Open && n <= 0 && it.hub > 0 && it.stops[it.hub].domain == here {
+		p.Over = it.stops[it.hub].origin.String() + a.Prefix + "/site"
+	} else if after.Open && n == 0 && t.At != it.hub {
+		n = it.hub
+	}
+	p.Form = a.hopForm(t, it, max(n, 0))
+	p.Form.ByItself = true
+	if n > 0 && it.stops[n].domain != here {
+		p.Stops = a.nextStops(after, it)
+	}
+	switch {
+	case t.At > 0 && t.isDue(&it.stops[t.At]):
+		p.Plain = a.Prefix + "/hop?" + plainParameter
+	case t.At == 0 && n < 0 && len(p.Asks) == 0:
+		p.Plain = a.Prefix + "/hop?t=" + p.Form.Fields[0][1]
+	}
+	return p
+}
+
+// maxNextStops is how many sites a page looks at, for one that it can go to.
+const maxNextStops = 3
+
+// nextStops are where the page may go on, the start at the end. Names that are
+// known inside a network only would lead the person to the browser's own error
+// page.
+func (a *App) nextStops(after *tour, it *itinerary) (stops []nextStop) {
+	for range maxNextStops {
+		n := after.next(it)
+		if n < 0 {
+			break
+		}
+		stops = append(stops, a.nextStop(it, n))
+		after.skip(it, strconv.Itoa(n))
+	}
+	if len(stops) > 0 {
+		stops = append(stops, a.nextStop(it, 0))
+	}
+	return stops
+}
+
+func (a *App) nextStop(it *itinerary, n int) nextStop {
+	o := it.stops[n].origin
+	return nextStop{Number: n, origin: o, Hop: o.String() + a.Prefix + "/hop", Site: o.String() + a.Prefix + "/site"}
+}
+
+// plainPage has nothing but the button that leads to the next site.
+func (a *App) plainPage(t *tour, it *itinerary) page {
+	p := textPlain
+	p.OnTour = true
+	p.Done, p.Steps = t.steps(it)
+	n := t.next(it)
+	if n < 0 {
+		p.Text = textLastDone
+	}
+	p.Form = a.hopForm(t, it, max(n, 0))
+	return p
+}
+
+func (a *App) hopForm(t *tour, it *itinerary, n int) *form {
+	to := it.stops[n].origin
+	return &form{
+		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(textContinueTo, to.host), Origin: to.String(),
+		Fields: [][2]string{{"t", a.sealTour(*t)}, {"o", ""}},
+	}
+}
+
+// overPage is for a step that nobody knows anything of.
+func (a *App) overPage() page {
+	p := textOver
+	p.OnTour = true
+	p.Link, p.LinkText = a.Prefix+"/", textEverywhere
+	p.Form = &form{Method: "post", Action: a.Prefix + "/hop", Button: textContinue, Fields: [][2]string{{"t", ""}}, Kept: true}
+	return p
+}

@@ -1,0 +1,356 @@
+package universallogout
+
+import (
+	"cmp"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+const (
+	// siteLimit is what one site may cost a tour. Our own answer needs the rest
+	// of the two seconds.
+	siteLimit = 1800 * time.Millisecond
+
+	maxTourBody = 64 << 10
+)
+
+// serveSite is one site's part of a tour, asked for by the script of a hop page
+// on this site or one that is same-site with it.
+func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, base string) error {
+	if isSpeculative(r.Header) {
+		return answerSpeculative(w)
+	}
+	if r.Method != http.MethodPost {
+		if page := parseOrigin(soleValue(r.Header, "Origin")); r.Method == http.MethodGet && h.app.serves(page) {
+			// That it is us who answer is all that the page before wants to know.
+			answerHeaders(w.Header())
+			w.Header().Set("Access-Control-Allow-Origin", page.String())
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
+		w.Header().Set("Allow", http.MethodPost)
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
+	}
+	token, said, _ := strings.Cut(readTourBody(w, r), "\n")
+	own := ownOrigin(r)
+	t, it, ok := h.app.openTour(token)
+	at := -1
+	if ok {
+		at = it.at(own)
+	}
+	// Not by a preflight: WebKit sends none behind a service worker.
+	if at < 0 || !mayAsk(r, it.stops[t.At].origin) || it.stops[at].domain != it.stops[t.At].domain {
+		return h.refuse(w, r, http.StatusForbidden)
+	}
+	s := &it.stops[at]
+	hdr := w.Header()
+	answerHeaders(hdr)
+	hdr.Set("Access-Control-Allow-Origin", it.stops[t.At].origin.String())
+	hdr.Set("Access-Control-Allow-Credentials", "true")
+	hdr.Set("Cross-Origin-Resource-Policy", "same-site")
+	hdr.Set("Content-Type", "text/plain; charset=utf-8")
+	if at == t.At {
+		hdr.Add("Set-Cookie", ownCookie(own, hopCookie, "", 0))
+	}
+	if said == wordOver {
+		if at == it.hub {
+			hdr.Add("Set-Cookie", ownCookie(own, tourCookie, "", 0))
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	i := slices.IndexFunc(s.apps, func(app siteApp) bool { return app.base == base })
+	if i < 0 {
+		return h.refuse(w, r, http.StatusNotFound)
+	}
+	if at == it.hub && at > 0 && base == s.apps[0].base && !t.Cookies && t.goesOn(&it) {
+		hdr.Add("Set-Cookie", h.app.rememberTour(own, &t))
+	}
+	h.app.forgetOlder(hdr, r, own, &t)
+	var v word
+	if t.Cookies {
+		v = h.clearCookies(hdr, own, t, s, i)
+	} else {
+		v = h.endPart(hdr, r, next, own, t, s, i, said)
+	}
+	status := http.StatusOK
+	if v.Rest != nil {
+		status = http.StatusAccepted // there is more to expire: ask again, with this word
+	}
+	body := h.app.sealWord(v)
+	w.WriteHeader(status)
+	_, err := io.WriteString(w, body)
+	return ignoreGone(err)
+}
+
+// mayAsk: only a script of the page that has the token. A form of another page
+// that this site's service worker has sent on has our own Origin too, in some
+// engines, but not this mode (browsers: Firefox, WebKit).
+func mayAsk(r *http.Request, page origin) bool {
+	if parseOrigin(soleValue(r.Header, "Origin")) != page ||
+		soleValue(r.Header, "Sec-Fetch-Mode") != "cors" || soleValue(r.Header, "Sec-Fetch-Dest") != "empty" {
+		return false
+	}
+	if referer := r.Header.Get("Referer"); referer != "" && parseOrigin(referer) != page {
+		return false
+	}
+	switch soleValue(r.Header, "Sec-Fetch-Site") {
+	case "same-origin", "same-site":
+		return true
+	}
+	return false
+}
+
+// readTourBody: whoever sends slowly waits for nobody but itself.
+func readTourBody(w http.ResponseWriter, r *http.Request) string {
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(siteLimit)) // not all writers can
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxTourBody+1))
+	_ = rc.SetReadDeadline(time.Time{})
+	if err != nil || len(body) > maxTourBody {
+		return ""
+	}
+	return string(body)
+}
+
+// endPart ends one app of this site, once. Who asks once more gets the same
+// word; what it presented the first time is expired again, in case that the
+// answer was lost.
+func (h *Handler) endPart(hdr http.Header, r *http.Request, next caddyhttp.Handler, own origin, t tour, s *stop, i int, said string) word {
+	if said != "" {
+		return h.expireMore(hdr, r, own, word{ID: t.ID, App: s.first + i}, said)
+	}
+	return h.tellPart(hdr, r, own, t, s, i, h.beginPart(r, next, own, t, &s.apps[i])())
+}
+
+// beginPart reads what the app's end needs of the request. What it returns asks
+// the app, or waits for the request that does.
+func (h *Handler) beginPart(r *http.Request, next caddyhttp.Handler, own origin, t tour, app *siteApp) (run func() part) {
+	st, mine := h.app.shared.steps.begin(t.partKey(own, app), h.app.now())
+	if !mine {
+		return func() part { return part{step: st, late: !st.wait(siteLimit)} }
+	}
+	end := app.beginEnd(r, next, own, t.ID, time.Now().Add(siteLimit))
+	return func() part { return part{step: st, mine: true, end: end()} }
+}
+
+// runParts asks all apps of a site that the tour has not finished, at once: one
+// that hangs makes nobody wait longer.
+func (h *Handler) runParts(r *http.Request, next caddyhttp.Handler, own origin, t tour, s *stop) []part {
+	runs, parts := make([]func() part, len(s.apps)), make([]part, len(s.apps))
+	for i := range s.apps {
+		if !t.finished(s.first + i) {
+			runs[i] = h.beginPart(r, next, own, t, &s.apps[i])
+		}
+	}
+	var wg sync.WaitGroup
+	for i, run := range runs {
+		if run != nil {
+			wg.Go(func() { parts[i] = run() })
+		}
+	}
+	wg.Wait()
+	return parts
+}
+
+// part is the end of one app of this site, by this request or another.
+type part struct {
+	step *step
+	mine bool
+	late bool    // the other one takes too long
+	end  partEnd // if it is ours
+}
+
+// tellPart puts what became of an app into the answer. The step is over
+// whatever happens.
+func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin, t tour, s *stop, i int, p part) word {
+	app := &s.apps[i]
+	v := word{ID: t.ID, App: s.first + i, Result: resultFailed}
+	switch {
+	case p.mine:
+		var presented *leftover
+		defer func() { p.step.finish(v.Result, presented) }()
+		for _, line := range p.end.lines {
+			hdr.Add("Set-Cookie", line)
+		}
+		presented, v.Rest = p.end.expire(hdr)
+		v.Result = p.end.result(r, own, s, app)
+		setTypes(hdr, own, app.clears())
+	case !p.late:
+		v.Result = p.step.result
+		if p.step.isFresh(h.app.now()) {
+			v.Rest = expireAgain(hdr, r, own, p.step.rest)
+			setTypes(hdr, own, app.clears())
+		}
+	}
+	return v
+}
+
+// result is the outcome, and what the site still needs.
+func (e partEnd) result(r *http.Request, own origin, s *stop, app *siteApp) result {
+	done := resultOf(e.outcome)
+	if done != resultNone && isWebKit(r) && own != (origin{}) && s.origin.String() != originHeader(r) && slices.Contains(app.clears(), clearStorage) {
+		done |= needsStorage
+	}
+	if len(r.Header["Cookie"]) > 0 && slices.Contains(app.clears(), clearCookies) {
+		done |= needsCookies
+	}
+	return done
+}
+
+func originHeader(r *http.Request) string { return parseOrigin(soleValue(r.Header, "Origin")).String() }
+
+// clears is what the browser is asked to clear for an app.
+func (app *siteApp) clears() (types []string) {
+	for _, h := range app.handlers {
+		types = union(types, h.clear)
+	}
+	return types
+}
+
+// setTypes sets Clear-Site-Data, "cookies" apart: that is for the second round.
+func setTypes(h http.Header, own origin, types []string) {
+	if value := clearSiteData(without(types, clearCookies)); value != "" && own.trustworthy() {
+		h.Set("Clear-Site-Data", value)
+	}
+}
+
+// clearCookies is a site's part in the second round.
+func (h *Handler) clearCookies(hdr http.Header, own origin, t tour, s *stop, i int) word {
+	app := s.first + i
+	st, mine := h.app.shared.steps.begin(stepKey{t.ID, "cookies " + own.String() + s.apps[i].base}, h.app.now())
+	if t.result(app)&needsCookies != 0 && own.trustworthy() && (mine || st.isFresh(h.app.now())) {
+		hdr.Set("Clear-Site-Data", clearSiteData([]string{clearCookies}))
+	}
+	return word{ID: t.ID, App: app, Result: t.result(app) &^ needsCookies}
+}
+
+// partEnd is the end of one app at one site of a tour.
+type partEnd struct {
+	outcome outcome
+	lines   []string // Set-Cookie lines of the app
+	parts   []*logout
+}
+
+// end lets each directive of the app do what its own logout would.
+func (app *siteApp) end(r *http.Request, next caddyhttp.Handler, own origin, id string, deadline time.Time) partEnd {
+	return app.beginEnd(r, next, own, id, deadline)()
+}
+
+// beginEnd reads the request, before anything runs beside it, and returns what
+// does the rest.
+func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin, id string, deadline time.Time) func() partEnd {
+	from := snapshotOf(r, own)
+	from.deadline = deadline
+	e := partEnd{parts: make([]*logout, len(app.handlers))}
+	for i, h := range app.handlers {
+		e.parts[i] = h.newPart(r, own, app, id)
+		e.parts[i].deadline = deadline
+	}
+	return func() partEnd {
+		results := make([]callResult, len(app.handlers))
+		var wg sync.WaitGroup
+		for i, l := range e.parts {
+			wg.Go(func() {
+				results[i] = l.h.endSession(from, next, own, app.cut, l.presented)
+				l.endTokens(false)
+			})
+		}
+		wg.Wait()
+		for i, res := range results {
+			e.lines = append(e.lines, res.cookies...)
+			e.outcome = worse(e.outcome, res.outcome)
+			e.parts[i].logPart(r, app, res.outcome)
+		}
+		return e
+	}
+}
+
+// worse is the outcome of an app with two directives.
+func worse(a, b outcome) outcome {
+	for _, o := range []outcome{outcomeFailed, outcomeCleared, outcomeEnded} {
+		if a == o || b == o {
+			return o
+		}
+	}
+	return outcomeNone
+}
+
+// expire adds the expirations of all directives. It returns what they were
+// about, and what found no room.
+func (e partEnd) expire(hdr http.Header) (presented, rest *leftover) {
+	for _, l := range e.parts {
+		next := l.expire(hdr)
+		about := l.newLeftover(next)
+		if presented == nil || len(about.Cookies) > len(presented.Cookies) {
+			presented = about
+		}
+		if next >= 0 && rest == nil {
+			rest = about
+		}
+	}
+	if presented != nil {
+		again := *presented
+		again.Next = 0
+		presented = &again
+	}
+	return presented, rest
+}
+
+// expireAgain repeats the first expirations for what is still presented.
+func expireAgain(hdr http.Header, r *http.Request, own origin, rest *leftover) *leftover {
+	if rest == nil {
+		return nil
+	}
+	lines, left := rest.expire(r.Header["Cookie"], own)
+	for _, line := range lines {
+		hdr.Add("Set-Cookie", line)
+	}
+	return left
+}
+
+// expireMore goes on with expirations that found no room in the last answer.
+func (h *Handler) expireMore(hdr http.Header, r *http.Request, own origin, v word, said string) word {
+	before, ok := h.app.openWord(said)
+	if !ok || before.ID != v.ID || before.App != v.App {
+		v.Result = resultFailed
+		return v
+	}
+	before.Rest = expireAgain(hdr, r, own, before.Rest)
+	return before
+}
+
+// newPart is what this app's part in a logout needs that began elsewhere.
+func (h *Handler) newPart(r *http.Request, own origin, app *siteApp, id string) *logout {
+	l := h.newEnding(r, own, &url.URL{Path: app.base + "/logout"}) // cookies may lie in its folder
+	l.id, l.sibling = id, true
+	return l
+}
+
+// logPart is the line for one app of a tour.
+func (l *logout) logPart(r *http.Request, app *siteApp, out outcome) {
+	l.h.logger.Info("logged out with another site", zap.String("logout_id", l.id), zap.String("host", l.own.host),
+		zap.String("app", app.name()), zap.String("outcome", string(out)), zap.Int("session_cookies", len(l.presented)),
+		zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", clientIP(r)))
+}
+
+func (app *siteApp) name() string { return cmp.Or(app.base, "/") }
+
+// asksForSite reads the address of an app's part below its own path, which
+// cookies are sent to that are limited to it.
+func asksForSite(r *http.Request) (base string, ok bool) {
+	u := clientURL(r)
+	if u.RawQuery != roundParameter+"=site" || r.Method != http.MethodPost || !isPlainPath(u.Path) {
+		return "", false
+	}
+	return strings.TrimSuffix(u.Path, "/"), true
+}

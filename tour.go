@@ -1,0 +1,332 @@
+package universallogout
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Where a tour begins, it ends: this file is about that site.
+
+// newTour is the way to the other sites of the app's group, nil if there are
+// none, or the app's logout is its own business.
+func (l *logout) newTour(r *http.Request) *tour {
+	if l.h.Fanout == fanoutOff {
+		return nil
+	}
+	t, it := l.h.app.newTour(r, l.own, l.h.app.groupOf(l.h), l.id)
+	_, l.app = l.ownApp(r)
+	if t == nil || l.app >= 0 && (it.apps == 1 || it.apps == 2 && it.hasBareHub()) {
+		return nil
+	}
+	return t
+}
+
+// ownApp is the app that this logout is about, and its number in a tour.
+func (l *logout) ownApp(r *http.Request) (app siteApp, number int) {
+	for i, app := range l.h.app.appsAt(l.h.app.listenerFor(r), l.own.hostname(), l.h.app.groupOf(l.h)) {
+		if slices.ContainsFunc(app.handlers, func(h *Handler) bool { return h.rules == l.h.rules }) { // the hub's is a copy
+			return app, i
+		}
+	}
+	return siteApp{base: l.h.Base, handlers: []*Handler{l.h}}, -1
+}
+
+// begin notes in the tour what became of the app where it begins.
+func (t *tour) begin(number int, out outcome) {
+	if number >= 0 && number < len(t.Apps) {
+		t.set(number, resultOf(out))
+	}
+}
+
+// answerTour sends the browser to the other sites.
+func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd round) error {
+	h := w.Header()
+	if l.caller.viaWorker {
+		// Not a word of Clear-Site-Data through a worker, it can hang the tab
+		// (browsers: Chromium); the page dismisses the worker and goes on.
+		return answerPage(w, http.StatusOK, goOn(l.hop(h, rd)))
+	}
+	// "cookies" waits for the second round: in Chromium it would take from
+	// other sites what they still need (CSD-06).
+	l.setClearSiteData(h, without(rd.Landing.Clear, clearCookies))
+	return l.h.beginTour(w, r, l.own, l.pending(rd))
+}
+
+// beginTour shows the first page of a tour.
+func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin, rest pending) error {
+	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rest.Round.Browser, landingLifetime))
+	it, ok := h.app.itineraryOf(*rest.Tour)
+	if !ok { // the configuration has changed meanwhile
+		rest.Tour = nil
+		return h.afterTour(w, r, own, rest)
+	}
+	rest.Touring = true
+	line, ok := h.app.markerOf(own, rest, tourLifetime)
+	if !ok {
+		h.app.logger.Error("no room for the cookie of a tour; the logout ends without the other sites", zap.String("host", own.host))
+		rest.Tour, rest.Touring = nil, false
+		return h.afterTour(w, r, own, rest)
+	}
+	w.Header().Add("Set-Cookie", line)
+	return answerPage(w, http.StatusOK, h.app.hopPage(rest.Tour, &it))
+}
+
+// finishTour takes the browser back where the tour began, or sends it on if
+// there is more to do.
+func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin, t *tour, it *itinerary, byScript bool) error {
+	rest, ok := h.app.openMarker(r, own)
+	if !ok && parseOrigin(soleValue(r.Header, "Origin")) != own {
+		// Our cookie is not sent with another site's form. From our own page it is.
+		return answerPage(w, http.StatusOK, h.app.hopPage(t, it))
+	}
+	if !ok || !rest.isOn(*t) {
+		return h.answerForgotten(w, own, t, it)
+	}
+	if h.signedInAgain(rest, r) {
+		rest = untouched(rest)
+	} else if !t.Cookies {
+		h.endOwnParts(w, r, next, own, t, it)
+	}
+	if t.next(it) >= 0 {
+		p := h.app.hopPage(t, it)
+		if !byScript {
+			p = h.app.plainPage(t, it)
+		}
+		return answerPage(w, http.StatusOK, p)
+	}
+	if st, mine := h.app.shared.steps.begin(stepKey{t.ID, stepFinished}, h.app.now()); mine {
+		st.finish(resultNone, nil)
+	}
+	if it.hub == 0 {
+		w.Header().Add("Set-Cookie", ownCookie(own, tourCookie, "", 0)) // of one before that was not finished
+	}
+	t.log(h.app.logger, it)
+	done := *rest.Round.Landing
+	if done.Second = t.Cookies; !t.Cookies {
+		done.Tour, done.GoOn = t, done.GoOn && !t.failed()
+	}
+	rest.Round.Landing, rest.Round.Made = &done, h.app.now().Unix()
+	rest.Tour, rest.Touring = nil, false
+	if rest.Visit != nil && rest.Visit.Unsure && !t.found() {
+		rest.Visit = nil // the provider would ask for a login
+	}
+	if rest.Visit != nil && rest.Visit.Silent && t.found() {
+		v := *rest.Visit
+		v.Silent = false
+		rest.Visit = &v
+	}
+	return h.afterTour(w, r, own, rest)
+}
+
+// answerForgotten tells what became of a tour that the site where it began has
+// forgotten: it is over already, or another one came by since.
+func (h *Handler) answerForgotten(w http.ResponseWriter, own origin, t *tour, it *itinerary) error {
+	if t.next(it) >= 0 {
+		return answerPage(w, http.StatusOK, h.app.overPage())
+	}
+	p := h.app.landingPage(landing{ID: t.ID, Host: own.host, Began: t.Made, Outcome: outcomeCleared, Tour: t})
+	p.Forget = false
+	return answerPage(w, http.StatusOK, p)
+}
+
+// forgetOlder drops what a site remembers of a tour that began here and never
+// came back, when a later one passes by.
+func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin, t *tour) {
+	rest, ok := a.openMarker(r, own)
+	if ok && rest.Touring && rest.Tour != nil && rest.Tour.ID != t.ID && rest.Tour.Made <= t.Made {
+		hdr.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
+		hdr.Add("Set-Cookie", ownCookie(own, browserCookie, "", 0))
+	}
+}
+
+// endOwnParts ends the other apps of the site where the tour began, unless a
+// script has asked for it.
+func (h *Handler) endOwnParts(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin, t *tour, it *itinerary) {
+	s := &it.stops[0]
+	for i, p := range h.runParts(r, next, own, *t, s) {
+		if p.step != nil {
+			t.set(s.first+i, h.tellPart(w.Header(), r, own, *t, s, i, p).Result)
+		}
+	}
+	w.Header().Del("Clear-Site-Data") // the landing page's business
+}
+
+// afterTour goes on to the provider or to the landing page.
+func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin, rest pending) error {
+	hdr := w.Header()
+	if rest.Visit != nil && rest.Round.Landing != nil {
+		// A page that took a form must not redirect to another site (browsers:
+		// form-action in Chromium, WebKit).
+		line, address := h.app.stay(own, &rest)
+		hdr.Add("Set-Cookie", line)
+		return answerPage(w, http.StatusOK, goOn(address))
+	}
+	hdr.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
+	if !rest.Round.isLast() || rest.Round.Landing == nil {
+		return answerPage(w, http.StatusOK, goOn(h.app.onward(rest.Round)))
+	}
+	l := *rest.Round.Landing
+	return h.land(w, r, own, l)
+}
+
+// stay seals what remains into the marker, and returns the address that goes
+// on with it.
+func (a *App) stay(own origin, rest *pending) (line, address string) {
+	st := state{Site: own.String(), Made: a.now().Unix()}
+	if rest.Visit != nil {
+		v := *rest.Visit
+		v.ID, st.Provider = rand.Text(), v.Provider
+		rest.Visit, st.ID = &v, v.ID
+	}
+	if rest.Tour != nil {
+		st.ID, st.Tour = rest.Tour.ID, true
+	}
+	line, ok := a.markerOf(own, *rest, markerLifetime)
+	if !ok {
+		line = ownCookie(own, markerCookie, "", 0)
+	}
+	return line, a.Prefix + "/hop?t=" + a.stateOf(st)
+}
+
+// land is the end: the landing page, after the second round.
+func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin, l landing) error {
+	a := h.app
+	p := a.landingPage(l)
+	p.Forget, p.Self = true, a.doneURL(l)
+	if l.Tour == nil {
+		return a.finish(w, r, own, l, p)
+	}
+	it, ok := a.itineraryOf(*l.Tour)
+	if !ok {
+		return a.finish(w, r, own, l, p)
+	}
+	if away := l.Tour.secondRound(&it, false); !l.Second && away.next(&it) >= 0 {
+		rest := pending{Tour: away, Touring: true, Round: round{Host: own.host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
+		if line, ok := a.markerOf(own, rest, tourLifetime); ok {
+			w.Header().Add("Set-Cookie", line)
+			return answerPage(w, http.StatusOK, a.hopPage(away, &it))
+		}
+	}
+	// Siblings come last: in Chromium they take our own cookies along.
+	near := l.Tour.secondRound(&it, true)
+	for _, app := range near.asks(&it) {
+		s, at := it.find(app)
+		p.Asks = append(p.Asks, ask{URL: a.siteURL(s, at)})
+	}
+	p.Token = a.sealTour(*near)
+	return a.finish(w, r, own, l, p)
+}
+
+// secondRound is the tour to the sites that are to clear all cookies: those
+// that are same-site with the landing page, or the others.
+func (t *tour) secondRound(it *itinerary, near bool) *tour {
+	second := t.clone()
+	second.Cookies, second.At, second.Hops, second.Open = true, 0, 0, false
+	for i := range it.stops {
+		s := &it.stops[i]
+		for n := range s.apps {
+			if app := s.first + n; i == 0 || (s.domain == it.stops[0].domain) != near {
+				second.set(app, second.result(app)&^needsCookies)
+			}
+		}
+	}
+	return second
+}
+
+func (t *tour) log(logger *zap.Logger, it *itinerary) {
+	counts := make(map[outcome]int)
+	unvisited := 0
+	for _, b := range t.Apps {
+		if out, ok := outcomes[result(b).plain()]; ok {
+			counts[out]++
+		} else {
+			unvisited++
+		}
+	}
+	logger.Info("went through the sites", zap.String("logout_id", t.ID), zap.String("host", parseOrigin(t.Start).host),
+		zap.String("group", t.Group), zap.Int("sites", len(it.stops)), zap.Int("ended", counts[outcomeEnded]),
+		zap.Int("cleared", counts[outcomeCleared]), zap.Int("none", counts[outcomeNone]), zap.Int("failed", counts[outcomeFailed]),
+		zap.Int("unvisited", unvisited), zap.Bool("second_round", t.Cookies))
+}
+
+// landingPage tells what became of every app.
+func (a *App) landingPage(l landing) page {
+	p := l.page()
+	a.addAlso(&p, l)
+	if l.Tour == nil {
+		return p
+	}
+	p.OnTour = true
+	it, ok := a.itineraryOf(*l.Tour)
+	if !ok {
+		return p.says(textNotAll)
+	}
+	none := l.Tour.addApps(&p, &it)
+	for _, host := range it.plain {
+		p.Left = append(p.Left, appLine{Name: host, Text: textPlainHTTP, Link: "http://" + host + "/"})
+	}
+	switch {
+	case l.Tour.failed():
+		p = p.says(textNotAll)
+	case l.ProviderOutcome == providerAlive:
+		p.Text = textAll.Text
+	case !l.Tour.found():
+		return p.says(textNobody)
+	case len(it.plain) > 0:
+		p = p.says(textAllSecure)
+	case len(p.Also) > 0:
+		p = p.says(textAllHere)
+	default:
+		p = p.says(textAll)
+	}
+	if len(p.Left)+len(p.Also) > 0 {
+		p.AppsTitle = textOthers
+	}
+	switch {
+	case none == 1:
+		p.Note = textNoneThere
+	case none > 1:
+		p.Note = fmt.Sprintf(textNoneAtOthers, none)
+	}
+	return p
+}
+
+// addApps lists what became of the apps, and counts those without a session.
+func (t *tour) addApps(p *page, it *itinerary) (none int) {
+	p.AppsCount = textSignedOutOf
+	for i := range it.stops {
+		s := &it.stops[i]
+		for n, app := range s.apps {
+			r := t.result(s.first + n).plain()
+			line := appLine{Name: s.origin.host + app.base, Text: textApp[r]}
+			switch {
+			case r == resultNone && i == it.hub && it.hasBareHub():
+			case r == resultNone:
+				none++
+			case r == resultUnvisited || outcomes[r] == outcomeFailed:
+				line.Link = s.origin.String() + app.base + "/"
+				p.Left = append(p.Left, line)
+			default:
+				p.Apps = append(p.Apps, line)
+			}
+		}
+	}
+	return none
+}
+
+// addAlso names the apps that are not behind this Caddy. Those that browsers
+// call same-site with the page can be asked; what they answer nobody knows.
+func (a *App) addAlso(p *page, l landing) {
+	for _, also := range a.also {
+		p.Also = append(p.Also, link{fmt.Sprintf(textSignOutAt, also.Name), also.URL})
+		if o := parseOrigin(also.URL); l.Browser != "" && sameSite(o) == sameSite(origin{"https", l.Host}) {
+			p.Calls = append(p.Calls, also.URL)
+		}
+	}
+}
