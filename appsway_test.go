@@ -76,7 +76,7 @@ func TestAppsOwnWayIsTaken(t *testing.T) {
 // response. The way to the provider gets through, whatever they do.
 func TestLocationSurvivesWhatIsAround(t *testing.T) {
 	inRoute := func(around string) string {
-		return "universal_logout /none/* main\nroute {\n" + around + "\nuniversal_logout main\nreverse_proxy APP\n}"
+		return "universal_logout /none/* main {\npaths off\n}\nroute {\n" + around + "\nuniversal_logout main\nreverse_proxy APP\n}"
 	}
 	for name, tc := range map[string]struct{ order, site string }{
 		"encode, by order":            {"order encode before universal_logout", "encode\nuniversal_logout main\nreverse_proxy APP"},
@@ -130,7 +130,7 @@ func TestAddressesOfSiteWithMatcher(t *testing.T) {
 				t.Errorf("%s\n%s", strings.Join(f.visited, "\n"), f.body)
 			}
 		})
-		for _, address := range []string{"/hop", "/hop?t=x", "/callback?code=c&state=x", "/callback", "/return", "/return?state=x", "/done", "/done?t=x"} {
+		for _, address := range []string{"/hop?t=x", "/callback?code=c&state=x", "/callback", "/return", "/return?state=x", "/done", "/done?t=x"} {
 			t.Run(address+" of nobody × "+name, func(t *testing.T) {
 				so := newMatched(t, endsSession)
 				if cookie != "" {

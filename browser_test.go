@@ -118,7 +118,7 @@ func wantUntouched(t testing.TB, what string, res *http.Response) {
 func wantBare(t testing.TB, what string, res *http.Response) {
 	t.Helper()
 	wantUntouched(t, what, res)
-	if body := bodyOf(t, res); res.StatusCode != 200 || !strings.Contains(body, `data-page="landing"`) || strings.Contains(body, "single sign-on") || strings.Contains(body, "data-next") {
+	if body := bodyOf(t, res); res.StatusCode != 200 || !strings.Contains(body, `data-page="landing"`) || strings.Contains(body, "which signs you in") || strings.Contains(body, "data-next") {
 		t.Errorf("%s: %d %v %s", what, res.StatusCode, res.Header, body)
 	}
 }

@@ -28,6 +28,8 @@ func TestGolden(t *testing.T) {
 	}
 	t.Setenv("SSO_SECRET", "secret")
 	t.Setenv("AUTH_HOST", "auth.example.com")
+	t.Setenv("WIKI", "https://wiki.example.com/?logout")
+	t.Setenv("OTHER_HOST", "other.example.net")
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfiletest"), func(t *testing.T) {
 			content, err := os.ReadFile(file)

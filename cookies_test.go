@@ -24,11 +24,17 @@ type followed struct {
 // on by themselves included, as a browser would.
 func (s *site) follow(j *jar, r *http.Request) followed {
 	s.t.Helper()
+	return s.followUntil(j, r, func(*http.Response) bool { return false })
+}
+
+// followUntil stops at the first answer that is wanted.
+func (s *site) followUntil(j *jar, r *http.Request, wanted func(*http.Response) bool) followed {
+	s.t.Helper()
 	var f followed
 	chain := []*url.URL{r.URL} // since the last page
-	for range 40 {
+	for range 120 {
 		f.visited = append(f.visited, r.URL.String())
-		if cookies := j.header(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https"); cookies != "" {
+		if cookies := j.sent(r); cookies != "" {
 			r.Header.Set("Cookie", cookies)
 		}
 		if s.op != nil && strings.HasPrefix(r.URL.String(), s.op.Issuer()) {
@@ -40,10 +46,17 @@ func (s *site) follow(j *jar, r *http.Request) followed {
 		f.pages = append(f.pages, f.body)
 		f.headers = append(f.headers, headerBytes(f.Response))
 		j.store(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https", f.Header["Set-Cookie"])
+		if wanted(f.Response) {
+			return f
+		}
 		next := f.Header.Get("Location")
 		if next == "" {
 			f.redirects = -1 // a page: browsers count anew
 			chain = []*url.URL{r.URL}
+			if form := s.runScript(j, r.URL, f.body); form != nil {
+				r = form
+				continue
+			}
 			if next = metaRefresh(f.body); next != "" && !strings.Contains(next, "universal-logout") {
 				return f // we have arrived; the app's page is next
 			}

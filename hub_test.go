@@ -47,7 +47,7 @@ func TestHubCarriesTheRegisteredAddresses(t *testing.T) {
 	so := newHub(t)
 	f := so.click()
 	so.wantEnded(f)
-	want := []string{"/logout", "/auth", "/.universal-logout/callback", "/.universal-logout/callback", "/logout", "/.universal-logout/return", "/.universal-logout/return", "/.universal-logout/done"}
+	want := []string{"/logout", "/.universal-logout/hop", "/.universal-logout/hop", "/auth", "/.universal-logout/callback", "/.universal-logout/callback", "/logout", "/.universal-logout/return", "/.universal-logout/return", "/.universal-logout/done"}
 	if got := paths(f.visited); strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Fatalf("visited %v", got)
 	}
@@ -59,7 +59,7 @@ func TestHubCarriesTheRegisteredAddresses(t *testing.T) {
 	}
 	for i, address := range f.visited {
 		host := strings.Split(address, "/")[2]
-		if viaHub := host == "logout.example.com"; viaHub != (i == 2 || i == 5) {
+		if viaHub := host == "logout.example.com"; viaHub != (i == 4 || i == 7) {
 			t.Errorf("number %d of the way is %s", i+1, address)
 		}
 	}
@@ -84,9 +84,7 @@ func (so *signOn) begin(site string) (state string, j *jar) {
 	so.app.login("one")
 	j.store(host, "/", true, []string{"sessionid=one; Path=/; Secure"})
 	r := request("GET", site+"/logout", "", clicked...)
-	r.Header.Set("Cookie", j.header(host, "/logout", true))
-	res := so.do(r)
-	j.store(host, "/logout", true, res.Header["Set-Cookie"])
+	res := so.followUntil(j, r, func(res *http.Response) bool { return strings.HasPrefix(res.Header.Get("Location"), so.op.Issuer()) }).Response
 	u, err := url.Parse(res.Header.Get("Location"))
 	if err != nil || u.Path != "/auth" {
 		so.t.Fatalf("%d %v", res.StatusCode, res.Header)

@@ -115,13 +115,27 @@ func (j *jar) acceptable(host string, https bool, c jarCookie) bool {
 // header is what the jar sends to host and path.
 func (j *jar) header(host, path string, https bool) string {
 	var pairs []string
-	for _, c := range j.cookies {
+	for _, c := range slices.SortedStableFunc(slices.Values(j.cookies), func(a, b jarCookie) int { return len(b.path) - len(a.path) }) {
 		if (c.hostOnly && c.domain == host || !c.hostOnly && (c.domain == host || strings.HasSuffix(host, "."+c.domain))) &&
 			pathMatch(path, c.path) && (https || !c.secure) {
 			pairs = append(pairs, c.name+"="+c.value)
 		}
 	}
 	return strings.Join(pairs, "; ")
+}
+
+// sent is what goes with a request, as far as SameSite lets it: with another
+// site's form only None, with its links Lax too.
+func (j *jar) sent(r *http.Request) string {
+	strict := jar{now: j.now}
+	foreign := r.Header.Get("Sec-Fetch-Site") == "cross-site"
+	for _, c := range j.cookies {
+		if foreign && c.sameSite != "none" && (c.sameSite == "strict" || r.Method != http.MethodGet) {
+			continue
+		}
+		strict.cookies = append(strict.cookies, c)
+	}
+	return strict.header(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https")
 }
 
 func (j *jar) names() (names []string) {

@@ -41,7 +41,10 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		{"PUT of a page of ours", request("PUT", "https://app.example.com/.universal-logout/done", "", clicked...), 405, "error"},
 		{"HEAD", request("HEAD", "https://app.example.com/logout", "", clicked...), 303, ""},
 		{"no such page", request("GET", "https://app.example.com/.universal-logout/nothing", "", clicked...), 404, "error"},
-		{"our root", request("GET", "https://app.example.com/.universal-logout", "", clicked...), 404, "error"},
+		{"everywhere", request("GET", "https://app.example.com/.universal-logout/", "", clicked...), 200, "everywhere"},
+		{"a step that nobody knows", request("GET", "https://app.example.com/.universal-logout/hop", "", clicked...), 200, "progress"},
+		{"a hop from nowhere", request("POST", "https://app.example.com/.universal-logout/hop", "t=x", submitted...), 403, "everywhere"},
+		{"a site's part that nobody asks for", request("POST", "https://app.example.com/.universal-logout/site", "x", fetched...), 403, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			before := len(app.requests())
@@ -51,12 +54,16 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 				t.Errorf("status %d, want %d", res.StatusCode, tc.status)
 			}
 			referrer := "no-referrer" // PG-02
-			if tc.kind == "confirmation" {
+			if strings.Contains(page, "<form") {
 				referrer = "same-origin" // no-referrer would make the form's Origin null
+			}
+			opener := "same-origin" // PG-07
+			if tc.kind == "progress" {
+				opener = "" // of a tour: WebKit's Back button
 			}
 			for name, want := range map[string]string{
 				"Cache-Control": "no-store", "Pragma": "no-cache", "Referrer-Policy": referrer, "X-Content-Type-Options": "nosniff",
-				"X-Robots-Tag": "noindex, nofollow", "X-Frame-Options": "DENY", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+				"X-Robots-Tag": "noindex, nofollow", "X-Frame-Options": "DENY", "Cross-Origin-Opener-Policy": opener, "Cross-Origin-Resource-Policy": "same-origin",
 			} {
 				if got := strings.Join(res.Header[name], "|"); got != want {
 					t.Errorf("%s: %q, want %q", name, got, want)

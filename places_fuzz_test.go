@@ -58,7 +58,7 @@ func spelled(letters string) (names []string) {
 	for range 3 {
 		var longer []string
 		for _, name := range last {
-			for _, letter := range strings.Split(letters, "") {
+			for letter := range strings.SplitSeq(letters, "") {
 				longer = append(longer, strings.TrimPrefix(name+"."+letter, "."))
 			}
 		}
@@ -69,15 +69,20 @@ func spelled(letters string) (names []string) {
 
 func FuzzHostPatterns(f *testing.F) {
 	for _, seed := range [][3]string{
-		{"*.example.com a.b", "a.example.com *.b", "a.example.com"}, {"*", "localhost ::1", "::1"}, {"127.0.0.1 *.*.*.*", "127.*.0.1", "127.0.0.1"},
-		{"{env.HOME}.x {http.request.host}", "*.x", "a.x"}, {"[::1] a:80 A.B", "a a.b", "a.b"}, {"**.a *a.b a.", "*.a", "b.a"}, {"0:0::1 ::ffff:1.2.3.4", "*.*.*.*", "::1"},
+		{"*.example.com a.b", "a.example.com *.b", "a.example.com"},
+		{"*", "localhost ::1", "::1"},
+		{"127.0.0.1 *.*.*.*", "127.*.0.1", "127.0.0.1"},
+		{"{env.HOME}.x {http.request.host}", "*.x", "a.x"},
+		{"[::1] a:80 A.B", "a a.b", "a.b"},
+		{"**.a *a.b a.", "*.a", "b.a"},
+		{"0:0::1 ::ffff:1.2.3.4", "*.*.*.*", "::1"},
 	} {
 		f.Add(seed[0], seed[1], seed[2])
 	}
 	f.Fuzz(func(t *testing.T, outer, inner, host string) {
 		host = strings.ToLower(host)
 		if strings.Contains(host, "*") || !isHostPattern(host) || len(outer)+len(inner) > 1000 {
-			t.Skip() // no name that a browser sends
+			return // no name that a browser sends
 		}
 		lists := [2][]string{strings.Fields(outer), strings.Fields(inner)}
 		inBoth := true

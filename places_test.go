@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // described are places as people would write them: the handler's name, which
@@ -54,25 +53,33 @@ func TestPlaces(t *testing.T) {
 		"nothing":                  {"", "app.example.com {\n respond hello\n}", nil},
 		"simple":                   {"", "app.example.com {" + named("a") + "}", []string{"a https://app.example.com"}},
 		"upper case and an umlaut": {"", "App.Bücher.example {" + named("a") + "}", []string{"a https://app.xn--bcher-kva.example"}},
-		"two names": {"", "b.example.com, a.example.com {" + named("a") + "}",
-			[]string{"a https://b.example.com https://a.example.com"}},
+		"two names": {
+			"", "b.example.com, a.example.com {" + named("a") + "}",
+			[]string{"a https://b.example.com https://a.example.com"},
+		},
 		"several servers and ports": {
 			"\nhttp_port 8080\nhttps_port 8443",
 			"a.example.com {" + named("a") + "}\nb.example.com:8443 {" + named("b") + "}\nc.example.com:9443 {" + named("c") + "}\n" +
 				"http://d.example.com {" + named("d") + "}\nhttp://e.example.com:9080 {" + named("e") + "}\nf.example.com:443 {" + named("f") + "}",
 			[]string{"f https://f.example.com", "d http://d.example.com", "a https://a.example.com", "b https://b.example.com", "e http://e.example.com:9080", "c https://c.example.com:9443"},
 		},
-		"one site at two ports": {"", "a.example.com, a.example.com:9443 {" + named("a") + "}",
-			[]string{"a https://a.example.com", "a https://a.example.com:9443"}},
-		"an address": {"", "https://127.0.0.1, https://[::1]:9443 {" + named("a") + "}",
-			[]string{"a https://127.0.0.1", "a https://[::1]:9443"}},
+		"one site at two ports": {
+			"", "a.example.com, a.example.com:9443 {" + named("a") + "}",
+			[]string{"a https://a.example.com", "a https://a.example.com:9443"},
+		},
+		"an address": {
+			"", "https://127.0.0.1, https://[::1]:9443 {" + named("a") + "}",
+			[]string{"a https://127.0.0.1", "a https://[::1]:9443"},
+		},
 		"any host":         {"", "https://, https://:8443 {" + named("a") + "}", []string{"a https://any", "a https://any:8443"}},
 		"any host, no TLS": {"", ":8443 {" + named("a") + "}", []string{"a http://any:8443"}},
 		"a bind address":   {"", "a.example.com {\n bind 127.0.0.1\n" + named("a") + "}", []string{"a https://a.example.com"}},
 		"a socket":         {"", "http://a.example.com {\n bind unix//run/a\n" + named("a") + "}", []string{"a http://a.example.com"}},
 		"wildcard":         {"", "*.example.com {" + named("a") + "}", []string{"a https://*.example.com"}},
-		"wildcard in wildcard": {"", "*.example.com {\n" + top + "@h host a.*.com\n handle @h {" + named("a") + "}\n}",
-			[]string{"top https://*.example.com", "a https://a.example.com"}},
+		"wildcard in wildcard": {
+			"", "*.example.com {\n" + top + "@h host a.*.com\n handle @h {" + named("a") + "}\n}",
+			[]string{"top https://*.example.com", "a https://a.example.com"},
+		},
 		"names within a wildcard": {"", `*.example.com {
 			` + top + `
 			@a host a.example.com other.example.org
@@ -121,8 +128,10 @@ func TestPlaces(t *testing.T) {
 			handle @not {` + named("a") + `}
 		}`, []string{"top https://a.example.com https://b.example.com https://c.example.com https://d.example.com", "a https://a.example.com https://d.example.com"}},
 		"contradiction": {"", "a.example.com {\n" + top + "@h host b.example.com\n handle @h {" + named("never") + "}\n}", []string{"top https://a.example.com"}},
-		"by path": {"", "a.example.com {\n universal_logout /app/* {\n return_to /app/bye\n}\n}",
-			[]string{"addresses https://a.example.com", "app/bye https://a.example.com"}},
+		"by path": {
+			"", "a.example.com {\n universal_logout /app/* {\n return_to /app/bye\n}\n}",
+			[]string{"addresses https://a.example.com", "app/bye https://a.example.com"},
+		},
 		"in blocks": {"", `a.example.com {
 			` + top + `
 			handle /h/* {` + named("handle") + `}
@@ -161,10 +170,14 @@ func TestPlaces(t *testing.T) {
 		}
 		import app one
 		import app two`, []string{"one https://one.example.com", "two https://two.example.com"}},
-		"the environment": {"", `{$PLACE}.example.com, {env.PLACE}.example.org, {env.PLACE_PORT}, {http.request.host.labels.0}.example.com {` + named("a") + `}`,
-			[]string{"a https://env.example.com https://env.example.org"}},
-		"only what a request knows": {"", "a.example.com {\n" + top + "@h host {vars.x}.example.com\n handle @h {" + named("a") + "}\n}",
-			[]string{"top https://a.example.com"}},
+		"the environment": {
+			"", `{$PLACE}.example.com, {env.PLACE}.example.org, {env.PLACE_PORT}, {http.request.host.labels.0}.example.com {` + named("a") + `}`,
+			[]string{"a https://env.example.com https://env.example.org"},
+		},
+		"only what a request knows": {
+			"", "a.example.com {\n" + top + "@h host {vars.x}.example.com\n handle @h {" + named("a") + "}\n}",
+			[]string{"top https://a.example.com"},
+		},
 		"named routes": {"", `&(app) {` + named("app") + `}
 		&(outer) {
 			handle_path /in/* {
@@ -225,6 +238,27 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestPlacesBelow: one named route in two blocks is two apps.
+func TestPlacesBelow(t *testing.T) {
+	s := newSite(t, "", `&(app) {`+named("app")+`}
+	a.example.com {
+		`+named("top")+`
+		handle /one/* {
+			invoke app
+		}
+		handle /two/* {
+			invoke app
+		}
+	}`)
+	var below []string
+	for _, p := range s.app.places() {
+		below = append(below, p.below)
+	}
+	if want := []string{"", "/one", "/two"}; !slices.Equal(below, want) {
+		t.Errorf("found below %q, want %q", below, want)
+	}
+}
+
 // jsonSites is a configuration with these servers.
 func jsonSites(t *testing.T, servers string) *site {
 	t.Helper()
@@ -263,13 +297,15 @@ func TestPlacesJSON(t *testing.T) {
 			{"match":[{"host":[]}],"handle":[` + ours("never") + `]},
 			{"match":[{"host":["{env.UL_NO_SUCH}","a b","x..y","a.example.com:8080","[::1]","b*.example.com","**"]}],"handle":[` + ours("unnamed") + `]}
 		]}}`, []string{"either http://a http://b", "any http://any"}},
-		"deep": {`{"a":{"listen":[":8080"],"routes":[{"match":[{"host":["*.example.com","example.org"]}],"handle":[{"handler":"subroute","routes":[
+		"deep": {
+			`{"a":{"listen":[":8080"],"routes":[{"match":[{"host":["*.example.com","example.org"]}],"handle":[{"handler":"subroute","routes":[
 			{"match":[{"host":["a.example.com","example.org"]}],"handle":[{"handler":"subroute","routes":[
 				{"match":[{"host":["*.*.com"]}],"handle":[{"handler":"rewrite","strip_path_prefix":"/a/"},{"handler":"rewrite","uri":"/x"},` + ours("deep") + `]}
 			]}]},
 			{"handle":[` + ours("behind") + `]}
 		],"errors":{"routes":[{"handle":[` + ours("error") + `]}]}}]}],"errors":{"routes":[{"handle":[` + ours("error") + `]}]}}}`,
-			[]string{"deep http://a.example.com/a", "behind http://*.example.com http://example.org"}},
+			[]string{"deep http://a.example.com/a", "behind http://*.example.com http://example.org"},
+		},
 		"a route that ends": {`{"a":{"listen":[":8080"],"routes":[{"match":[{"host":["a","b","c","d"]}],"handle":[{"handler":"subroute","routes":[
 			{"match":[{"host":["a"]}],"handle":[{"handler":"vars"}],"terminal":true},
 			{"match":[{"host":["b"]}],"handle":[{"handler":"vars"}]},
@@ -312,43 +348,6 @@ func TestPlacesAfterReload(t *testing.T) {
 	}
 }
 
-// TestServes: the names that a configuration gives away, and no others.
-func TestServes(t *testing.T) {
-	t.Setenv("PLACE", "env")
-	s := newSite(t, "", `app.example.com {`+named("a")+`}
-	{env.PLACE}.example.net {`+named("e")+`}
-	plain.example.org {
-		respond hello
-	}
-	*.wild.example.com {
-		`+named("w")+`
-		@in host in.wild.example.com elsewhere.example.com
-		handle @in {
-			respond hello
-		}
-	}
-	https:// {`+named("any")+`}`)
-	for address, want := range map[string]bool{
-		"https://app.example.com":         true,
-		"https://app.example.com:8443":    true,
-		"http://app.example.com":          false,
-		"https://env.example.net":         true,
-		"https://plain.example.org":       true,
-		"https://in.wild.example.com":     true,
-		"https://any.wild.example.com":    true,
-		"https://a.b.wild.example.com":    false,
-		"https://wild.example.com":        false,
-		"https://elsewhere.example.com":   false,
-		"https://example.com":             false,
-		"https://{env.place}.example.net": false,
-		"https://":                        false,
-	} {
-		if got := s.app.serves(parseOrigin(address)); got != want {
-			t.Errorf("%s: %t", address, got)
-		}
-	}
-}
-
 // TestPlacesWhenRunning: whatever starts first, the walk is over whole apps,
 // in Start (which asks for the hub) and at a request.
 func TestPlacesWhenRunning(t *testing.T) {
@@ -381,86 +380,4 @@ func TestPlacesWhenRunning(t *testing.T) {
 			t.Errorf("the hub was not found in Start: %v", err)
 		}
 	}
-}
-
-// odd are handlers as other plugins might write them.
-type oddNext struct {
-	Self     caddyhttp.MiddlewareHandler
-	Pointer  *oddNext
-	Route    *caddyhttp.Route
-	Routes   []caddyhttp.Route
-	Pointers []*caddyhttp.Route
-	Lists    map[string]caddyhttp.RouteList
-	Pair     [2]caddyhttp.Route
-	Handlers []caddyhttp.MiddlewareHandler
-	Sub      *caddyhttp.Subroute
-	Errors   *caddyhttp.HTTPErrorConfig
-	Any      any
-	Func     func()
-	Channel  chan caddyhttp.Route
-	hidden   caddyhttp.RouteList
-}
-
-func (*oddNext) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return next.ServeHTTP(w, r)
-}
-
-type (
-	oddFunc  func()
-	oddMap   map[string]caddyhttp.MiddlewareHandler
-	oddValue struct{ Routes caddyhttp.RouteList }
-)
-
-func (oddFunc) ServeHTTP(http.ResponseWriter, *http.Request, caddyhttp.Handler) error  { return nil }
-func (oddMap) ServeHTTP(http.ResponseWriter, *http.Request, caddyhttp.Handler) error   { return nil }
-func (oddValue) ServeHTTP(http.ResponseWriter, *http.Request, caddyhttp.Handler) error { return nil }
-
-// TestPlacesInOddHandlers: containers that we do not know are searched, and
-// nothing in them is too odd.
-func TestPlacesInOddHandlers(t *testing.T) {
-	ours := func(name string) caddyhttp.MiddlewareHandler { return &Handler{ReturnTo: "/" + name} }
-	route := func(name string) caddyhttp.Route {
-		return caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{ours(name)}}
-	}
-	pointed := route("pointed")
-	odd := &oddNext{
-		Pointer: &oddNext{}, Route: &pointed, Routes: []caddyhttp.Route{route("list")}, Pointers: []*caddyhttp.Route{nil, &pointed},
-		Lists:    map[string]caddyhttp.RouteList{"z": {route("z")}, "a": {route("a")}, "nil": nil},
-		Pair:     [2]caddyhttp.Route{route("first"), {}},
-		Handlers: []caddyhttp.MiddlewareHandler{nil, (*caddyhttp.Subroute)(nil), (*Handler)(nil), (*oddNext)(nil), ours("handler")},
-		Sub:      &caddyhttp.Subroute{Routes: caddyhttp.RouteList{route("sub")}, Errors: &caddyhttp.HTTPErrorConfig{Routes: caddyhttp.RouteList{route("no")}}},
-		Errors:   &caddyhttp.HTTPErrorConfig{Routes: caddyhttp.RouteList{route("no")}},
-		Any:      route("no"), Func: func() {}, hidden: caddyhttp.RouteList{route("no")},
-	}
-	odd.Self, odd.Pointer.Pointer = odd, odd
-	chain := []caddyhttp.MiddlewareHandler{
-		nil, odd, oddFunc(nil), oddFunc(func() {}), oddMap(nil), oddMap{"a": ours("in a map"), "b": nil}, oddValue{}, oddValue{caddyhttp.RouteList{route("value")}},
-		&oddNext{}, (*oddNext)(nil), &caddyhttp.Subroute{}, &caddyhttp.Invoke{}, ours("last"), caddyhttp.StaticResponse{}, ours("no"),
-	}
-	s := jsonSites(t, `{"a":{"listen":[":8080"],"routes":[{"handle":[{"handler":"universal_logout","return_to":"/first"}]}]}}`)
-	server := s.http.Servers["a"]
-	server.Routes = append(server.Routes, caddyhttp.Route{
-		MatcherSets: caddyhttp.MatcherSets{{nil, 1, caddyhttp.MatchHost{"odd"}}},
-		Handlers:    chain,
-	})
-	want := []string{"first http://any"}
-	for _, name := range []string{"pointed", "list", "a", "z", "first", "handler", "sub", "in a map", "value", "last"} {
-		want = append(want, name+" http://odd")
-	}
-	wantPlaces(t, s, want)
-}
-
-// TestPlacesAreBounded: configurations that are small, and large when walked.
-func TestPlacesAreBounded(t *testing.T) {
-	var named []string
-	for i := range 40 { // 2^40 ways
-		named = append(named, fmt.Sprintf(`"r%d":{"handle":[{"handler":"invoke","name":"r%d"},{"handler":"rewrite","strip_path_prefix":"/x"},{"handler":"invoke","name":"r%d"}]}`, i, i+1, i+1))
-	}
-	nested := `{"handler":"universal_logout"}`
-	for range 2 * maxNesting {
-		nested = `{"handler":"subroute","routes":[{"handle":[` + nested + `]}]}`
-	}
-	s := jsonSites(t, `{"a":{"listen":[":8080"],"named_routes":{`+strings.Join(named, ",")+`},
-		"routes":[{"handle":[{"handler":"universal_logout","return_to":"/first"},`+nested+`,{"handler":"invoke","name":"r0"}]}]}}`)
-	wantPlaces(t, s, []string{"first http://any"})
 }

@@ -49,6 +49,7 @@ func TestOnlyItsOwnPurpose(t *testing.T) {
 		"another purpose": func() ([]byte, error) { return r.Open("marker", token) },
 		"another ring":    func() ([]byte, error) { return other.Open("landing", token) },
 		"changed":         func() ([]byte, error) { return r.Open("landing", string(changed)) },
+		"broken lines":    func() ([]byte, error) { return r.Open("landing", token+"\r") },
 		"cut":             func() ([]byte, error) { return r.Open("landing", token[:20]) },
 		"empty":           func() ([]byte, error) { return r.Open("landing", "") },
 		"too long":        func() ([]byte, error) { return r.Open("landing", strings.Repeat("A", maxToken+1)) },

@@ -1,0 +1,161 @@
+package universallogout
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fanout is a group of many apps, each with a server of its own, and a browser
+// that has a session of all of them.
+type fanout struct {
+	*site
+	start string // the logout that its tours begin with
+	jar   *jar
+}
+
+// The ways in which apps lie beside each other.
+const (
+	sitesOfADomain = "sites of a domain"
+	pathsOfASite   = "paths of a site"
+	pathsElsewhere = "paths of a site on another domain"
+)
+
+// newFanout is a group of these apps and one more, where the tour begins.
+func newFanout(t testing.TB, shape string, apps []http.HandlerFunc) *fanout {
+	t.Helper()
+	f := &fanout{start: "https://app0.example.com/logout", jar: &jar{now: time.Now()}}
+	const directive = "universal_logout {\nsession_cookies sessionid\n}\n"
+	var begins, others strings.Builder
+	for i, app := range slices.Insert(slices.Clone(apps), 0, endsSession) {
+		server := httptest.NewServer(app)
+		t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+		out, block := &others, fmt.Sprintf("handle_path /app%d/*", i)
+		if i == 0 && shape != pathsOfASite || shape == sitesOfADomain {
+			out, block = &begins, fmt.Sprintf("app%d.example.com", i)
+		}
+		fmt.Fprintf(out, "%s {\n%sreverse_proxy %s\n}\n", block, directive, strings.TrimPrefix(server.URL, "http://"))
+	}
+	if others.Len() > 0 {
+		host := "apps.example.net"
+		if shape == pathsOfASite {
+			host, f.start = "app0.example.com", "https://app0.example.com/app0/logout"
+		}
+		fmt.Fprintf(&begins, "%s {\nuniversal_logout {\npaths off\n}\n%s}\n", host, others.String())
+		f.jar.store(host, "/", true, []string{"sessionid=one; Path=/; Secure"})
+	}
+	f.jar.store("app0.example.com", "/", true, []string{"sessionid=one; Domain=example.com; Path=/; Secure"})
+	f.site = newSite(t, "", begins.String())
+	return f
+}
+
+// begin logs out. It returns the first page of the tour, and whom its script
+// asks.
+func (f *fanout) begin() (p browserPage, asks []string) {
+	f.t.Helper()
+	p = f.open(&jar{now: f.jar.now, cookies: slices.Clone(f.jar.cookies)}, request("GET", f.start, "", clicked...))
+	for _, ask := range asked.FindAllStringSubmatch(p.body, -1) {
+		asks = append(asks, html.UnescapeString(ask[1]))
+	}
+	if p.token() == "" || len(asks) == 0 {
+		f.t.Fatalf("no page of a tour: %d %s", p.StatusCode, p.body)
+	}
+	return p, asks
+}
+
+// askAtOnce asks for all apps at the same time, with all cookies that each may
+// see, and returns what became of them.
+func (f *fanout) askAtOnce(p browserPage, asks []string) []outcome {
+	outs, token := make([]outcome, len(asks)), p.token()
+	var wg sync.WaitGroup
+	for i, ask := range asks {
+		wg.Go(func() {
+			_, answer := f.askSite(&jar{now: f.jar.now, cookies: slices.Clone(f.jar.cookies)}, p.url, ask, token)
+			if w, ok := f.app.openWord(answer); ok {
+				outs[i] = outcomes[w.Result.plain()]
+			}
+		})
+	}
+	wg.Wait()
+	return outs
+}
+
+// TestOneHangingAppStopsNobody: the others' sessions are ended, wherever it
+// stands among them, and nothing of ours waits for it any longer.
+func TestOneHangingAppStopsNobody(t *testing.T) {
+	const apps = 50
+	for _, shape := range []string{sitesOfADomain, pathsOfASite} {
+		for where, number := range map[string]int{"first": 0, "in the middle": apps / 2, "last": apps - 1} {
+			t.Run(shape+" × "+where, func(t *testing.T) {
+				brokenOff := make(chan struct{})
+				handlers := slices.Repeat([]http.HandlerFunc{endsSession}, apps)
+				handlers[number] = func(_ http.ResponseWriter, r *http.Request) {
+					<-r.Context().Done()
+					close(brokenOff)
+				}
+				f := newFanout(t, shape, handlers)
+				p, asks := f.begin()
+				if len(asks) != apps {
+					t.Fatalf("asks for %d of %d apps", len(asks), apps)
+				}
+				var failed []string
+				for i, out := range f.askAtOnce(p, asks) {
+					if out != outcomeEnded {
+						failed = append(failed, asks[i]+": "+string(out))
+					}
+				}
+				if name := fmt.Sprintf("app%d", number+1); len(failed) != 1 || !strings.Contains(failed[0], name) || !strings.HasSuffix(failed[0], string(outcomeFailed)) {
+					t.Errorf("not ended: %v; want %s alone", failed, name)
+				}
+				select {
+				case <-brokenOff:
+				case <-time.After(5 * time.Second):
+					t.Error("the call that hung was not broken off")
+				}
+				eventually(t, "nothing of a call runs", func() bool { return !running("browserRequest).send", "serveRecovered", "(*siteApp).beginEnd") })
+			})
+		}
+	}
+}
+
+// TestAppsOfOneSiteAreAskedAtOnce: also without script, where one answer ends
+// them all: at the site where the tour began, and elsewhere. The apps answer
+// only when all of them have been asked.
+func TestAppsOfOneSiteAreAskedAtOnce(t *testing.T) {
+	const apps = 20
+	for _, shape := range []string{pathsOfASite, pathsElsewhere} {
+		t.Run(shape, func(t *testing.T) {
+			var awaited sync.WaitGroup
+			awaited.Add(apps)
+			f := newFanout(t, shape, slices.Repeat([]http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {
+				awaited.Done()
+				awaited.Wait()
+				endsSession(w, r)
+			}}, apps))
+			p := f.open(f.jar, request("GET", f.start, "", clicked...))
+			for range 10 {
+				switch next := cmp.Or(p.Header.Get("Location"), metaRefresh(p.body)); {
+				case strings.Contains(p.body, `data-page="landing"`):
+				case next != "":
+					u, err := p.url.Parse(next)
+					if err != nil {
+						t.Fatal(err)
+					}
+					p = f.open(f.jar, request("GET", u.String(), "", clicked...))
+				default:
+					p = f.press(f.jar, p)
+				}
+			}
+			if !strings.Contains(p.body, "signed out everywhere") {
+				t.Errorf("%s: %s", p.url, p.body)
+			}
+		})
+	}
+}

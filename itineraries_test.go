@@ -1,0 +1,32 @@
+package universallogout
+
+import (
+	"strconv"
+	"testing"
+)
+
+// TestItinerariesAreBounded: a request may name any port, and each is a way of
+// its own; the way that a tour needs is always right.
+func TestItinerariesAreBounded(t *testing.T) {
+	lab := newTourLab(t, "", groupSites...)
+	var l *listener
+	for _, l = range lab.app.registry().listeners {
+	}
+	for port := range 3 * maxItineraries {
+		for _, host := range groupSites[:2] {
+			start := parseOrigin("https://" + host + ":" + strconv.Itoa(port+1000))
+			for range 2 {
+				it := lab.app.itineraryFrom(l, start, defaultGroup)
+				if len(it.stops) != len(groupSites) || it.stops[0].origin != start || portOf(it.stops[1].origin) != portOf(start) {
+					t.Fatalf("from %s: %+v", start, it.stops)
+				}
+			}
+		}
+	}
+	if it := lab.app.itineraryFrom(l, parseOrigin("https://"+groupSites[0]), "another"); len(it.stops) != 0 {
+		t.Errorf("another group has %d sites", len(it.stops))
+	}
+	if n := len(lab.app.registry().itineraries.known); n > maxItineraries {
+		t.Errorf("%d are kept", n)
+	}
+}
