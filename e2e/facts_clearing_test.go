@@ -162,6 +162,7 @@ func TestBrowserFactScopeOfClearingStorage(t *testing.T) {
 			v.fillStorage()
 			// One that handles no requests: Chromium can hang on "storage" in an answer that a worker fetched.
 			v.eval(nil, `await navigator.serviceWorker.register("/worker.js"); await navigator.serviceWorker.ready`)
+			v.waitFor(`(await navigator.serviceWorker.ready).active.state === "activated"`) // WebKit forgets one that is left before
 		}
 		left := func(host string) string {
 			v.goTo(at(host + "/state"))

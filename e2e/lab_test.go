@@ -274,7 +274,8 @@ func (l *lab) wantLanding(v *visitor, app string, since int) {
 	v.t.Helper()
 	v.onOurPage("landing")
 	l.caddy.waitForRequestSince(v.t, since, "the landing page", func(e accessEntry) bool {
-		return strings.HasPrefix(e.Request.URI, "/.universal-logout/done")
+		// After a tour the landing page is the answer to its last form.
+		return strings.HasPrefix(e.Request.URI, "/.universal-logout/done") || e.Request.Method == "POST" && e.Request.URI == "/.universal-logout/hop"
 	})
 	if url, err := v.URL(); err != nil || !strings.HasPrefix(url, l.apps[app].origin+"/") {
 		v.t.Errorf("the landing page is at %s, %v", url, err)

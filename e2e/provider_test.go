@@ -114,7 +114,7 @@ func TestProviderSessionEndsWithTheApps(t *testing.T) {
 					l.wantLanding(v, c.name, since)
 					text, err := v.Text("main")
 					v.must(err, "reading the landing page")
-					if !strings.Contains(text, "single sign-on at "+l.opHost+" has ended") {
+					if !strings.Contains(text, "Your session at "+l.opHost+", which signs you in to your apps, has ended") {
 						t.Errorf("the landing page says %q", text)
 					}
 				}

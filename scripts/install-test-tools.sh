@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that everything the tests need is here: a C compiler for the race detector, three browser engines, Django as a
-# real app, and Node.js with an OpenID provider. A tool that is missing stops the tests; it never shortens them.
+# real app, and Node.js with an OpenID provider and an accessibility checker. A tool that is missing stops the tests; it never
+# shortens them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,9 +22,9 @@ absent() {
 	done
 }
 
-# The provider's modules, again whenever their list has changed.
-install_panva() {
-	local log installed=e2e/panva/node_modules/.installed
+# The modules of the OpenID provider and of the accessibility checker, again whenever their list has changed.
+install_modules() {
+	local log folder
 	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
 		echo "The OpenID provider of the tests needs Node.js 20 or newer, with npm." >&2
 		exit 1
@@ -32,15 +33,17 @@ install_panva() {
 		echo "The OpenID provider of the tests needs Node.js 20 or newer, which Debian 12 has not; this is $(node --version)." >&2
 		exit 1
 	fi
-	cmp -s e2e/panva/package-lock.json "$installed" && return
-	echo "== install the OpenID provider of the tests"
-	log=$(mktemp)
-	if ! (cd e2e/panva && npm ci --ignore-scripts --no-audit --no-fund) </dev/null >"$log" 2>&1; then
-		tail -n 30 "$log" >&2
-		exit 1
-	fi
-	rm -f "$log"
-	cp e2e/panva/package-lock.json "$installed"
+	for folder in e2e/panva e2e/axe; do
+		cmp -s "$folder/package-lock.json" "$folder/node_modules/.installed" && continue
+		echo "== install the modules of $folder"
+		log=$(mktemp)
+		if ! (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) </dev/null >"$log" 2>&1; then
+			tail -n 30 "$log" >&2
+			exit 1
+		fi
+		rm -f "$log"
+		cp "$folder/package-lock.json" "$folder/node_modules/.installed"
+	done
 }
 
 if ! command -v dpkg-query >/dev/null; then
@@ -54,13 +57,13 @@ if ! command -v dpkg-query >/dev/null; then
 		printf '  %s\n' "${missing[@]}" >&2
 		exit 1
 	fi
-	install_panva
+	install_modules
 	exit 0
 fi
 
 mapfile -t missing < <(absent)
 if ((${#missing[@]} == 0)); then
-	install_panva
+	install_modules
 	exit 0
 fi
 
@@ -80,4 +83,4 @@ if ! { apt-get update && apt-get install -y --no-install-recommends -o DPkg::Loc
 	exit 1
 fi
 rm -f "$log"
-install_panva
+install_modules

@@ -37,7 +37,7 @@ type Options struct {
 	ThirdPartyCookies bool
 	// Prefetch switches on speculative loading, which Debian's Chromium has off.
 	Prefetch bool
-	// NoScript switches JavaScript of pages off. Chromium and Firefox can do that, WebKitGTK's MiniBrowser cannot.
+	// NoScript switches JavaScript of pages off; scripts of the driver, Eval, run in WebKitGTK only.
 	NoScript bool
 }
 
@@ -312,6 +312,19 @@ func (b *Browser) Windows() ([]string, error) {
 		return nil, errors.New("no window left")
 	}
 	return handles, nil
+}
+
+// NewTab opens an empty tab and makes it the current one.
+func (b *Browser) NewTab() (handle string, err error) {
+	v, err := b.send("POST", "window/new", map[string]any{"type": "tab"})
+	if err != nil {
+		return "", err
+	}
+	var window struct{ Handle string }
+	if err := json.Unmarshal(v, &window); err != nil {
+		return "", err
+	}
+	return window.Handle, b.SwitchTo(window.Handle)
 }
 
 // SwitchTo makes a window the current one.

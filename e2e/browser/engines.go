@@ -3,7 +3,6 @@ package browser
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -110,9 +109,6 @@ func (b *Browser) startFirefox(dir string, o Options) error {
 
 // startWebKit runs Xvfb and WebKitWebDriver, which runs WebKitGTK's MiniBrowser.
 func (b *Browser) startWebKit(dir string, o Options) error {
-	if o.NoScript {
-		return errors.New("MiniBrowser cannot switch JavaScript off")
-	}
 	// The package installs MiniBrowser below a folder of the machine's architecture.
 	found, err := filepath.Glob("/usr/lib/*/webkit2gtk-4.*/MiniBrowser")
 	if err != nil || len(found) == 0 {
@@ -124,6 +120,9 @@ func (b *Browser) startWebKit(dir string, o Options) error {
 	}
 	if o.ThirdPartyCookies {
 		args = append(args, "--cookies-policy=always")
+	}
+	if o.NoScript {
+		args = append(args, "--enable-javascript-markup=false") // the driver itself needs the other switch, enable-javascript
 	}
 	display, err := b.startXvfb()
 	if err != nil {

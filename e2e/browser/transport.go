@@ -124,7 +124,7 @@ var marionetteNames = map[string]string{
 	"POST url": "Navigate", "GET url": "GetCurrentURL", "GET title": "GetTitle", "POST back": "Back",
 	"POST execute/async": "ExecuteAsyncScript", "POST timeouts": "SetTimeouts", "POST actions": "PerformActions",
 	"POST element": "FindElement", "POST element/click": "ElementClick", "POST element/value": "ElementSendKeys", "GET element/text": "GetElementText",
-	"GET window": "GetWindowHandle", "GET window/handles": "GetWindowHandles", "POST window": "SwitchToWindow", "DELETE window": "CloseWindow", "POST window/rect": "SetWindowRect",
+	"GET window": "GetWindowHandle", "GET window/handles": "GetWindowHandles", "POST window": "SwitchToWindow", "POST window/new": "NewWindow", "DELETE window": "CloseWindow", "POST window/rect": "SetWindowRect",
 	"GET screenshot": "TakeScreenshot", "GET cookie": "GetCookies",
 }
 
