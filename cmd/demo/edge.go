@@ -19,15 +19,22 @@ func edgeOption(issuer, secret string) string {
 func edgeDirective(host string) string {
 	switch host {
 	case "notes.work.localhost":
-		return "\tuniversal_logout demo\n"
+		return `	universal_logout demo {
+		logout_call GET /logout
+	}
+`
 	case "chat.work.localhost":
 		return `	universal_logout demo {
 		paths POST /api/logout
+		logout_call POST /api/logout
 	}
 `
 	case "shop.localhost": // keeps its ID token in a cookie, so the edge can take that as the hint
 		return `	universal_logout demo {
 		paths POST /session/end
+		logout_call POST /session/end {
+			csrf / name="csrf"\svalue="(\w+)" field csrf
+		}
 		id_token {http.request.cookie.idToken}
 		client_id shop
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // reach says how far a click on "log out" goes. The greeting and the pages repeat it.
-const reach = "One click ends the session of that app and the one at Login. The other two apps keep theirs: ending them too is not built yet."
+const reach = "One click ends all four: the sessions of the three apps and the one at Login."
 
 var greeting = template.Must(template.New("").Parse(`universal_logout demo: three apps and their single sign-on behind one Caddy
 {{range .Apps}}

@@ -32,8 +32,7 @@ func logOutOf(t *testing.T, b *browser, d *demo, clicked *site) {
 		t.Errorf("the logout led to\n%s\nwant the provider, and back", strings.Join(way, "\n"))
 	}
 
-	ended := []*site{clicked}
-	for _, s := range ended {
+	for _, s := range d.apps {
 		if b.at(s).has(sessionCookie) != nil || b.at(s).has("idToken") != nil {
 			t.Errorf("%s: the browser still has a session cookie", s.Name)
 		}
