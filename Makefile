@@ -15,7 +15,7 @@ LINT = go tool -modfile=tools/golangci-lint/go.mod golangci-lint
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: ## Start the demo: three apps behind one Caddy; PORT=9443 chooses another port
@@ -49,6 +49,12 @@ fmt: ## Format the code as `make lint` wants it
 .PHONY: bench
 bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+.PHONY: bench-tour
+bench-tour: ## Measure logouts through many sites in three browsers; writes bench/README.md
+	@scripts/install-test-tools.sh
+	@TOUR_CSV=$(CURDIR)/bench/tour.csv go test -tags bench -count=1 -v -run '^TestMeasureTour$$' -timeout 60m ./e2e
+	@go run ./bench/plot
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for a minute; FUZZTIME=10m for longer
