@@ -215,7 +215,7 @@ func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request) error {
 func (a *App) hopPage(t *tour, it *itinerary) page {
 	p := textGoingOn
 	p.OnTour = true
-	p.Forget, p.Self = true, a.Prefix+"/hop"
+	p.Forget, p.Self, p.Returns = true, a.Prefix+"/hop", t.At == 0
 	if t.Cookies {
 		p.Text = textClearing
 	}

@@ -35,6 +35,7 @@ type page struct {
 	EvictFrom string // fetched to throw pages out of the back/forward cache
 	OnTour    bool   // through several sites
 	Forget    bool   // unregister the site's service workers
+	Returns   bool   // the browser comes back to this site
 	Form      *form
 
 	Left      []appLine // where the user may still be signed in
