@@ -33,14 +33,16 @@ type Key struct {
 	Created time.Time `json:"created"`
 }
 
-func newKey(now time.Time) Key {
+// NewKey returns a fresh one.
+func NewKey(now time.Time) Key {
 	k := Key{ID: make([]byte, idSize), Secret: make([]byte, keySize), Created: now.UTC().Truncate(time.Second)}
 	rand.Read(k.ID)
 	rand.Read(k.Secret)
 	return k
 }
 
-func (k Key) valid() bool { return len(k.ID) == idSize && len(k.Secret) == keySize }
+// IsValid reports whether the key can be used.
+func (k Key) IsValid() bool { return len(k.ID) == idSize && len(k.Secret) == keySize }
 
 // Ring seals with one key and opens with all it knows. It works from the
 // first moment, with a key of this process; Refresh brings the shared ones.
@@ -54,7 +56,7 @@ type Ring struct {
 // NewRing returns a ring that holds one key of this process.
 func NewRing() (*Ring, error) {
 	r := &Ring{aeads: make(map[[idSize]byte]cipher.AEAD)}
-	k := newKey(time.Now())
+	k := NewKey(time.Now())
 	if err := r.add(k); err != nil {
 		return nil, err
 	}
@@ -71,7 +73,7 @@ func (r *Ring) Shared() bool {
 }
 
 func (r *Ring) add(k Key) error {
-	if !k.valid() {
+	if !k.IsValid() {
 		return fmt.Errorf("a key has %d bytes and an id of %d, want %d and %d", len(k.Secret), len(k.ID), keySize, idSize)
 	}
 	block, err := aes.NewCipher(k.Secret)

@@ -125,7 +125,7 @@ func TestRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := parseKeys(file); err != nil || len(keys) != keepKeys {
+	if keys, err := parseKeys(keysPath, file); err != nil || len(keys) != keepKeys {
 		t.Errorf("%d keys, %v", len(keys), err)
 	}
 }
