@@ -47,7 +47,8 @@ type appAnswer struct {
 	headed  chan struct{} // closed when the status is known
 	claimed chan struct{} // closed when a handler behind us took over
 
-	deadline time.Time // when the app must have answered
+	deadline time.Time   // when the app must have answered
+	taken    http.Header // lines of the request that the app must not see
 
 	mu      sync.Mutex
 	header  http.Header // until it passes

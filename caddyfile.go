@@ -25,6 +25,8 @@ import (
 //		also                <name> <url>
 //		allowed_return_urls <pattern...>
 //		trusted_origins     <origin...>
+//		session_lifetime    <duration>
+//		shared              storage | off
 //		timeout             <duration>
 //		prefix              <path>
 //	}
@@ -40,7 +42,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		word := d.Val()
-		if err := once(d, seen, word, "hub", "timeout", "prefix"); err != nil {
+		if err := once(d, seen, word, "hub", "session_lifetime", "shared", "timeout", "prefix"); err != nil {
 			return nil, err
 		}
 		if err := app.parseWord(d, word); err != nil {
@@ -72,23 +74,21 @@ func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 			return (&App{TrustedOrigins: []string{entry}}).compile()
 		})
 	case "timeout":
-		var text string
-		if err := parseOne(d, &text); err != nil {
+		return parseDuration(d, "5s", &a.Timeout, checkTimeout)
+	case "session_lifetime":
+		return parseDuration(d, "30d", &a.SessionLifetime, checkSessionLifetime)
+	case "shared":
+		if err := parseOne(d, &a.Shared); err != nil {
 			return err
 		}
-		timeout, err := caddy.ParseDuration(text)
-		if err != nil {
-			return d.Errf("timeout: %q is no duration; write one like 5s", text)
-		}
-		a.Timeout = caddy.Duration(timeout)
-		return atLine(d, checkTimeout(timeout))
+		return atLine(d, checkShared(a.Shared))
 	case "prefix":
 		if err := parseOne(d, &a.Prefix); err != nil {
 			return err
 		}
 		return atLine(d, checkPrefix(a.Prefix))
 	}
-	return unknownWord(d, word, "hub", "provider", "also", "allowed_return_urls", "trusted_origins", "timeout", "prefix")
+	return unknownWord(d, word, "hub", "provider", "also", "allowed_return_urls", "trusted_origins", "session_lifetime", "shared", "timeout", "prefix")
 }
 
 // parseDirective sets up the handler from Caddyfile tokens. Syntax:
@@ -97,8 +97,11 @@ func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 //		paths                    [<method>] <path...> | off
 //		session_cookies          <pattern...>
 //		keep_cookies             <pattern...>
+//		session_headers          <name...>
+//		on_revoked               strip | reject | redirect <url>
 //		clear_site_data          <types...> | off
 //		logout_call              <method> <path> {…} | off
+//		identify                 jwt | header <name> | placeholder <name> | off
 //		group                    <name>
 //		fanout                   on | off
 //		hosts                    <host...>
@@ -136,11 +139,13 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
 		return nil, err
 	}
+	if !atTopLevel(h) {
+		handler.Role = roleApp
+	}
 	if err := handler.check(h, matcher); err != nil {
 		return nil, atLine(h.Dispenser, err)
 	}
-	if !atTopLevel(h) {
-		handler.Role = roleApp
+	if handler.Role == roleApp {
 		if _, has := siteSegments(h); !has {
 			return nil, h.Err(errNoAddresses.Error())
 		}
@@ -155,7 +160,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // check finds now, where there is a line to name, what loading would find.
 func (h *Handler) check(helper httpcaddyfile.Helper, matcher caddy.ModuleMap) error {
 	later := func(s string) bool { return strings.Contains(s, "{") }
-	for _, list := range [][]string{h.Paths, h.SessionCookies, h.KeepCookies, {h.ReturnTo}} {
+	for _, list := range [][]string{h.Paths, h.SessionCookies, h.KeepCookies, h.SessionHeaders, {h.ReturnTo, h.OnRevoked}} {
 		if slices.ContainsFunc(list, later) {
 			return nil
 		}
@@ -197,7 +202,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		word := d.Val()
-		if err := once(d, seen, word, slices.Concat([]string{"clear_site_data", "logout_call", "group", "fanout", "allow_cross_site", "return_to"}, providerWordsOfSite)...); err != nil {
+		if err := once(d, seen, word, slices.Concat([]string{"clear_site_data", "logout_call", "identify", "on_revoked", "group", "fanout", "allow_cross_site", "return_to"}, providerWordsOfSite)...); err != nil {
 			return err
 		}
 		if err := h.parseWord(d, word); err != nil {
@@ -222,6 +227,8 @@ func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
 		})
 	case "logout_call":
 		return h.parseLogoutCall(d)
+	case "identify":
+		return h.parseIdentify(d)
 	case "allow_cross_site":
 		h.AllowCrossSite = true
 		if d.NextArg() {
@@ -231,13 +238,16 @@ func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
 	case "return_to":
 		return parseOne(d, &h.ReturnTo)
 	}
+	if slices.Contains(enforceWords, word) {
+		return h.parseEnforceWord(d, word)
+	}
 	if slices.Contains(fanoutWords, word) {
 		return h.parseFanoutWord(d, word)
 	}
 	if slices.Contains(providerWordsOfSite, word) {
 		return h.parseProviderWord(d, word)
 	}
-	return unknownWord(d, word, slices.Concat([]string{"paths", "session_cookies", "keep_cookies", "clear_site_data", "logout_call"}, fanoutWords, providerWordsOfSite, []string{"allow_cross_site", "return_to"})...)
+	return unknownWord(d, word, slices.Concat([]string{"paths", "session_cookies", "keep_cookies"}, enforceWords, []string{"clear_site_data", "logout_call", "identify"}, fanoutWords, providerWordsOfSite, []string{"allow_cross_site", "return_to"})...)
 }
 
 // parsePaths reads one line of paths. A method at its beginning is for all
@@ -358,64 +368,4 @@ func prefixOf(h httpcaddyfile.Helper) string {
 		return prefix
 	}
 	return defaultPrefix
-}
-
-func parseOne(d *caddyfile.Dispenser, value *string) error {
-	word := d.Val()
-	args := d.RemainingArgs()
-	if len(args) != 1 || args[0] == "" {
-		return d.Errf("%s: write exactly one value, not %d", word, len(args))
-	}
-	*value = args[0]
-	return noBlock(d)
-}
-
-func parseList(d *caddyfile.Dispenser, list *[]string, check func(string) error) error {
-	word := d.Val()
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.Errf("%s: write at least one value", word)
-	}
-	for _, arg := range args {
-		if strings.Contains(arg, "{") {
-			continue // known when the config is loaded
-		}
-		if err := check(arg); err != nil {
-			if strings.HasPrefix(err.Error(), word) {
-				return atLine(d, err)
-			}
-			return d.Errf("%s: %w", word, err)
-		}
-	}
-	*list = append(*list, args...)
-	return noBlock(d)
-}
-
-// noBlock refuses a block behind a word that has none.
-func noBlock(d *caddyfile.Dispenser) error {
-	if nesting := d.Nesting(); d.NextBlock(nesting) {
-		return d.Errf("unexpected block: %q belongs on the line of its word, or one level up", d.Val())
-	}
-	return nil
-}
-
-// once refuses a second line of words that have one value.
-func once(d *caddyfile.Dispenser, seen map[string]bool, word string, single ...string) error {
-	if seen[word] && slices.Contains(single, word) {
-		return d.Errf("%s: is there twice; only one can count", word)
-	}
-	seen[word] = true
-	return nil
-}
-
-func unknownWord(d *caddyfile.Dispenser, word string, known ...string) error {
-	return d.Errf("unknown word %q; here stand %s", word, strings.Join(known, ", "))
-}
-
-// atLine adds file and line to an error.
-func atLine(d *caddyfile.Dispenser, err error) error {
-	if err == nil {
-		return nil
-	}
-	return d.WrapErr(err)
 }

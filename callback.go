@@ -184,8 +184,13 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 			if refused, ok := errors.AsType[*oauth.RefusedError](err); ok && (refused.Code == "invalid_client" || refused.Code == "unauthorized_client") {
 				p.refuse(rest.Visit.ours(p))
 			}
-		} else if p.ServerLogout != nil {
-			a.background("server_logout", func(ctx context.Context) { p.logoutOnServer(ctx, hint) })
+		} else {
+			if !rest.Visit.Alone {
+				a.refuseSession(ctx, p, hint)
+			}
+			if p.ServerLogout != nil {
+				a.background("server_logout", func(ctx context.Context) { p.logoutOnServer(ctx, hint) })
+			}
 		}
 	}
 	v := *rest.Visit

@@ -235,6 +235,7 @@ func expirations(names []string, variants []variant, own origin, from, budget in
 type setCookie struct {
 	name, value  string
 	domain, path string
+	partitioned  bool
 	expired      bool
 }
 
@@ -259,6 +260,8 @@ func parseSetCookie(line string, now time.Time) setCookie {
 			sc.domain = strings.ToLower(strings.TrimPrefix(val, "."))
 		case "path":
 			sc.path = val
+		case "partitioned":
+			sc.partitioned = true
 		}
 	}
 	switch {

@@ -143,7 +143,7 @@ func (p *Provider) discover(ctx context.Context) metadata {
 }
 
 func (p *Provider) fetchMetadata(ctx context.Context) (m metadata, err error) {
-	body, _, err := p.get(ctx, strings.TrimSuffix(p.Issuer, "/")+"/.well-known/openid-configuration")
+	body, _, err := p.get(ctx, "discovery", strings.TrimSuffix(p.Issuer, "/")+"/.well-known/openid-configuration")
 	if err != nil {
 		return metadata{}, err
 	}
@@ -186,8 +186,8 @@ func shorten(s string) string {
 }
 
 // get fetches one of the provider's documents.
-func (p *Provider) get(ctx context.Context, address string) ([]byte, time.Duration, error) {
-	client, err := p.httpClient(ctx)
+func (p *Provider) get(ctx context.Context, endpoint, address string) ([]byte, time.Duration, error) {
+	client, err := p.httpClient(ctx, endpoint)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -233,12 +233,21 @@ func (p *Provider) fetchKeys(ctx context.Context) ([]byte, time.Duration, error)
 		}
 		return nil, 0, err
 	}
-	return p.get(ctx, m.JWKS)
+	return p.get(ctx, "jwks", m.JWKS)
 }
 
-// httpClient is for all requests to the provider. It follows no redirects:
-// none of these endpoints has a reason to send us elsewhere (JWT-13).
-func (p *Provider) httpClient(ctx context.Context) (*http.Client, error) {
+// httpClient is for requests to one of the provider's endpoints, which count.
+func (p *Provider) httpClient(ctx context.Context, endpoint string) (*http.Client, error) {
+	client, err := p.uncountedClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.counted(client, endpoint), nil
+}
+
+// uncountedClient follows no redirects: no endpoint has a reason to send us
+// elsewhere (JWT-13).
+func (p *Provider) uncountedClient(ctx context.Context) (*http.Client, error) {
 	p.mu.Lock()
 	client := p.http
 	p.mu.Unlock()

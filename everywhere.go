@@ -67,7 +67,7 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 		return h.answerForeign(w, r)
 	}
 	l := main.newLogout(r, own)
-	if !l.mayHaveSession(r) && !h.app.shared.limit.allow(clientIP(r), l.began) {
+	if !l.mayHaveSession(r) && !h.app.shared.limit.allow(clientIP(r), 1, l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}
 	return l.serveEverywhere(w, r, next)
@@ -108,6 +108,7 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 	}
 	app, _ := l.ownApp(r)
 	e := app.end(r, next, l.own, l.id, l.deadline)
+	l.logEverywhere(r, e.outcome)
 	res := appResult{status: http.StatusOK, header: http.Header{"Set-Cookie": e.lines}}
 	l.relay(w.Header(), res)
 	if l.caller.navigation {

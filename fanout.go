@@ -58,6 +58,7 @@ const (
 	resultCleared
 	resultFailed
 	resultUnreached
+	resultRevoked
 
 	resultMask result = 0x0f
 
@@ -70,7 +71,7 @@ const (
 
 var outcomes = map[result]outcome{
 	resultNone: outcomeNone, resultEnded: outcomeEnded, resultCleared: outcomeCleared,
-	resultFailed: outcomeFailed, resultUnreached: outcomeFailed,
+	resultFailed: outcomeFailed, resultUnreached: outcomeFailed, resultRevoked: outcomeRevoked,
 }
 
 func resultOf(out outcome) result {
@@ -81,6 +82,8 @@ func resultOf(out outcome) result {
 		return resultEnded
 	case outcomeCleared:
 		return resultCleared
+	case outcomeRevoked:
+		return resultRevoked
 	case outcomeFailed:
 	}
 	return resultFailed
@@ -323,7 +326,7 @@ func (t *tour) steps(it *itinerary) (done, all int) {
 func (t *tour) found() bool {
 	return slices.ContainsFunc(t.Apps, func(b byte) bool {
 		p := result(b).plain()
-		return p == resultEnded || p == resultCleared || p == resultFailed
+		return p != resultUnvisited && p != resultNone && p != resultUnreached
 	})
 }
 

@@ -76,6 +76,10 @@ type Handler struct {
 	// says that there is no such thing.
 	LogoutCall *LogoutCall `json:"logout_call,omitempty"`
 
+	// How the edge learns whose session a cookie is, so that all sessions of a
+	// person can be refused. Default: not at all.
+	Identify *Identify `json:"identify,omitempty"`
+
 	// The sites that are logged out together have the same group. Default: the
 	// provider's name, or `default`.
 	Group string `json:"group,omitempty"`
@@ -88,6 +92,19 @@ type Handler struct {
 	// The names that a site for many (`*.example.com`) or for all has when
 	// other sites log out. Without them it takes no part in their logouts.
 	Hosts []string `json:"hosts,omitempty"`
+
+	// Headers that hold credentials, such as `X-Api-Token`, besides cookies: a
+	// logout that presents one ends it, and from then on it is refused with 401.
+	// Of `Authorization` only `Bearer` counts. Default: none.
+	SessionHeaders []string `json:"session_headers,omitempty"`
+
+	// What becomes of a request with a session cookie that is refused, because
+	// the session was ended: `strip` passes it on without that cookie, so that
+	// the app sees a visitor who is not signed in; `reject` answers 401 by the
+	// site's error routes, where `{http.universal_logout.reason}` is `revoked`;
+	// `redirect /login` (a path on the site, or a URL) sends people there and
+	// answers 401 to scripts. Default: `strip`.
+	OnRevoked string `json:"on_revoked,omitempty"`
 
 	// What this handler is there for: `app` for one app's logout only,
 	// `addresses` for our own pages only. Default: both.
@@ -104,6 +121,11 @@ type Handler struct {
 	hosts    []string
 	places   []string // paths that cookies of the app may be limited to
 	call     *sessionCall
+	identity *identity // nil: no auth layer says who the user is
+
+	headers   []string // session_headers, as net/http spells them
+	onRevoked string   // the word
+	revokedTo string   // the address behind redirect
 
 	clientID, postLogoutRedirectURI string // resolved
 }
@@ -187,33 +209,46 @@ func (h *Handler) compile() (err error) {
 	if err := h.compileFanout(); err != nil {
 		return err
 	}
-	return h.compileReturnTo()
+	if err := h.compileIdentify(); err != nil {
+		return err
+	}
+	if err := h.compileSessionHeaders(); err != nil {
+		return err
+	}
+	if err := h.compileOnRevoked(); err != nil {
+		return err
+	}
+	h.returnTo, err = h.compileTarget("return_to", h.ReturnTo)
+	return err
 }
 
-func (h *Handler) compileReturnTo() error {
-	if h.ReturnTo == "" {
-		return nil
+// compileTarget reads where the word sends the browser: a path on the site, or
+// a URL.
+func (h *Handler) compileTarget(word, raw string) (string, error) {
+	if raw == "" {
+		return "", nil
 	}
-	target, err := resolve(h.ReturnTo)
+	target, err := resolve(raw)
 	if err != nil {
-		return fmt.Errorf("return_to: %w", err)
+		return "", fmt.Errorf("%s: %w", word, err)
 	}
 	var allowed []returnPattern
 	own := origin{"https", "own.invalid"} // for a path the host does not matter
 	if !strings.HasPrefix(target, "/") {
 		o := parseOrigin(target)
 		if o.scheme == "http" && !o.trustworthy() {
-			return fmt.Errorf("return_to: %q: plain http is for loopback hosts only", target)
+			return "", fmt.Errorf("%s: %q: plain http is for loopback hosts only", word, target)
 		}
 		allowed = []returnPattern{{origin: o}}
 	}
-	if h.returnTo, err = returnTarget(target, own, allowed); err != nil {
-		return fmt.Errorf("return_to: %q is no address that every browser reads alike; write a path like /welcome or a URL like https://www.example.com/", target)
+	target, err = returnTarget(target, own, allowed)
+	if err != nil {
+		return "", fmt.Errorf("%s: %q is no address that every browser reads alike; write a path like /welcome or a URL like https://www.example.com/", word, raw)
 	}
-	if h.leadsBack(h.returnTo, "") {
-		return fmt.Errorf("return_to: %q is a logout path of this app or a page of ours: the browser would never arrive", target)
+	if h.leadsBack(target, "") {
+		return "", fmt.Errorf("%s: %q is a logout path of this app or a page of ours: the browser would never arrive", word, target)
 	}
-	return nil
+	return target, nil
 }
 
 // ServeHTTP finds out what a request is. Whatever is no business of ours goes
@@ -221,6 +256,9 @@ func (h *Handler) compileReturnTo() error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path := r.URL.Path
 	unusual := h.rules.unusual(path, r.URL.RawQuery)
+	if h.identity != nil {
+		h.identity.forget(r)
+	}
 	if unusual && h.app.owns(path) && h.Role != roleApp && !isOwnCall(r) {
 		return h.serveAddress(w, r, next)
 	}
@@ -241,10 +279,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return err
 		}
 	}
-	if isNavigation(r) && hasMarker(r.Header["Cookie"]) && !isOwnCall(r) {
-		return h.serveMarked(w, r, next)
+	if h.identity != nil {
+		next = h.identity.behind(next)
 	}
-	return next.ServeHTTP(w, r)
+	navigation := isNavigation(r)
+	if navigation && hasMarker(r.Header["Cookie"]) && !isOwnCall(r) {
+		// A logout goes on whatever the browser still presents.
+		return h.serveMarked(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			return h.serveApp(w, r, next, true)
+		}))
+	}
+	return h.serveApp(w, r, next, navigation)
 }
 
 var errNoProvider = errors.New("id_token, access_token, refresh_token, client_id and post_logout_redirect_uri are about a provider; name one behind universal_logout")

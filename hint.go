@@ -2,9 +2,7 @@ package universallogout
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"net/url"
 	"slices"
@@ -79,12 +77,11 @@ type authRequest struct {
 }
 
 func (q authRequest) url(endpoint string) string {
-	challenge := sha256.Sum256([]byte(q.verifier))
 	return withQuery(endpoint, url.Values{
 		"response_type": {"code"}, "scope": {"openid"}, "prompt": {"none"},
 		"client_id": {q.client}, "redirect_uri": {q.redirectURI},
 		"state": {q.state}, "nonce": {q.nonce},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
+		"code_challenge": {challengeOf(q.verifier)}, "code_challenge_method": {"S256"},
 	})
 }
 
@@ -95,7 +92,7 @@ func (p *Provider) redeem(ctx context.Context, code string, q authRequest) (idTo
 	if m.Token == "" {
 		return idToken{}, errors.Join(errors.New("the provider has no token_endpoint"), err)
 	}
-	client, err := p.httpClient(ctx)
+	client, err := p.httpClient(ctx, "token")
 	if err != nil {
 		return idToken{}, err
 	}

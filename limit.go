@@ -13,19 +13,27 @@ const (
 	maxLimitedClients    = 8192
 )
 
-// sessionlessLimit bounds how many logouts a client may ask for that present
-// no session: each is a request to the app that nobody needs.
-type sessionlessLimit struct {
+// clientLimit bounds what each client may do: so much at once, and more as time
+// goes by.
+type clientLimit struct {
+	atOnce  int
+	every   time.Duration
 	mu      sync.Mutex
 	clients map[netip.Prefix]*rate.Limiter
 }
 
-func newSessionlessLimit() *sessionlessLimit {
-	return &sessionlessLimit{clients: make(map[netip.Prefix]*rate.Limiter)}
+func newClientLimit(atOnce int, every time.Duration) *clientLimit {
+	return &clientLimit{atOnce: atOnce, every: every, clients: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// allow takes one logout of the client's share.
-func (l *sessionlessLimit) allow(clientIP string, now time.Time) bool {
+// newSessionlessLimit bounds how many logouts a client may ask for that present
+// no session: each is a request to the app that nobody needs.
+func newSessionlessLimit() *clientLimit {
+	return newClientLimit(sessionlessPerMinute, time.Minute/sessionlessPerMinute)
+}
+
+// allow takes n of the client's share.
+func (l *clientLimit) allow(clientIP string, n int, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	client := clientPrefix(clientIP)
@@ -34,17 +42,17 @@ func (l *sessionlessLimit) allow(clientIP string, now time.Time) bool {
 		if len(l.clients) >= maxLimitedClients {
 			l.forget(now)
 		}
-		limiter = rate.NewLimiter(rate.Every(time.Minute/sessionlessPerMinute), sessionlessPerMinute)
+		limiter = rate.NewLimiter(rate.Every(l.every), l.atOnce)
 		l.clients[client] = limiter
 	}
-	return limiter.AllowN(now, 1)
+	return limiter.AllowN(now, n)
 }
 
 // forget drops clients that have their whole share again, and all of them if
 // that makes no room: memory is bounded, also in a flood from many addresses.
-func (l *sessionlessLimit) forget(now time.Time) {
+func (l *clientLimit) forget(now time.Time) {
 	for client, limiter := range l.clients {
-		if limiter.TokensAt(now) >= sessionlessPerMinute {
+		if limiter.TokensAt(now) >= float64(l.atOnce) {
 			delete(l.clients, client)
 		}
 	}

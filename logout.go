@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -15,16 +15,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-)
-
-// outcome is what became of one app's session.
-type outcome string
-
-const (
-	outcomeEnded   outcome = "ended"   // the app deleted or replaced the session cookie
-	outcomeCleared outcome = "cleared" // only the browser has forgotten it
-	outcomeNone    outcome = "none"    // no session was presented
-	outcomeFailed  outcome = "failed"  // the app could not be asked, or said no
 )
 
 // logout is one act of logging out of one app.
@@ -45,14 +35,20 @@ type logout struct {
 	target    string    // where to go afterwards, if the request says so
 	secure    bool      // Clear-Site-Data means something here
 
-	cookies  []string // the request's Cookie lines
-	tokens   presentedTokens
-	visit    *visit    // to the provider, nil for none
-	tour     *tour     // through the other sites, nil for none
-	app      int       // the number of this app in it
-	sibling  bool      // the logout began at another site
-	before   outcome   // of the logout that this one goes on with
-	deadline time.Time // of the server-side part
+	cookies     []string // the request's Cookie lines
+	tokens      presentedTokens
+	visit       *visit      // to the provider, nil for none
+	tour        *tour       // through the other sites, nil for none
+	app         int         // the number of this app in it
+	sibling     bool        // the logout began at another site
+	credentials []revocable // what is refused from now on
+	refusable   bool        // that is all session cookies
+	concluded   outcome     // with that
+	revoked     int         // entries that this took
+	before      outcome     // of the logout that this one goes on with
+	deadline    time.Time   // of the server-side part
+
+	asked time.Duration // how long the app took, 0 if it was not asked
 }
 
 // serveLogout answers a request on a logout path.
@@ -69,9 +65,10 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		if w, inTime = outer.claim(); !inTime {
 			return errDiscarded
 		}
+		maps.Copy(r.Header, outer.taken)
 	}
 	if verdict == verdictPass {
-		return next.ServeHTTP(w, r)
+		return h.serveApp(w, r, next, false)
 	}
 	if verdict != verdictLogout {
 		return h.answerVerdict(w, r, verdict, own)
@@ -84,7 +81,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	if len(l.presented) == 0 && l.caller.navigation && soleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
 		return h.answerAgain(w, r, http.StatusOK)
 	}
-	if !nested && !l.mayHaveSession(r) && !h.app.shared.limit.allow(clientIP(r), l.began) {
+	if !nested && !l.mayHaveSession(r) && !h.app.shared.limit.allow(clientIP(r), 1, l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}
 	return l.serve(w, r, next)
@@ -188,6 +185,7 @@ func (h *Handler) newEnding(r *http.Request, own origin, u *url.URL) *logout {
 		}
 	}
 	l.cookies = r.Header["Cookie"]
+	l.credentials, l.refusable = h.credentialsIn(r, l.presented)
 	l.tokens = h.tokensIn(r, l.presented)
 	l.path = plainPath(l.url)
 	l.variants = variantsFor(own, append([]string{l.path}, h.places...)...)
@@ -225,15 +223,24 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	l.chooseTarget(requestedReturns(r, body))
 
 	pass := func(status int) bool { return !l.caller.navigation && status >= 200 && status < 300 }
-	answer := newAppAnswer(w, pass, l.amend)
+	answer := newAppAnswer(w, pass, func(h http.Header) { l.amend(h, r) })
 	answer.deadline = l.deadline
-	res := callApp(r, next, answer)
+	asked, taken := l.h.forApp(r)
+	answer.taken = taken
+	from := snapshotOf(r, l.own) // while nothing else has it
+	began := time.Now()
+	res := callApp(asked, next, answer)
+	l.asked = time.Since(began)
 	if res.claimed {
 		return res.passOn()
 	}
+	if l.isRefused(asked) {
+		l.endRefused(from, next)
+	}
 	l.endTokens(res.passed)
-	out := l.outcome(res)
-	l.log(r, res, out)
+	said := l.outcome(res)
+	out := l.conclude(r, said)
+	l.log(r, res, said, out)
 	if res.passed {
 		if res.err != nil {
 			panic(http.ErrAbortHandler) // half a body is out: break it off, as Caddy does
@@ -294,43 +301,6 @@ func (h *Handler) leadsBack(target, cut string) bool {
 	return h.rules.match(&http.Request{Method: http.MethodGet, URL: u})
 }
 
-// outcome says how the app's own logout went. A page that the app answered
-// with is no proof, whatever its status: only the session cookie is.
-func (l *logout) outcome(res appResult) outcome {
-	if len(l.presented) == 0 {
-		return outcomeNone
-	}
-	failed := res.status == 0 || res.status >= 400
-	if failed && l.tokens.areAll(l.presented) && slices.Contains(noSuchLogout, res.status) {
-		failed = false // a session made of the provider's tokens only: there is nothing for the app to end
-	}
-	switch {
-	case res.endsSession(l.presented, failed, l.began):
-		return outcomeEnded
-	case failed:
-		return outcomeFailed
-	}
-	return outcomeCleared
-}
-
-// endsSession reports whether an answer deletes or replaces a session cookie
-// that was presented.
-func (res appResult) endsSession(presented []cookie, failed bool, now time.Time) bool {
-	for _, line := range res.header["Set-Cookie"] {
-		sc := parseSetCookie(line, now)
-		for _, c := range presented {
-			// With an error, a new value may be one that comes with every answer.
-			if sc.name == c.name && (sc.expired || sc.value != c.value && !failed) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// noSuchLogout is what apps answer that have no logout of their own.
-var noSuchLogout = []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}
-
 // relay puts what the app's held answer does to the browser's cookies into
 // ours, except sessions that it begins anew (CK-18).
 func (l *logout) relay(h http.Header, res appResult) {
@@ -375,12 +345,12 @@ func (l *logout) keepsAppCookie(line string) bool {
 }
 
 // amend changes an answer of the app that goes to a script.
-func (l *logout) amend(h http.Header) {
+func (l *logout) amend(h http.Header, r *http.Request) {
 	res := appResult{status: http.StatusOK, header: h.Clone()}
 	h["Set-Cookie"] = l.appCookies(h["Set-Cookie"])
 	h.Set("Cache-Control", "no-store")
 
-	rd := l.round(l.landing(res, l.outcome(res)), l.expire(h))
+	rd := l.round(l.landing(res, l.conclude(r, l.outcome(res))), l.expire(h))
 	types := rd.Landing.Clear
 	if l.visit == nil && l.tour == nil {
 		rd = rd.withoutLanding()
@@ -400,29 +370,6 @@ func (l *logout) setClearSiteData(h http.Header, types []string) {
 	h.Del("Clear-Site-Data")
 	if value := clearSiteData(types); value != "" && l.secure {
 		h.Set("Clear-Site-Data", value)
-	}
-}
-
-func (l *logout) log(r *http.Request, res appResult, out outcome) {
-	fields := []zap.Field{
-		zap.String("logout_id", l.id), zap.String("initiator", "user"), zap.String("host", l.own.host),
-		zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.Int("app_status", res.status),
-		zap.Int("session_cookies", len(l.presented)), zap.Duration("took", l.h.app.now().Sub(l.began)),
-		zap.String("client_ip", clientIP(r)),
-	}
-	if l.visit != nil {
-		fields = append(fields, zap.String("provider", l.visit.Provider))
-	}
-	var crashed panicked
-	switch {
-	case errors.As(res.err, &crashed):
-		l.h.logger.Error("logged out, but a handler behind us panicked", append(fields, zap.Error(crashed))...)
-	case out == outcomeFailed && errors.Is(res.err, context.DeadlineExceeded):
-		l.h.logger.Warn("logged out, but the app did not answer in time", fields...)
-	case out == outcomeFailed:
-		l.h.logger.Warn("logged out, but the app did not end its session", fields...)
-	default:
-		l.h.logger.Info("logged out", fields...)
 	}
 }
 

@@ -2,7 +2,6 @@ package universallogout
 
 import (
 	"crypto/rand"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -72,7 +71,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		rest.Visit, rest.Tour, rest.Round.Landing = nil, nil, nil
 	}
 	if !ok || h.signedInAgain(rest, r) {
-		return next.ServeHTTP(&markerDropper{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, drop, false}, r)
+		return next.ServeHTTP(newFinalHeader(w, func(h http.Header) { h.Add("Set-Cookie", drop) }), r)
 	}
 	if rest.Visit == nil && rest.Tour == nil {
 		rd := rest.Round
@@ -118,41 +117,4 @@ func withoutState(page string) string {
 	q.Del("state")
 	u.RawQuery = q.Encode()
 	return u.String()
-}
-
-// markerDropper expires the marker with whatever answer comes.
-type markerDropper struct {
-	*caddyhttp.ResponseWriterWrapper
-	line    string
-	written bool
-}
-
-func (d *markerDropper) WriteHeader(status int) {
-	if !d.written && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		d.written = true
-		d.Header().Add("Set-Cookie", d.line)
-	}
-	d.ResponseWriterWrapper.WriteHeader(status)
-}
-
-func (d *markerDropper) Write(p []byte) (int, error) {
-	d.begin()
-	return d.ResponseWriterWrapper.Write(p)
-}
-
-func (d *markerDropper) ReadFrom(r io.Reader) (int64, error) {
-	d.begin()
-	return d.ResponseWriterWrapper.ReadFrom(r)
-}
-
-// FlushError keeps a flush before the first byte from passing us by.
-func (d *markerDropper) FlushError() error {
-	d.begin()
-	return http.NewResponseController(d.ResponseWriter).Flush()
-}
-
-func (d *markerDropper) begin() {
-	if !d.written {
-		d.WriteHeader(http.StatusOK)
-	}
 }

@@ -61,6 +61,15 @@ type App struct {
 	// asks those on its own registrable domain to log out.
 	Also []AlsoApp `json:"also,omitempty"`
 
+	// How long a session that was ended is refused: as long as the longest
+	// session of any app lasts. A JWT is refused until it expires, if that is
+	// sooner. Default: 30 days.
+	SessionLifetime caddy.Duration `json:"session_lifetime,omitempty"`
+
+	// How nodes tell each other what is refused: `storage` is through Caddy's
+	// own storage; `off` is not at all. Default: `storage`.
+	Shared string `json:"shared,omitempty"`
+
 	// How long the app and the provider may take together before the user is
 	// logged out of the browser without them. Default: `5s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
@@ -83,37 +92,9 @@ type App struct {
 	ctx       caddy.Context
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
 	roles     map[string]int     // how many handlers of each role the config has
+	metrics   *metrics           // that of shared
+	events    *events
 }
-
-// shared outlives reloads of the config.
-type shared struct {
-	keys       *seal.Ring
-	steps      *steps
-	limit      *sessionlessLimit
-	background chan struct{} // one place for each piece of work that outlives its logout
-	metadata   sync.Map      // issuer → metadata, as it was last seen
-}
-
-// maxBackground bounds the work that outlives its logout. Most of it is
-// waiting, and costs a goroutine.
-const maxBackground = 1024
-
-func (s *shared) knownMetadata(issuer string) metadata {
-	m, _ := s.metadata.Load(issuer)
-	known, _ := m.(metadata)
-	return known
-}
-
-// keepMetadata: there are as many as providers in the configurations that
-// this process has seen.
-func (s *shared) keepMetadata(m metadata) { s.metadata.Store(m.Issuer, m) }
-
-// Destruct implements caddy.Destructor.
-func (*shared) Destruct() error { return nil }
-
-var pool = caddy.NewUsagePool()
-
-const poolKey = "universal_logout"
 
 // CaddyModule returns the Caddy module information.
 func (App) CaddyModule() caddy.ModuleInfo {
@@ -133,6 +114,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := checkTimeout(time.Duration(a.Timeout)); err != nil {
 		return err
 	}
+	if a.SessionLifetime == 0 {
+		a.SessionLifetime = caddy.Duration(defaultSessionLifetime)
+	}
+	if err := checkSessionLifetime(time.Duration(a.SessionLifetime)); err != nil {
+		return err
+	}
+	if a.Shared == "" {
+		a.Shared = sharedStorage
+	}
+	if err := checkShared(a.Shared); err != nil {
+		return err
+	}
 	if a.Prefix == "" {
 		a.Prefix = defaultPrefix
 	}
@@ -144,13 +137,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	v, _, err := pool.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
 		keys, err := seal.NewRing()
-		return &shared{keys: keys, steps: newSteps(), limit: newSessionlessLimit(), background: make(chan struct{}, maxBackground)}, err
+		return newShared(keys), err
 	})
 	if err != nil {
 		return err
 	}
 	a.shared = v.(*shared)
 	a.ctx = ctx
+	if err := a.provisionOperations(); err != nil {
+		return err
+	}
 	a.sites = sync.OnceValues(func() ([]place, hostPatterns) { return placesOf(ctx) })
 	a.registry = sync.OnceValue(func() *registry { return newRegistry(a.places(), a.hub) })
 	return a.provisionProviders()
@@ -348,11 +344,20 @@ func (a *App) Start() error {
 	ctx, stop := context.WithCancel(a.ctx)
 	a.stop = stop
 	go a.refreshKeys(ctx)
+	a.shared.revocations.open(a)
+	if mode := a.shared.revocations.mode; mode != a.Shared {
+		a.logger.Warn("shared is taken up when Caddy starts, not by a reload", zap.String("until_then", mode), zap.String("then", a.Shared))
+	}
+	if list := a.shared.revocations.list.Load(); list != nil { // of the config before this one
+		list.SetLifetime(time.Duration(a.SessionLifetime))
+	}
+	a.shared.running.begin(a)
 	return nil
 }
 
 // Stop ends what Start began.
 func (a *App) Stop() error {
+	a.shared.running.end(a)
 	if a.stop != nil {
 		a.stop()
 	}

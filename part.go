@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -261,15 +259,19 @@ func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin
 		var wg sync.WaitGroup
 		for i, l := range e.parts {
 			wg.Go(func() {
-				results[i] = l.h.endSession(from, next, own, app.cut, l.presented)
+				asked := time.Now()
+				if results[i] = l.h.endSession(from, next, own, app.cut, l.presented); results[i].outcome != outcomeNone {
+					l.asked = time.Since(asked)
+				}
 				l.endTokens(false)
 			})
 		}
 		wg.Wait()
 		for i, res := range results {
+			out := e.parts[i].conclude(r, res.outcome)
 			e.lines = append(e.lines, res.cookies...)
-			e.outcome = worse(e.outcome, res.outcome)
-			e.parts[i].logPart(r, app, res.outcome)
+			e.outcome = worse(e.outcome, out)
+			e.parts[i].logPart(r, app, out)
 		}
 		return e
 	}
@@ -277,7 +279,7 @@ func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin
 
 // worse is the outcome of an app with two directives.
 func worse(a, b outcome) outcome {
-	for _, o := range []outcome{outcomeFailed, outcomeCleared, outcomeEnded} {
+	for _, o := range []outcome{outcomeFailed, outcomeCleared, outcomeRevoked, outcomeEnded} {
 		if a == o || b == o {
 			return o
 		}
@@ -334,13 +336,6 @@ func (h *Handler) newPart(r *http.Request, own origin, app *siteApp, id string) 
 	l := h.newEnding(r, own, &url.URL{Path: app.base + "/logout"}) // cookies may lie in its folder
 	l.id, l.sibling = id, true
 	return l
-}
-
-// logPart is the line for one app of a tour.
-func (l *logout) logPart(r *http.Request, app *siteApp, out outcome) {
-	l.h.logger.Info("logged out with another site", zap.String("logout_id", l.id), zap.String("host", l.own.host),
-		zap.String("app", app.name()), zap.String("outcome", string(out)), zap.Int("session_cookies", len(l.presented)),
-		zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", clientIP(r)))
 }
 
 func (app *siteApp) name() string { return cmp.Or(app.base, "/") }

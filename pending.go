@@ -74,10 +74,15 @@ type state struct {
 	Made     int64  `json:"m"`
 	Provider string `json:"p"`
 	Tour     bool   `json:"t,omitempty"` // there are other sites to go to
+	Question string `json:"q,omitempty"` // of the silent question, by its challenge
 }
 
 func (a *App) sealState(v *visit, own origin) string {
-	return a.stateOf(state{ID: v.ID, Site: own.String(), Made: a.now().Unix(), Provider: v.Provider})
+	s := state{ID: v.ID, Site: own.String(), Made: a.now().Unix(), Provider: v.Provider}
+	if v.Stage == stageHint {
+		s.Question = questionOf(challengeOf(v.Verifier))
+	}
+	return a.stateOf(s)
 }
 
 func (a *App) stateOf(s state) string {

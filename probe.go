@@ -93,7 +93,7 @@ func (b probe) lifetime() time.Duration {
 
 func (p *Provider) ask(ctx context.Context, address string) probe {
 	at := p.app.now()
-	client, err := p.httpClient(ctx)
+	client, err := p.httpClient(ctx, "probe")
 	if err != nil {
 		return probe{probeUnreachable, "", at}
 	}

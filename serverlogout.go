@@ -201,7 +201,7 @@ func (p *Provider) callServer(ctx context.Context, s *ServerLogout, sid, sub str
 	if s.ContentType != "" {
 		req.Header.Set("Content-Type", s.ContentType)
 	}
-	client, err := p.httpClient(ctx)
+	client, err := p.httpClient(ctx, "server_logout")
 	if err != nil {
 		return err
 	}

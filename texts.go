@@ -12,6 +12,7 @@ var (
 
 	textOutcome = map[outcome]page{
 		outcomeEnded:   {Mood: moodGood, Title: "You are signed out", Text: "%s has ended your session, and this browser has forgotten it."},
+		outcomeRevoked: {Mood: moodGood, Title: "You are signed out", Text: "This browser has forgotten your session at %s. Whoever still has it is refused from now on."},
 		outcomeCleared: {Mood: moodGood, Title: "You are signed out", Text: "This browser has forgotten your session at %s. The app did not say whether it ended the session on its side, too."},
 		outcomeNone:    {Mood: moodGood, Title: "You are signed out", Text: "There was no session at %s in this browser."},
 		outcomeFailed:  {Mood: moodBad, Title: "You are signed out in this browser", Text: "This browser has forgotten your session at %s, but the app could not end it on its side. You may still be signed in there: if that matters, sign in and out once more when it works again, or tell whoever runs it."},
@@ -49,6 +50,7 @@ var (
 	// What became of the apps of a tour.
 	textApp = map[result]string{
 		resultEnded:     "signed out",
+		resultRevoked:   "signed out; the session is refused from now on",
 		resultCleared:   "signed out in this browser; the app did not say that it ended the session",
 		resultFailed:    "could not be ended",
 		resultUnreached: "not reached",
@@ -70,6 +72,7 @@ var (
 	textBack         = "Back to %s"
 
 	textStatus = map[int]page{
+		http.StatusUnauthorized:     {Mood: moodNote, Title: "Signed out", Text: "This session has ended. Please sign in again."},
 		http.StatusForbidden:        {Mood: moodBad, Title: "Not signed out", Text: "This request did not come from a page that may sign you out. To sign out, use the button of the app itself."},
 		http.StatusNotFound:         {Mood: moodNote, Title: "Nothing here", Text: "There is no such page."},
 		http.StatusMethodNotAllowed: {Mood: moodBad, Title: "Not signed out", Text: "This is no way to sign out. To sign out, use the button of the app itself."},

@@ -154,7 +154,7 @@ func (p *Provider) revoke(ctx context.Context, clients []string, t presentedToke
 	var wg sync.WaitGroup
 	revoke := func(token, kind string) {
 		p.app.try(ctx, "token revocation", p.name, func(ctx context.Context) error {
-			hc, err := p.httpClient(ctx)
+			hc, err := p.httpClient(ctx, "revocation")
 			if err != nil {
 				return err
 			}

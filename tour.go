@@ -251,7 +251,7 @@ func (t *tour) log(logger *zap.Logger, it *itinerary) {
 	}
 	logger.Info("went through the sites", zap.String("logout_id", t.ID), zap.String("host", parseOrigin(t.Start).host),
 		zap.String("group", t.Group), zap.Int("sites", len(it.stops)), zap.Int("ended", counts[outcomeEnded]),
-		zap.Int("cleared", counts[outcomeCleared]), zap.Int("none", counts[outcomeNone]), zap.Int("failed", counts[outcomeFailed]),
+		zap.Int("revoked", counts[outcomeRevoked]), zap.Int("cleared", counts[outcomeCleared]), zap.Int("none", counts[outcomeNone]), zap.Int("failed", counts[outcomeFailed]),
 		zap.Int("unvisited", unvisited), zap.Bool("second_round", t.Cookies))
 }
 

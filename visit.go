@@ -21,6 +21,7 @@ type visit struct {
 	Hints  []string `json:"h,omitempty"` // what may be an ID token of one of them
 	AppURL string   `json:"a,omitempty"` // where the app itself wanted to send the browser
 
+	Alone  bool `json:"o,omitempty"` // no other app ends with this one
 	Unsure bool `json:"u,omitempty"` // only if another site of the tour has a session
 	Silent bool `json:"q,omitempty"` // nobody has presented a session: only if the silent question finds one
 
@@ -92,7 +93,7 @@ func (l *logout) newVisit(r *http.Request) *visit {
 }
 
 func (l *logout) visitTo(p *Provider) *visit {
-	v := &visit{Provider: p.name, Label: p.host(l.own), Clients: l.h.clients(), Hints: l.tokens.id, ReturnURI: l.h.postLogoutRedirectURI}
+	v := &visit{Provider: p.name, Label: p.host(l.own), Clients: l.h.clients(), Hints: l.tokens.id, ReturnURI: l.h.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
 	if v.ReturnURI == "" {
 		v.ReturnURI = p.PostLogoutRedirectURI
 	}
@@ -205,6 +206,9 @@ func (a *App) wayTo(ctx context.Context, p *Provider, own origin, v *visit) (nex
 		return next, became{}
 	}
 	token, found := p.firstIDToken(ctx, v.Hints, v.clientIDs())
+	if found && !v.Alone {
+		a.refuseSession(ctx, p, token)
+	}
 	if found && len(token.raw) > m.quirks.longestURL()-roomBesideHint {
 		token, found = idToken{}, false // one of our own is mostly shorter
 	}

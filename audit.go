@@ -1,0 +1,87 @@
+package universallogout
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"go.uber.org/zap"
+)
+
+// The audit log has one entry for each logout, from a logger of that name. It
+// tells who ended what, and names no credential, session or user.
+
+// log is the entry of a logout that began at this app's own logout: what the
+// app said, and what became of its session.
+func (l *logout) log(r *http.Request, res appResult, said, out outcome) {
+	l.countApp(out)
+	audit := l.h.logger.Named("audit")
+	fields := append(l.auditFields(r, out), zap.Int("app_status", res.status), zap.Int("session_cookies", len(l.presented)))
+	var crashed panicked
+	switch {
+	case errors.As(res.err, &crashed):
+		audit.Error("logged out, but a handler behind us panicked", append(fields, zap.Error(crashed))...)
+	case said == outcomeFailed && errors.Is(res.err, context.DeadlineExceeded):
+		audit.Warn("logged out, but the app did not answer in time", fields...)
+	case said == outcomeFailed:
+		audit.Warn("logged out, but the app did not end its session", fields...)
+	default:
+		audit.Info("logged out", fields...)
+	}
+	l.told(out)
+}
+
+// logEverywhere is the entry of a logout that began at the page for all apps.
+// Each app has a line of its own.
+func (l *logout) logEverywhere(r *http.Request, out outcome) {
+	audit := l.h.logger.Named("audit")
+	if out == outcomeFailed {
+		audit.Warn("signed out everywhere, but an app of this site did not end its session", l.auditFields(r, out)...)
+	} else {
+		audit.Info("signed out everywhere", l.auditFields(r, out)...)
+	}
+	l.told(out)
+}
+
+func (l *logout) auditFields(r *http.Request, out outcome) []zap.Field {
+	fields := []zap.Field{
+		zap.String("logout_id", l.id), zap.String("initiator", initiatorUser), zap.String("host", l.own.host),
+		zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.String("result", resultName(out)),
+		zap.Int("sites", l.sites()), zap.Int("revocations", l.revoked), zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", clientIP(r)),
+	}
+	if l.visit != nil {
+		fields = append(fields, zap.String("provider", l.visit.Provider))
+	}
+	return fields
+}
+
+// sites counts those that the logout goes to, with its own.
+func (l *logout) sites() int {
+	if l.tour == nil {
+		return 1
+	}
+	it, _ := l.h.app.itineraryOf(*l.tour)
+	return max(1, len(it.stops))
+}
+
+// told counts the logout, and tells whoever listens.
+func (l *logout) told(out outcome) {
+	a := l.h.app
+	a.metrics.countLogout(initiatorUser, out)
+	data := map[string]any{
+		"logout_id": l.id, "initiator": initiatorUser, "app": a.appLabel(l.h, l.own.hostname()),
+		"outcome": string(out), "result": resultName(out), "sites": l.sites(),
+	}
+	if l.visit != nil {
+		data["provider"] = l.visit.Provider
+	}
+	a.emit(eventLoggedOut, data)
+}
+
+// logPart is the line for one app of a logout that began elsewhere.
+func (l *logout) logPart(r *http.Request, app *siteApp, out outcome) {
+	l.countApp(out)
+	l.h.logger.Info("logged out with another site", zap.String("logout_id", l.id), zap.String("host", l.own.host),
+		zap.String("app", app.name()), zap.String("outcome", string(out)), zap.Int("session_cookies", len(l.presented)), zap.Int("revocations", l.revoked),
+		zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", clientIP(r)))
+}

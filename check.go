@@ -1,0 +1,348 @@
+package universallogout
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// warning is one line: where, what, and what to do.
+type warning struct{ where, what string }
+
+func (w warning) String() string { return "warning: " + w.where + ": " + w.what }
+
+// check finds what can be loaded, but is seldom meant. It says nothing of what
+// it cannot decide from the configuration alone.
+func (c *inspected) check() (warnings []warning) {
+	for _, find := range []func() []warning{
+		c.checkReturns, c.checkHub, c.checkProviders, c.checkReach, c.checkNames, c.checkPlainHTTP, c.checkCookiesCleared, c.checkServed, c.checkIdentify, c.checkHeaders,
+	} {
+		warnings = append(warnings, find()...)
+	}
+	seen := make(map[warning]bool)
+	return slices.DeleteFunc(warnings, func(w warning) bool { // several directives of one site
+		again := seen[w]
+		seen[w] = true
+		return again
+	})
+}
+
+// names are those under which the configuration serves anything.
+func (c *inspected) names() []string {
+	_, names := c.sites()
+	return slices.Sorted(maps.Keys(names))
+}
+
+// checkReturns: an allowed address is as safe as whatever may be there.
+func (c *inspected) checkReturns() (warnings []warning) {
+	ours := func(domain string) bool {
+		return slices.ContainsFunc(c.names(), func(name string) bool { return name == domain || strings.HasSuffix(name, "."+domain) })
+	}
+	for i, p := range c.returns {
+		entry := c.AllowedReturnURLs[i]
+		switch host := p.origin.hostname(); {
+		case p.wildcard && p.path == "" && !ours(host):
+			warnings = append(warnings, warning{"allowed_return_urls " + entry, "every page of every site below " + host + ", of which this configuration serves none, may be where a logout leads; name the sites, or a path"})
+		case p.origin.scheme == "http":
+			warnings = append(warnings, warning{"allowed_return_urls " + entry, "it leads to the visitor's own machine, whatever listens there; leave it out where it is not for development"})
+		}
+	}
+	return warnings
+}
+
+func (c *inspected) checkHub() (warnings []warning) {
+	if c.hub == (origin{}) {
+		return nil
+	}
+	where, host := "hub "+c.hub.String(), c.hub.hostname()
+	if !c.serves(c.hub) {
+		return []warning{{where, "no site has this name, so providers would send people where nothing is; add " + host + " { universal_logout }"}}
+	}
+	pages := false
+	for _, l := range c.registry().listeners {
+		pages = pages || c.registry().hasPages(l, host)
+	}
+	if !pages {
+		warnings = append(warnings, warning{where, "its site has no universal_logout, so nothing answers the addresses that are registered at providers; write it into the site"})
+	}
+	for _, server := range c.http.Servers {
+		if slices.Contains(names(handlersAt(server, host)), "reverse_proxy") {
+			warnings = append(warnings, warning{where, "it has an app of its own, whose pages share cookies and storage with the addresses registered at providers; give the hub a name that nothing else has"})
+		}
+	}
+	return warnings
+}
+
+// openIDProviders are those that sites name.
+func (c *inspected) openIDProviders() (all []*Provider) {
+	for _, name := range slices.Sorted(maps.Keys(c.providers)) {
+		if p := c.providers[name]; !p.isPortal() {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// unasked are the providers of which only asking would tell whether they can
+// end a session.
+func (c *inspected) unasked() (names []string) {
+	for _, p := range c.openIDProviders() {
+		if p.EndSessionEndpoint == "" {
+			names = append(names, "provider "+p.name)
+		}
+	}
+	return names
+}
+
+func (c *inspected) checkProviders() (warnings []warning) {
+	named := make(map[*Provider]bool)
+	for _, place := range c.registry().apps {
+		h := place.handler
+		if named[h.provider] = true; h.provider == nil || h.provider.isPortal() || len(h.clients()) > 0 {
+			continue
+		}
+		warnings = append(warnings, warning{place.title(), "no client_id is known for provider " + h.provider.name +
+			", so its session ends by a click of the user only, unless the app keeps an ID token in a cookie; write client_id"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.providers)) {
+		p := c.providers[name]
+		if !named[p] {
+			warnings = append(warnings, warning{"provider " + name, "no site names it; write universal_logout " + name + " where people sign in with it"})
+		}
+		if p.insecure() {
+			warnings = append(warnings, warning{"provider " + name, "tls_trust insecure lets anybody in between end up with tokens; name the PEM file of its certificate authority"})
+		}
+	}
+	return warnings
+}
+
+// title is a site's name for people.
+func (p place) title() string {
+	if p.hosts == nil {
+		return "any host" + p.base()
+	}
+	return listed(p.hosts) + p.base()
+}
+
+// checkReach: our pages are of no use where a matcher in front keeps them away.
+func (c *inspected) checkReach() (warnings []warning) {
+	for _, p := range c.registry().apps {
+		hosts := p.hosts
+		if hosts == nil {
+			hosts = []string{""}
+		}
+		for _, host := range hosts {
+			site := slices.DeleteFunc(slices.Clone(c.places()), func(other place) bool {
+				return other.server != p.server || other.handler.Role == roleApp || host != "" && !other.takes(host)
+			})
+			reached := func(other place) bool {
+				return other.cut == "" && (other.below == "" || strings.HasPrefix(c.Prefix+"/", other.below+"/"))
+			}
+			switch {
+			case len(site) == 0:
+				warnings = append(warnings, warning{p.title(), "its logouts have no pages to end on; write one universal_logout at the top level of the site"})
+			case !slices.ContainsFunc(site, reached):
+				warnings = append(warnings, warning{p.title(), "a path matcher in front keeps " + c.Prefix + "/* from universal_logout, so logouts end on a page of the app; let it through, or write a universal_logout without matcher"})
+			}
+		}
+	}
+	return warnings
+}
+
+func (c *inspected) checkNames() (warnings []warning) {
+	for _, p := range c.registry().apps {
+		if len(p.names()) == 0 {
+			warnings = append(warnings, warning{p.title(), "a site for many names takes no part in the logouts of others, nor they in its own; name those that should with hosts"})
+		}
+		for _, host := range p.handler.hosts {
+			if !p.takes(host) {
+				warnings = append(warnings, warning{p.title(), "hosts names " + host + ", which is no name of this site; correct it, or leave it out"})
+			}
+		}
+	}
+	return warnings
+}
+
+func (c *inspected) checkPlainHTTP() (warnings []warning) {
+	for _, p := range c.registry().apps {
+		for _, name := range p.names() {
+			if o := p.server.origin(name); !o.trustworthy() {
+				warnings = append(warnings, warning{o.String(), "browsers take no orders to clear anything over plain http, so the site takes no part in the logouts of group " + c.groupOf(p.handler) + "; serve it over https"})
+			}
+		}
+	}
+	return warnings
+}
+
+// checkCookiesCleared: in Chromium, "cookies" means the registrable domain.
+func (c *inspected) checkCookiesCleared() (warnings []warning) {
+	for _, p := range c.registry().apps {
+		if !slices.Contains(p.handler.clear, clearCookies) {
+			continue
+		}
+		group := c.groupOf(p.handler)
+		for _, name := range p.names() {
+			if others := c.strangers(name, group); len(others) > 0 {
+				warnings = append(warnings, warning{name, "clear_site_data cookies signs people out of " + listed(others) + ", too, in Chromium, without their logout, for they share its registrable domain but not its group (" + group + "); give them the group, or leave out cookies"})
+			}
+		}
+	}
+	return warnings
+}
+
+// strangers are the sites of a name's registrable domain outside its group.
+func (c *inspected) strangers(name, group string) (others []string) {
+	domain := registrableDomain(name)
+	for _, other := range c.names() {
+		sameDomain := domain != "" && (other == domain || strings.HasSuffix(other, "."+domain))
+		isMember := slices.ContainsFunc(c.registry().apps, func(p place) bool {
+			return c.groupOf(p.handler) == group && slices.Contains(p.names(), other)
+		})
+		if other != name && sameDomain && !isMember {
+			others = append(others, other)
+		}
+	}
+	return others
+}
+
+// listed names three of a list.
+func listed(names []string) string {
+	if len(names) <= 3 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+}
+
+// answersNothing are Caddy's handlers that leave the answer to others.
+var answersNothing = []string{
+	"universal_logout", "vars", "map", "headers", "encode", "rewrite", "request_body", "tracing", "log_append", "authentication", "intercept", "templates", "push",
+}
+
+// checkServed: behind a logout there must be somebody who ends the session.
+func (c *inspected) checkServed() (warnings []warning) {
+	for _, p := range c.registry().apps {
+		for _, name := range p.names() {
+			if name == c.hub.hostname() || len(p.handler.rules.rules) == 0 {
+				continue
+			}
+			answers := slices.ContainsFunc(names(handlersAt(p.server.server, name)), func(module string) bool { return !slices.Contains(answersNothing, module) })
+			if !answers {
+				warnings = append(warnings, warning{name, "nothing behind universal_logout answers its logout, so no app ends a session; add the app, or write paths off"})
+			}
+		}
+	}
+	return warnings
+}
+
+// checkHeaders: a key that programs share is no session.
+func (c *inspected) checkHeaders() (warnings []warning) {
+	for _, p := range c.registry().apps {
+		for _, name := range p.handler.headers {
+			if plain := strings.ReplaceAll(strings.ToLower(name), "-", ""); strings.Contains(plain, "apikey") {
+				warnings = append(warnings, warning{p.title(), "session_headers " + name + ": whoever logs out with an API key has it refused for all who use it, for " +
+					inDays(time.Duration(c.SessionLifetime)) + "; leave it out, unless every session has a key of its own"})
+			}
+		}
+	}
+	return warnings
+}
+
+// namesNobody are Caddy's handlers that tell nothing of who the user is.
+var namesNobody = []string{
+	"universal_logout", "vars", "map", "encode", "rewrite", "request_body", "tracing", "log_append", "intercept", "templates", "push",
+	"file_server", "static_response", "error", "copy_response", "copy_response_headers", "metrics", "acme_server",
+}
+
+// checkIdentify: without an auth layer nobody says who the user is. Handlers of
+// other plugins may be one.
+func (c *inspected) checkIdentify() (warnings []warning) {
+	for _, p := range c.registry().apps {
+		id := p.handler.identity
+		if id == nil || id.inFront || strings.HasPrefix(id.placeholder, "http.vars.") {
+			continue
+		}
+		for _, name := range p.names() {
+			tells := slices.ContainsFunc(handlersAt(p.server.server, name), func(handler caddyhttp.MiddlewareHandler) bool {
+				if proxy, ok := handler.(*reverseproxy.Handler); ok {
+					return id.header != "" && len(proxy.HandleResponse) > 0 // forward_auth
+				}
+				module := strings.Join(names([]caddyhttp.MiddlewareHandler{handler}), "")
+				return !slices.Contains(namesNobody, module) && (id.header == "" || module != "authentication") && (id.header != "" || module != "headers")
+			})
+			if !tells {
+				warnings = append(warnings, warning{name, "nothing on this site says who the user is in " + cmp.Or(id.header, "{"+id.placeholder+"}") + ", so identify learns nothing; add forward_auth with copy_headers, or basic_auth, or leave identify out"})
+			}
+		}
+	}
+	return warnings
+}
+
+// names are those of handlers' modules.
+func names(handlers []caddyhttp.MiddlewareHandler) (all []string) {
+	for _, handler := range handlers {
+		if module, ok := handler.(caddy.Module); ok {
+			all = append(all, module.CaddyModule().ID.Name())
+		}
+	}
+	return all
+}
+
+// handlersAt are all that requests for a host may meet, in order.
+func handlersAt(server *caddyhttp.Server, host string) (all []caddyhttp.MiddlewareHandler) {
+	w, within := walker{known: caddy.NewReplacer()}, make(map[string]bool)
+	var visit func(routes caddyhttp.RouteList)
+	visit = func(routes caddyhttp.RouteList) {
+		for _, route := range routes {
+			if hosts := w.matched(route.MatcherSets, []string{host}); len(hosts) == 0 {
+				continue
+			}
+			isLast := route.Terminal && slices.ContainsFunc(route.MatcherSets, func(set caddyhttp.MatcherSet) bool {
+				return slices.ContainsFunc(w.onlyHosts(set), func(pattern string) bool { return meet(pattern, host) == host })
+			})
+			for _, handler := range route.Handlers {
+				switch h := handler.(type) {
+				case *caddyhttp.Subroute:
+					visit(h.Routes)
+					continue
+				case *caddyhttp.Invoke:
+					if named := server.NamedRoutes[h.Name]; named != nil && !within[h.Name] {
+						within[h.Name] = true
+						visit(caddyhttp.RouteList{*named})
+					}
+					continue
+				}
+				all = append(all, handler)
+			}
+			if isLast { // the site; what a wider one has, nobody gets here
+				return
+			}
+		}
+	}
+	visit(server.Routes)
+	return all
+}
+
+// checkOnline asks the providers. All of them have one time together.
+func (c *inspected) checkOnline(ctx context.Context) (warnings []warning) {
+	ctx, done := context.WithTimeout(ctx, discoveryTimeout)
+	defer done()
+	for _, p := range c.openIDProviders() {
+		m, err := p.endpoints(ctx)
+		switch {
+		case m.EndSession != "":
+		case err != nil:
+			warnings = append(warnings, warning{"provider " + p.name, "it cannot be asked: " + err.Error() + "; people stay signed in there until it can"})
+		default:
+			warnings = append(warnings, warning{"provider " + p.name, "it names no end_session_endpoint, so people stay signed in there; write it down if there is one, or logout_url if it has a logout page"})
+		}
+	}
+	return warnings
+}

@@ -1,0 +1,334 @@
+package universallogout
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// explained is a text that grows by numbered steps.
+type explained struct {
+	strings.Builder
+	step int
+}
+
+func (e *explained) line(format string, args ...any) { fmt.Fprintf(e, format+"\n", args...) }
+
+// next begins a step.
+func (e *explained) next(format string, args ...any) {
+	e.step++
+	e.line(fmt.Sprintf("%2d. ", e.step)+format, args...)
+}
+
+func (e *explained) more(format string, args ...any) { e.line("    "+format, args...) }
+
+// explain tells what a logout at an address would do. It asks what serves
+// requests what it would do with one, and then follows the same configuration.
+func (c *inspected) explain(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil || newOrigin(u.Scheme, u.Host) == (origin{}) {
+		return "", errors.New("write the whole address of the logout, as in https://app.example.com/logout")
+	}
+	own, e := newOrigin(u.Scheme, u.Host), new(explained)
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	l := c.listenerAt(own)
+	if l == nil {
+		return "", fmt.Errorf("no site with universal_logout answers at %s; there are %s", own, listed(c.titles()))
+	}
+	e.line("%s%s", own, u.Path)
+	if c.owns(u.Path) {
+		e.line("\nThis is one of our own pages, which no app ever sees.")
+		return e.String(), nil
+	}
+	var about *place
+	for _, method := range logoutMethods {
+		p, found := c.logoutAt(l, own, method, u)
+		if !found {
+			if method == http.MethodGet || method == http.MethodPost {
+				e.line("\n%s is no logout here: it goes to the app, and nothing else happens.", method)
+			}
+			continue
+		}
+		about = &p
+		if method == http.MethodGet || method == http.MethodPost {
+			c.explainGuard(e, l, own, method, u, p)
+		}
+	}
+	if about == nil {
+		c.explainPaths(e, l, own)
+		return e.String(), nil
+	}
+	e.line("\nA logout then goes like this:")
+	c.explainApp(e, u, *about)
+	c.explainSites(e, l, own, *about)
+	c.explainProvider(e, own, about.handler)
+	c.explainLanding(e, about.handler)
+	return e.String(), nil
+}
+
+// titles are the sites of the configuration.
+func (c *inspected) titles() (all []string) {
+	for _, p := range c.registry().apps {
+		all = union(all, []string{p.title()})
+	}
+	return all
+}
+
+// listenerAt is the server of an address, or of its host: what is in front of
+// Caddy may give the site another scheme and port.
+func (c *inspected) listenerAt(own origin) (found *listener) {
+	for _, p := range c.registry().apps {
+		if !p.takes(own.hostname()) {
+			continue
+		}
+		if p.server.origin(own.hostname()) == own {
+			return p.server
+		}
+		found = cmp.Or(found, p.server)
+	}
+	return found
+}
+
+// logoutAt is the app whose logout a request is.
+func (c *inspected) logoutAt(l *listener, own origin, method string, u *url.URL) (place, bool) {
+	for _, p := range c.registry().placesAt(l, own.hostname()) {
+		if p.below != "" && u.Path != p.below && !strings.HasPrefix(u.Path, p.below+"/") {
+			continue
+		}
+		seen := &url.URL{Path: strings.TrimPrefix(u.Path, p.cut), RawQuery: u.RawQuery}
+		if p.handler.rules.match(&http.Request{Method: method, URL: seen}) {
+			return p, true
+		}
+	}
+	return place{}, false
+}
+
+func (c *inspected) explainPaths(e *explained, l *listener, own origin) {
+	e.line("\nLogouts at %s are:", own)
+	for _, p := range c.registry().placesAt(l, own.hostname()) {
+		for _, rule := range p.handler.rules.rules {
+			e.line("    %s", p.cut+rule.String())
+		}
+	}
+}
+
+func (rule *logoutRule) String() string {
+	text := strings.TrimPrefix(rule.method+" /"+strings.Join(rule.segments, "/"), " ")
+	pairs := make([]string, 0, len(rule.query))
+	for _, pair := range rule.query {
+		pairs = append(pairs, pair[0]+"="+pair[1])
+	}
+	return strings.TrimSuffix(text+"?"+strings.Join(pairs, "&"), "?")
+}
+
+var verdictWords = map[verdict]string{
+	verdictLogout: "it is a logout", verdictAsk: "the user is asked first", verdictRefuse: "refused (403)",
+	verdictRefuseAsk: "refused (403), with a page that asks the user", verdictSpeculative: "refused (503)",
+	verdictNotAllowed: "refused (405)", verdictPass: "it goes to the app",
+}
+
+// explainGuard asks the guard itself.
+func (c *inspected) explainGuard(e *explained, l *listener, own origin, method string, u *url.URL, p place) {
+	e.line("\n%s, %s:", method, map[string]string{http.MethodGet: "by a click", http.MethodPost: "by a form"}[method])
+	request := func(page origin, site string, headers ...string) *http.Request {
+		ctx := context.WithValue(context.Background(), caddyhttp.ServerCtxKey, l.server)
+		r := (&http.Request{Method: method, URL: u, Host: own.host, Header: make(http.Header)}).WithContext(ctx)
+		r.Header.Set("Sec-Fetch-Site", site)
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", "document")
+		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Referer", page.String()+"/")
+		if method == http.MethodPost {
+			r.Header.Set("Origin", page.String())
+		}
+		for i := 0; i+1 < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		return r
+	}
+	elsewhere := origin{"https", "elsewhere.invalid"}
+	tell := func(who string, r *http.Request) {
+		e.line("    %-40s %s", who, verdictWords[guard(r, own, c.friends(r, own, p.handler), p.handler.AllowCrossSite)])
+	}
+	tell("from a page of this site:", request(own, "same-origin"))
+	if it := c.itineraryFrom(l, own, c.groupOf(p.handler)); len(it.stops) > 1 {
+		tell("from "+it.stops[1].origin.host+", of its group:", request(it.stops[1].origin, "cross-site"))
+	}
+	tell("from any other site's page:", request(elsewhere, "cross-site"))
+	tell("as an image, a frame or a script:", request(own, "same-origin", "Sec-Fetch-Dest", "image", "Sec-Fetch-Mode", "no-cors"))
+	tell("as a prefetch:", request(own, "same-origin", "Sec-Purpose", "prefetch"))
+}
+
+func (c *inspected) explainApp(e *explained, u *url.URL, p place) {
+	h := p.handler
+	e.next("The app gets the request as it is (%s), and has %s to answer. Whatever it answers, the rest happens.", strings.TrimPrefix(u.Path, p.cut), time.Duration(c.Timeout))
+	cookies := "those with the usual names, such as PHPSESSID or sessionid"
+	if len(h.SessionCookies) > 0 {
+		cookies = strings.Join(h.SessionCookies, ", ")
+	}
+	e.next("Session cookies are %s, and all whose value looks like a credential.", cookies)
+	if len(h.KeepCookies) > 0 {
+		e.more("Kept in any case: %s.", strings.Join(h.KeepCookies, ", "))
+	}
+	e.more("The browser is told to drop them, in every variant that may exist.")
+	if len(h.clear) > 0 {
+		e.more("It is told to clear its %s, too (Clear-Site-Data).", strings.Join(h.clear, " and "))
+	}
+	e.next("What was presented is refused from then on, by this node at once%s, for %s; a JWT until it expires.",
+		map[bool]string{true: " and by the others within two seconds"}[c.Shared == sharedStorage], inDays(time.Duration(c.SessionLifetime)))
+	switch h.onRevoked {
+	case revokedReject:
+		e.more("A request that presents such a cookie is answered with 401 by the site's error routes.")
+	case revokedRedirect:
+		e.more("A page that presents such a cookie is redirected to %s, and a script is answered with 401.", h.revokedTo)
+	default:
+		e.more("A request that presents such a cookie goes to the app without it.")
+	}
+	if len(h.headers) > 0 {
+		e.more("Credentials in these headers are refused, too, with 401: %s.", strings.Join(h.headers, ", "))
+	}
+	switch id := h.identity; {
+	case id != nil:
+		e.more("The edge learns whose session it is from %s (issuer %s), and can refuse all of a user's.", cmp.Or(id.header, "{"+id.placeholder+"}"), id.issuer())
+	case h.Identify != nil:
+		e.more("The edge reads in it whose session it is, and can refuse all of a user's.")
+	}
+}
+
+func inDays(d time.Duration) string {
+	if days := d / (24 * time.Hour); days > 1 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%d days", days)
+	}
+	return d.String()
+}
+
+// maxExplained sites are named; after that it is no text any more.
+const maxExplained = 50
+
+func (c *inspected) explainSites(e *explained, l *listener, own origin, about place) {
+	group := c.groupOf(about.handler)
+	if about.handler.Fanout == fanoutOff {
+		e.next("No other app follows, for the app says fanout off.")
+		return
+	}
+	it := c.tourFrom(l, own, group)
+	if it.apps < 2 || it.apps == 2 && it.hasBareHub() {
+		e.next("No other app is in its group (%s).", group)
+	} else {
+		e.next("The browser goes through the other sites of its group (%s):", group)
+		named := 0
+		for i, s := range it.stops {
+			for _, app := range s.apps {
+				if i == 0 && slices.Contains(app.handlers, about.handler) {
+					continue
+				}
+				call := app.explainCall()
+				if i == it.hub && it.hasBareHub() {
+					call = "the hub"
+				}
+				if named++; named <= maxExplained {
+					e.more("%s: %s", s.origin.String()+app.base, call)
+				}
+			}
+		}
+		if named > maxExplained {
+			e.more("and %d more", named-maxExplained)
+		}
+		e.more("A site where the browser has no session cookie is asked nothing.")
+	}
+	if len(it.plain) > 0 {
+		e.more("Left out, for they are plain http: %s.", listed(it.plain))
+	}
+}
+
+// explainCall tells no query, header or body: they may have secrets.
+func (app *siteApp) explainCall() string {
+	var calls []string
+	for _, h := range app.handlers {
+		if h.call == nil {
+			continue
+		}
+		for _, try := range h.call.tries {
+			path, _, hasQuery := strings.Cut(try.uri, "?")
+			call := try.method + " " + (&url.URL{Path: app.cut}).EscapedPath() + path + map[bool]string{true: "?…"}[hasQuery]
+			calls = union(calls, []string{call})
+		}
+		if h.call.csrf != nil {
+			calls = append(calls, "with a token that its page has")
+		}
+	}
+	if len(calls) == 0 {
+		return "the app is asked nothing, only the browser forgets the session"
+	}
+	return "the app is asked by " + strings.Join(calls, ", ")
+}
+
+func (c *inspected) explainProvider(e *explained, own origin, h *Handler) {
+	p := h.provider
+	if p == nil {
+		e.next("No provider is named, so a single sign-on, if there is one, goes on.")
+		return
+	}
+	if p.isPortal() {
+		address, _, hasQuery := strings.Cut(p.LogoutURL, "?")
+		e.next("The browser goes to the portal %s: %s%s", p.name, address, map[bool]string{true: "?…"}[hasQuery])
+		return
+	}
+	clients := h.clients()
+	if len(clients) > 0 {
+		e.next("Access and refresh tokens among the cookies are revoked at provider %s (%s).", p.name, p.Issuer)
+	} else {
+		e.next("No client_id is known for provider %s (%s), so no token is revoked there.", p.name, p.Issuer)
+	}
+	if p.ServerLogout != nil {
+		e.more("With the ID token's sid and sub, it is asked from server to server, too (server_logout).")
+	}
+	endpoint := cmp.Or(p.EndSessionEndpoint, "its end_session_endpoint, which it is asked for at the first logout")
+	sent := []string{"the app's ID token as id_token_hint, if a cookie has it"}
+	switch {
+	case p.quirks.noHint:
+		sent = nil
+	case len(clients) > 0 && p.justInTime((&visit{Clients: clients}).ours(p)):
+		e.next("If the app has no ID token, the provider is asked silently who is signed in (prompt=none), and answers to %s.", c.address(own, "/callback"))
+		e.more("If nobody is, it is left alone.")
+		sent = []string{"an ID token as id_token_hint"}
+	}
+	if len(clients) == 0 {
+		e.next("The browser goes to %s", endpoint)
+		e.more("with %s; without one, the user is told that the single sign-on goes on, with a button that ends it.", strings.Join(sent, ", "))
+		return
+	}
+	back := cmp.Or(clients[0].ReturnURI, c.address(own, "/return"))
+	sent = append(sent, "client_id="+clients[0].ID, p.quirks.returnName()+"="+back)
+	if !p.quirks.noState {
+		sent = append(sent, "a state")
+	}
+	e.next("The browser goes to %s", endpoint)
+	e.more("with %s.", strings.Join(sent, ", "))
+	if p.quirks.hintRequired {
+		e.more("Without an ID token nothing of that is sent, for this provider refuses it; the user gets a button instead.")
+	}
+	e.more("If it cannot be reached, the user is told that the single sign-on goes on.")
+}
+
+func (c *inspected) explainLanding(e *explained, h *Handler) {
+	e.next("It ends on this site, on a page that says what became of each app.")
+	target := "no further, unless the app's own answer does"
+	if h.returnTo != "" {
+		target = "to " + h.returnTo
+	}
+	e.more("If all went well, the page leads %s. A request may name another address: on this site, or one of allowed_return_urls (%d).", target, len(c.returns))
+	for _, also := range c.also {
+		e.more("It links %s: %s", also.Name, also.URL)
+	}
+}

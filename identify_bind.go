@@ -1,0 +1,185 @@
+package universallogout
+
+import (
+	"errors"
+	"hash/maphash"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
+)
+
+// behind lets requests through to next, and binds their session cookies to the
+// user whom the auth layer names. What is refused is gone from them before.
+func (id *identity) behind(next caddyhttp.Handler) caddyhttp.Handler {
+	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return id.serve(w, r, next) })
+}
+
+func (id *identity) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	list := id.h.app.shared.revocations.list.Load()
+	if list == nil || isOwnCall(r) {
+		return next.ServeHTTP(w, r)
+	}
+	b := binding{id: id, list: list, r: r, began: id.h.app.now()}
+	settled, all := b.isSettled()
+	if !all {
+		return caddyhttp.Error(http.StatusRequestHeaderFieldsTooLarge, errTooManySessions)
+	}
+	if settled {
+		err := next.ServeHTTP(w, r)
+		if err == nil {
+			// Late, and whatever the status is, but of a session that was
+			// bound before: apps that encrypt it anew with every answer.
+			b.bindSet(w.Header()["Set-Cookie"])
+		}
+		return err
+	}
+	bw := &bindingWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, binding: b}
+	err := next.ServeHTTP(bw, r)
+	if err == nil {
+		bw.answered(http.StatusOK) // of handlers that write nothing at all
+	}
+	return err
+}
+
+var errTooManySessions = errors.New("more session cookies than any browser sends")
+
+// binding is what one request can tell.
+type binding struct {
+	id      *identity
+	list    *revocation.List
+	r       *http.Request
+	began   time.Time // sessions that began after this moment are other ones
+	unbound []revocation.Fingerprint
+}
+
+// isSettled reports whether all session cookies that are presented are bound
+// already. It notes those that are not: handlers may change the header. all is
+// false if there are more than can be: one of them could stay unbound.
+func (b *binding) isSettled() (settled, all bool) {
+	presented := 0
+	eachCookie(b.r.Header["Cookie"], func(name, value string) bool {
+		if f, ok := b.list.Fingerprint(value); ok && b.id.h.sessions.is(name, value) {
+			if presented++; !b.list.IsBound(f) {
+				b.unbound = append(b.unbound, f)
+			}
+		}
+		return presented <= maxSessionCookies
+	})
+	return presented > 0 && len(b.unbound) == 0, presented <= maxSessionCookies
+}
+
+// bindPresented binds what came with the request.
+func (b *binding) bindPresented() {
+	if sub := b.id.subjectOf(b.r); sub != "" {
+		for _, f := range b.unbound {
+			b.bind(f, sub)
+		}
+	}
+}
+
+// bindSet binds what an answer gives the browser, so that the first request
+// with it is bound already.
+func (b *binding) bindSet(lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	sub := b.id.subjectOf(b.r)
+	if sub == "" {
+		return
+	}
+	for _, line := range lines[:min(len(lines), maxSessionCookies)] {
+		c := parseSetCookie(line, b.began)
+		if c.name == "" || c.expired || !b.id.h.sessions.is(c.name, c.value) {
+			continue
+		}
+		if f, ok := b.list.Fingerprint(c.value); ok && !b.list.IsBound(f) {
+			b.bind(f, sub)
+		}
+	}
+}
+
+func (b *binding) bind(f revocation.Fingerprint, sub string) {
+	s := revocation.Session{Issuer: b.id.issuer(), Sub: sub, Started: b.began}
+	if b.id.budget.take(sub, b.began) && b.list.Bind(f, s) {
+		return
+	}
+	b.id.failed.Do(func() {
+		b.id.h.logger.Warn("a session cookie stays unbound: another user had the same one before, or one user has too many; said once")
+	})
+}
+
+// bindingWriter sees the answer before the browser does.
+type bindingWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+	binding
+	over atomic.Bool
+}
+
+// answered binds once, and only if the status says that the user was let in.
+func (bw *bindingWriter) answered(status int) {
+	// What is below 200 comes before the answer, and from other goroutines.
+	if status < 200 && status != http.StatusSwitchingProtocols || bw.over.Swap(true) {
+		return
+	}
+	if status < http.StatusBadRequest {
+		bw.bindPresented()
+		bw.bindSet(bw.Header()["Set-Cookie"])
+	}
+}
+
+func (bw *bindingWriter) WriteHeader(status int) {
+	bw.answered(status)
+	bw.ResponseWriterWrapper.WriteHeader(status)
+}
+
+func (bw *bindingWriter) Write(p []byte) (int, error) {
+	bw.answered(http.StatusOK)
+	return bw.ResponseWriterWrapper.Write(p)
+}
+
+// ReadFrom keeps what net/http can do with files.
+func (bw *bindingWriter) ReadFrom(src io.Reader) (int64, error) {
+	bw.answered(http.StatusOK)
+	return bw.ResponseWriterWrapper.ReadFrom(src)
+}
+
+// FlushError: a flush sends the header, without WriteHeader if need be.
+func (bw *bindingWriter) FlushError() error {
+	bw.answered(http.StatusOK)
+	return http.NewResponseController(bw.ResponseWriterWrapper).Flush()
+}
+
+const (
+	maxBindingsPerDay = 1000
+	maxBudgets        = 1 << 16
+)
+
+// bindingBudget: nobody who is let in can make up so many session cookies that
+// there is no room for those of others.
+type bindingBudget struct {
+	mu    sync.Mutex
+	day   int64
+	seed  maphash.Seed
+	taken map[uint64]int
+}
+
+func (bb *bindingBudget) take(sub string, now time.Time) bool {
+	bb.mu.Lock()
+	defer bb.mu.Unlock()
+	day := now.Unix() / (24 * 60 * 60)
+	if bb.taken == nil || day != bb.day || len(bb.taken) >= maxBudgets {
+		bb.day, bb.seed, bb.taken = day, maphash.MakeSeed(), make(map[uint64]int)
+	}
+	user := maphash.String(bb.seed, sub)
+	if bb.taken[user] >= maxBindingsPerDay {
+		return false
+	}
+	bb.taken[user]++
+	return true
+}

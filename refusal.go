@@ -1,0 +1,181 @@
+package universallogout
+
+import (
+	"context"
+	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
+)
+
+const (
+	// revokedCookie remembers what a browser was sent away for.
+	revokedCookie   = browserCookie + "-revoked"
+	revokedLifetime = 10 * time.Minute
+
+	// refusalVar is where handlers of one request find what was refused.
+	refusalVar = "universal_logout.refusal"
+)
+
+// refusal is what one request presented that is refused.
+type refusal struct {
+	handlers []*Handler // that have seen it
+	own      origin
+	names    []string  // of the cookies that the browser is to forget
+	variants []variant // in which shapes
+	digest   string    // tells it from others
+	expired  bool      // an answer says so
+	now      func() time.Time
+}
+
+// takeRefused takes refused cookies out of a request, in place as handlers do:
+// those behind us see the request without them, and error routes too. It
+// returns nil if there are none.
+func (h *Handler) takeRefused(list *revocation.List, r *http.Request) *refusal {
+	kept, refused := h.withoutRefused(list, r.Header["Cookie"])
+	if len(refused) == 0 {
+		return nil
+	}
+	setCookies(r.Header, kept)
+	own := ownOrigin(r)
+	return &refusal{
+		own: own, now: h.app.now, names: h.forgettable(refused, kept),
+		variants: variantsFor(own, append([]string{plainPath(clientURL(r))}, h.places...)...),
+		digest:   hex.EncodeToString(refused[0].Fingerprint[:4]),
+	}
+}
+
+func setCookies(hdr http.Header, lines []string) {
+	if len(lines) == 0 {
+		delete(hdr, "Cookie")
+		return
+	}
+	hdr["Cookie"] = lines
+}
+
+// forgettable are the names of refused cookies, but for those that another
+// cookie of the request has too: that may be the session of who logged in
+// again, and a name is all that an expiration has.
+func (h *Handler) forgettable(refused []revocation.Refused, kept []string) (names []string) {
+	others := make(map[string]bool)
+	eachCookie(kept, func(name, _ string) bool {
+		others[name] = true
+		return true
+	})
+	for _, c := range refused {
+		if len(names) == maxSessionCookies {
+			break
+		}
+		kept := h.sessions.keep.matches(c.Name) || h.sessions.builtinKeep.matches(c.Name) && !strings.ContainsAny(c.Value, ", \t")
+		if c.Value != "" && isCookieName(c.Name) && !others[c.Name] && !kept && !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// expire adds the lines that make the browser forget what was refused, except
+// where the app has just set a cookie anew. It does so once.
+func (ref *refusal) expire(hdr http.Header) {
+	if ref == nil || ref.expired || len(ref.names) == 0 {
+		return
+	}
+	ref.expired = true
+	var set []setCookie
+	for _, line := range hdr["Set-Cookie"] {
+		if sc := parseSetCookie(line, ref.now()); !sc.expired {
+			set = append(set, sc)
+		}
+	}
+	spared := func(name string, v variant) bool {
+		return slices.ContainsFunc(set, func(sc setCookie) bool {
+			return sc.name == name && sc.domain == v.domain && sc.partitioned == v.partitioned && (sc.path == v.path || !strings.HasPrefix(sc.path, "/"))
+		})
+	}
+	lines, rest := expirations(ref.names, ref.variants, ref.own, 0, expirationBudget/2, spared)
+	if rest >= 0 {
+		// Nobody remembers what this browser was told before: beside what is
+		// most likely it is told another part each time.
+		rest += rand.IntN(len(ref.names)*len(ref.variants) - rest) //nolint:gosec // no secret
+		more, _ := expirations(ref.names, ref.variants, ref.own, rest, expirationBudget/2, spared)
+		lines = append(lines, more...)
+	}
+	if len(lines) == 0 {
+		return
+	}
+	for _, line := range lines {
+		hdr.Add("Set-Cookie", line)
+	}
+	// A cache in front of us must not give these lines to anybody else.
+	hdr.Set("Cache-Control", "no-store")
+	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control", "Expires"} {
+		hdr.Del(name)
+	}
+}
+
+// forApp is the request of a logout as the app may see it: without what is
+// refused. Apps read paths and queries in more ways than one, so that what is a
+// logout to us may be anything to them. What was taken out is for the handler
+// of ours behind this one that knows the app better.
+func (h *Handler) forApp(r *http.Request) (asked *http.Request, taken http.Header) {
+	list := h.app.awaitList(r.Context())
+	if list == nil || list.IsEmpty() || !h.refusesCookies(list, r.Header["Cookie"]) && !h.refusesHeaders(list, r.Header) {
+		return r, nil
+	}
+	asked = r.WithContext(r.Context())
+	asked.Header = r.Header.Clone()
+	kept, refused := h.withoutRefused(list, r.Header["Cookie"])
+	setCookies(asked.Header, kept)
+	if len(refused) > 0 {
+		h.app.refused("cookie")
+	}
+	if h.takeRefusedHeaders(list, asked.Header) != "" {
+		h.app.refused("header")
+	}
+	taken = make(http.Header)
+	for name, lines := range r.Header {
+		if len(asked.Header[name]) != len(lines) || name == "Cookie" {
+			taken[name] = lines
+		}
+	}
+	return asked, taken
+}
+
+// isRefused reports whether all sessions that a logout presents are refused
+// already, so that the app is asked without any.
+func (l *logout) isRefused(asked *http.Request) bool {
+	return len(l.presented) > 0 && len(l.h.sessions.in(asked.Header["Cookie"])) == 0
+}
+
+// endRefused ends a session that is refused already: the app may not know, if
+// it was a provider who said so. The call is ours, whatever the browser asked
+// for, and nobody sees its answer.
+func (l *logout) endRefused(from browserRequest, next caddyhttp.Handler) {
+	l.h.app.background("ending a session that is refused", func(context.Context) {
+		l.h.endSession(from, next, l.own, l.cut, l.presented)
+	})
+}
+
+// dropRefused keeps an answer from setting a refused value again (CK-19).
+func dropRefused(hdr http.Header, list *revocation.List, now time.Time) {
+	lines := hdr["Set-Cookie"]
+	kept := make([]string, 0, len(lines))
+	for _, line := range lines {
+		if sc := parseSetCookie(line, now); sc.expired || !list.Refuses(sc.value) {
+			kept = append(kept, line)
+		}
+	}
+	switch {
+	case len(kept) == len(lines):
+	case len(kept) == 0:
+		hdr.Del("Set-Cookie")
+	default:
+		hdr["Set-Cookie"] = kept
+	}
+}

@@ -1,0 +1,170 @@
+package universallogout
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
+)
+
+const headerAuthorization = "Authorization"
+
+// compileSessionHeaders reads the names of headers.
+func (h *Handler) compileSessionHeaders() error {
+	names, err := resolveAll("session_headers", h.SessionHeaders)
+	if err != nil {
+		return err
+	}
+	h.headers = nil
+	for _, name := range names {
+		if err := checkSessionHeader(name); err != nil {
+			return err
+		}
+		name = http.CanonicalHeaderKey(name)
+		if slices.Contains(h.headers, name) {
+			return fmt.Errorf("session_headers: %s is there twice", name)
+		}
+		h.headers = append(h.headers, name)
+	}
+	return nil
+}
+
+// Headers that are no credentials: what stands in them many people send alike,
+// and one's logout must not be another's.
+var (
+	noSessionHeaders = append([]string{
+		"User-Agent", "Origin", "Referer", "Forwarded", "Via", "Date", "From", "Cache-Control", "Pragma", "Priority", "Dnt", "Purpose", "Set-Cookie",
+	}, refusedHeaders...)
+	noSessionHeaderPrefixes = []string{"Sec-", "Proxy-", "Content-", "Accept", "If-", "X-Forwarded-", "Access-Control-"}
+)
+
+func checkSessionHeader(name string) error {
+	canonical := http.CanonicalHeaderKey(name)
+	switch {
+	case !httpguts.ValidHeaderFieldName(name):
+		return fmt.Errorf("session_headers: %q has characters that no header's name has", name)
+	case canonical == "Cookie":
+		return fmt.Errorf("session_headers: cookies are looked at anyway; session_cookies names those that hold sessions")
+	case slices.Contains(noSessionHeaders, canonical) || slices.ContainsFunc(noSessionHeaderPrefixes, func(p string) bool { return strings.HasPrefix(canonical, p) }):
+		return fmt.Errorf("session_headers: %s holds no session; name the header that the app takes a credential from, like Authorization or X-Api-Token", canonical)
+	}
+	return nil
+}
+
+// headerCredentials are what a request presents in the headers that hold
+// sessions. Basic is never looked at: a password outlives a logout.
+func (h *Handler) headerCredentials(r *http.Request) (found []string) {
+	for _, name := range h.headers {
+		for _, line := range r.Header[name] {
+			eachHeaderCredential(name, line, func(value string) bool {
+				if len(value) >= minCredential && !slices.Contains(found, value) {
+					found = append(found, value)
+				}
+				return len(found) < maxRevoked
+			})
+			if len(found) == maxRevoked {
+				return found
+			}
+		}
+	}
+	return found
+}
+
+// refusesHeaders reports whether anything in them is refused. All of it is
+// looked at, and nothing is allocated.
+func (h *Handler) refusesHeaders(list *revocation.List, hdr http.Header) bool {
+	for _, name := range h.headers {
+		for _, line := range hdr[name] {
+			if h.refusesHeaderLine(list, name, line) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (h *Handler) refusesHeaderLine(list *revocation.List, name, line string) (refused bool) {
+	eachTaken(name, line, func(value string) bool {
+		refused = h.refusesValue(list, value)
+		return !refused
+	})
+	return refused
+}
+
+// eachTaken calls yield for all that an app may take a credential from until it
+// returns false: every word of Authorization but Basic's, for many apps take
+// what stands behind the first space, whatever stands before it, and Rails what
+// stands behind token=.
+func eachTaken(name, line string, yield func(value string) bool) {
+	if name != headerAuthorization {
+		yield(strings.Trim(line, " \t"))
+		return
+	}
+	basic := false
+	eachWord(line, func(word string) bool {
+		if basic {
+			basic = false
+			return true
+		}
+		basic = strings.EqualFold(word, "Basic")
+		_, value, found := strings.Cut(word, "=")
+		return yield(word) && (!found || yield(value))
+	})
+}
+
+func (h *Handler) refusesValue(list *revocation.List, value string) bool {
+	return list.Refuses(value) || h.readsClaims(list) && namesRefused(list, value)
+}
+
+// takeRefusedHeaders takes the headers out of a request that hold something
+// refused, and returns the name of the first, or "".
+func (h *Handler) takeRefusedHeaders(list *revocation.List, hdr http.Header) (first string) {
+	for _, name := range h.headers {
+		if slices.ContainsFunc(hdr[name], func(line string) bool { return h.refusesHeaderLine(list, name, line) }) {
+			delete(hdr, name)
+			if first == "" {
+				first = name
+			}
+		}
+	}
+	return first
+}
+
+// eachHeaderCredential calls yield for the credentials in one line of a header
+// until it returns false. Of Authorization they are what follows the word
+// Bearer, however generous an app is about what stands around it.
+func eachHeaderCredential(name, line string, yield func(value string) bool) {
+	if name != headerAuthorization {
+		if value := strings.Trim(line, " \t"); value != "" {
+			yield(value)
+		}
+		return
+	}
+	bearer := false
+	eachWord(line, func(word string) bool {
+		if bearer {
+			return yield(word)
+		}
+		bearer = strings.EqualFold(word, "Bearer")
+		return true
+	})
+}
+
+// eachWord calls yield for what is between spaces, commas and semicolons.
+func eachWord(line string, yield func(word string) bool) {
+	for line != "" {
+		word := line
+		if i := strings.IndexAny(line, " \t,;"); i >= 0 {
+			word, line = line[:i], line[i+1:]
+		} else {
+			line = ""
+		}
+		if word != "" && !yield(word) {
+			return
+		}
+	}
+}
