@@ -116,6 +116,11 @@ func TestRefusedOnLoad(t *testing.T) {
 		"call: csrf goes twice": {`{}`, `{"logout_call":{"path":"/logout","csrf":{"path":"/","pattern":"(x)","field":"a","header":"b"}}}`, "only one can be meant"},
 		"call: csrf of ours":    {`{"prefix":"/-"}`, `{"logout_call":{"path":"/logout","csrf":{"path":"/-/done","pattern":"(x)","field":"a"}}}`, "/-/done belongs to our own pages"},
 		"call: no such secret":  {`{}`, `{"logout_call":{"path":"/logout","headers":{"X-Key":"{env.UL_NO_SUCH}"}}}`, "env.UL_NO_SUCH"},
+		"identify: nothing":     {`{}`, `{"identify":{}}`, "identify: write jwt"},
+		"identify: two ways":    {`{}`, `{"identify":{"jwt":true,"header":"Remote-User"}}`, "identify: jwt, header and placeholder"},
+		"identify: two names":   {`{}`, `{"identify":{"placeholder":"{http.auth.user.id}","header":"Remote-User"}}`, "identify: jwt, header and placeholder"},
+		"identify: a brace":     {`{}`, `{"identify":{"placeholder":"{http.auth.user.id"}}`, "identify: placeholder"},
+		"identify: in a block":  {`{}`, `{"role":"app","identify":{"header":"Remote-User"}}`, "top level of the site"},
 		"return_to with script": {`{}`, `{"return_to":"javascript:alert(1)"}`, "return_to"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,6 +170,7 @@ func FuzzConfig(f *testing.F) {
 		"paths /logout", "paths POST +/x /y?a=b", "paths off", "session_cookies a* *b c", "keep_cookies x", "clear_site_data cookies storage cache",
 		"clear_site_data off", "allow_cross_site", "return_to https://www.example.com/x", "return_to /x {\n}", "paths {\n}", "\"", "paths `", "timeout 5s", "prefix /x", "trusted_origins https://a.b",
 		"logout_call POST /x", "logout_call off", "logout_call POST /x?a=%20 {\nheader A b\nbody text/plain `{x`\nsuccess 200\ntimeout 1s\n}",
+		"identify jwt", "identify header Remote-User", "identify placeholder {http.auth.user.id}", "identify placeholder http.vars.x", "identify off",
 		"logout_call PUT /x {\ncsrf /y `a{2}(b)` field c\n}", "logout_call DELETE /x {\ncsrf /y `(\\p{L}+)` header X-C\n}",
 	} {
 		f.Add(seed)

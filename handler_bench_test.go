@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,13 @@ func passThroughRequests() map[string]*http.Request {
 	almost := httptest.NewRequest(http.MethodGet, "https://app.example.com/about", nil) // ends like /logout
 	almost.Header.Set("Sec-Fetch-Mode", "cors")
 	almost.Header.Set("Cookie", cookies)
-	return map[string]*http.Request{"script": script, "post": post, "no cookies": plain, "navigation": page, "almost a logout": almost}
+	bearer := httptest.NewRequest(http.MethodGet, "https://app.example.com/api/v1/items", nil)
+	bearer.Header.Set("Authorization", "Bearer Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MDEy")
+	bad := httptest.NewRequest(http.MethodGet, "https://app.example.com/api/v1/items", nil)
+	bad.Header["Cookie"] = []string{"; ;=;a;\x00=b; =;\"=\"xy\"; s[id]=%zz%4", "", "sessionid=" + strings.Repeat("Zm9v", 1000)}
+	many := httptest.NewRequest(http.MethodGet, "https://app.example.com/api/v1/items", nil)
+	many.Header.Set("Cookie", cookies+strings.Repeat("; chunk=Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MDEy", 11))
+	return map[string]*http.Request{"bearer": bearer, "bad cookies": bad, "20 cookies": many, "script": script, "post": post, "no cookies": plain, "navigation": page, "almost a logout": almost}
 }
 
 type noOp struct{}
@@ -43,7 +50,7 @@ func nothing(http.ResponseWriter, *http.Request) error { return nil }
 // machine does hits both alike; A/A is the no-op against itself and says how
 // far the figures can be trusted.
 func BenchmarkPassThrough(b *testing.B) {
-	h := &Handler{app: &App{Prefix: defaultPrefix}}
+	h := &Handler{app: &App{Prefix: defaultPrefix, shared: &shared{revocations: inMemory(b, time.Now)}}}
 	var err error
 	if err = h.compile(); err != nil {
 		b.Fatal(err)

@@ -12,7 +12,7 @@ func TestLimitIsBounded(t *testing.T) {
 	l := newSessionlessLimit()
 	now := testNow
 	for i := range 3 * maxLimitedClients {
-		l.allow(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255), now)
+		l.allow(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255), 1, now)
 		if len(l.clients) > maxLimitedClients {
 			t.Fatalf("%d clients", len(l.clients))
 		}
@@ -29,14 +29,14 @@ func TestLimitIsBounded(t *testing.T) {
 			if name == "one IPv6 network" {
 				address = fmt.Sprintf(address, i)
 			}
-			if l.allow(address, now) {
+			if l.allow(address, 1, now) {
 				allowed++
 			}
 		}
-		if allowed != sessionlessPerMinute || l.allow(addresses[1], now) {
+		if allowed != sessionlessPerMinute || l.allow(addresses[1], 1, now) {
 			t.Errorf("%s: %d allowed, then one more", name, allowed)
 		}
-		if !l.allow(addresses[1], now.Add(2*time.Second)) {
+		if !l.allow(addresses[1], 1, now.Add(2*time.Second)) {
 			t.Errorf("%s: the share does not grow back", name)
 		}
 	}

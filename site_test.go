@@ -12,12 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
+	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
 // site is a Caddyfile's http app in memory: no listener, no port.
@@ -83,8 +86,33 @@ func loadJSON(t testing.TB, config []byte) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.Cleanup(func() { _ = app.(*App).Cleanup() })
+	a := app.(*App)
+	t.Cleanup(func() { _ = a.Cleanup() })
+	a.shared = a.shared.again(t, func() time.Time { return a.now() })
 	return &site{t: t, http: httpApp.(*caddyhttp.App), app: app.(*App)}, nil
+}
+
+// again is what no other test sees, but for the keys.
+func (s *shared) again(t testing.TB, now func() time.Time) *shared {
+	t.Helper()
+	alone := newShared(s.keys)
+	alone.revocations = inMemory(t, now)
+	return alone
+}
+
+// inMemory is a list of revocations that no other test sees.
+func inMemory(t testing.TB, now func() time.Time) *revocations {
+	t.Helper()
+	list, err := revocation.Open(t.Context(), revocation.Options{Key: revocation.Key{1}, Lifetime: defaultSessionLifetime, Now: now, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = list.Close() })
+	rv := newRevocations()
+	rv.start.Do(func() {})
+	rv.list.Store(list)
+	close(rv.ready)
+	return rv
 }
 
 // do sends a request as one that came in over TLS if its URL says https.

@@ -1,0 +1,113 @@
+package universallogout
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// listener to events that keeps what it hears.
+type eventEar struct {
+	mu    sync.Mutex
+	heard []caddy.Event
+	hold  chan struct{} // nil: it does not
+}
+
+// Handle implements caddyevents.Handler.
+func (e *eventEar) Handle(_ context.Context, event caddy.Event) error {
+	e.mu.Lock()
+	e.heard = append(e.heard, event)
+	e.mu.Unlock()
+	if e.hold != nil {
+		<-e.hold
+	}
+	return nil
+}
+
+func (e *eventEar) all() (texts []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, event := range e.heard {
+		texts = append(texts, event.Name()+" "+fmt.Sprint(event.Data))
+	}
+	return texts
+}
+
+func (e *eventEar) count(name string) (n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, event := range e.heard {
+		if event.Name() == name {
+			n++
+		}
+	}
+	return n
+}
+
+// listenTo has a handler hear all events of a site.
+func (s *site) listenTo(ear *eventEar) {
+	s.t.Helper()
+	if err := s.app.events.app.On("", ear); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestEvents: whoever listens hears of each logout once, and of refused
+// requests once a second.
+func TestEvents(t *testing.T) {
+	lab := newTourLab(t, "", groupSites...)
+	lab.ownMetrics()
+	var ear eventEar
+	lab.listenTo(&ear)
+	lab.follow(lab.visitor("ana"), lab.signOutForm("a.alpha.com"))
+	eventually(t, "the logout is heard of", func() bool { return ear.count(eventLoggedOut) == 1 })
+	data := ear.heard[0].Data
+	if data["app"] != "a.alpha.com" || data["result"] != "ok" || data["sites"] != 5 || data["initiator"] != "user" || len(data["logout_id"].(string)) != 32 {
+		t.Errorf("%v", data)
+	}
+	if origin := ear.heard[0].Origin(); origin == nil || origin.CaddyModule().ID != "universal_logout" {
+		t.Errorf("comes from %v", origin)
+	}
+	for range 10 {
+		lab.app.emitRefused("cookie")
+	}
+	lab.app.emitRefused("header")
+	lab.clock = lab.clock.Add(refusedEvery)
+	lab.app.emitRefused("cookie")
+	eventually(t, "refusals are heard of", func() bool { return ear.count(eventRefused) == 3 })
+	total := 0
+	for _, event := range ear.heard[1:] {
+		total += event.Data["requests"].(int)
+	}
+	if total != 12 {
+		t.Errorf("%d of 12 refused requests are told: %v", total, ear.all())
+	}
+}
+
+// TestEventsHoldNobodyUp: a handler that hangs costs no logout its time, and no
+// more goroutines than are allowed.
+func TestEventsHoldNobodyUp(t *testing.T) {
+	lab := newTourLab(t, "", "a.alpha.com")
+	lab.ownMetrics()
+	ear := eventEar{hold: make(chan struct{})}
+	lab.listenTo(&ear)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range maxEmitting + 20 {
+			lab.signOut(lab.visitor("ana"), "a.alpha.com")
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal("logouts wait for the handlers of events")
+	}
+	eventually(t, "all that are allowed run", func() bool { return ear.count(eventLoggedOut) == maxEmitting })
+	close(ear.hold)
+	eventually(t, "they end", func() bool { return len(lab.app.events.emitting) == 0 })
+}
