@@ -50,6 +50,10 @@ fmt: ## Format the code as `make lint` wants it
 bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)
 
+.PHONY: bench-load
+bench-load: ## Measure a Caddy under load, killed and restarted; about 3 minutes
+	go test -tags bench -count=1 -v -run '^TestMeasure(Load|Kill|Restart)$$' -timeout 20m ./e2e
+
 .PHONY: bench-tour
 bench-tour: ## Measure logouts through many sites in three browsers; writes bench/README.md
 	@scripts/install-test-tools.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that everything the tests need is here: a C compiler for the race detector, three browser engines, Django as a
-# real app, and Node.js with an OpenID provider and an accessibility checker. A tool that is missing stops the tests; it never
-# shortens them.
+# real app, valgrind, and Node.js with an OpenID provider and an accessibility checker. A tool that is missing stops the tests; it
+# never shortens them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,8 +12,9 @@ packages=(
 	webkit2gtk-driver xvfb dbus                      # WebKit, and the display and bus that it wants
 	fonts-dejavu-core                                # or pages are measured without letters
 	python3-django                                   # /usr/bin/python3 runs it
+	valgrind                                         # counts instructions
 )
-programs=(node npm gcc chromium chromedriver firefox-esr WebKitWebDriver Xvfb dbus-daemon)
+programs=(node npm gcc chromium chromedriver firefox-esr WebKitWebDriver Xvfb dbus-daemon valgrind)
 
 absent() {
 	local p

@@ -33,6 +33,9 @@ XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings CGO_ENABLED=1 scripts/gotest.sh
 step tests without the race detector
 XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings scripts/gotest.sh plain -timeout 10m "${packages[@]}"
 
+step instructions
+scripts/instructions.sh
+
 step fuzzing
 # go test has no limit of its own here.
 if ! timeout --kill-after=10s 15m scripts/fuzz.sh 5s >bin/test/fuzz.log 2>&1; then
