@@ -60,8 +60,8 @@ func (p *Provider) endpoints(ctx context.Context) (metadata, error) {
 		return p.override(metadata{}), nil
 	}
 	p.mu.Lock()
-	known, failure, age := p.metadata, p.failure, p.app.now().Sub(p.asked)
-	asked := !p.asked.IsZero()
+	known, failure, age, last := p.metadata, p.failure, p.app.now().Sub(p.asked), p.asked
+	asked := !last.IsZero()
 	p.mu.Unlock()
 	if known.Issuer == "" {
 		known = p.app.shared.knownMetadata(p.Issuer)
@@ -74,6 +74,9 @@ func (p *Provider) endpoints(ctx context.Context) (metadata, error) {
 	flight := p.flights.DoChan("metadata", func() (any, error) {
 		own, stop := context.WithTimeout(context.WithoutCancel(ctx), discoveryTimeout)
 		defer stop()
+		if m, other := p.askedSince(last); other {
+			return m, nil // by a flight that ended while we came to this one
+		}
 		return p.discover(own), nil
 	})
 	select {
@@ -94,6 +97,12 @@ func (p *Provider) endpoints(ctx context.Context) (metadata, error) {
 func (p *Provider) needsDiscovery() bool {
 	return p.EndSessionEndpoint == "" || p.JWKSURI == "" ||
 		p.ClientID != "" && (p.AuthorizationEndpoint == "" || p.TokenEndpoint == "" || p.RevocationEndpoint == "")
+}
+
+func (p *Provider) askedSince(last time.Time) (metadata, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.metadata, !p.asked.Equal(last)
 }
 
 // override lets the configuration win over discovery (RPI-01).
