@@ -139,7 +139,10 @@ func serveRevoke(w http.ResponseWriter, r *http.Request, a *App) error {
 	if err := allowOnly(w, r, http.MethodPost); err != nil {
 		return err
 	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+	// A page of any site can send anything but JSON without being asked first.
+	// Browsers name its origin; programs need not say what they send.
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if isJSON := err == nil && media == "application/json"; !isJSON && (r.Header["Origin"] != nil || r.Header["Sec-Fetch-Site"] != nil) {
 		return adminError(http.StatusUnsupportedMediaType, errors.New("the body must be JSON; say so with Content-Type: application/json"))
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRevokeBody+1))

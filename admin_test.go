@@ -140,8 +140,8 @@ func TestRevokeByAdmin(t *testing.T) {
 	list := s.app.shared.revocations.list.Load()
 	long := strings.Repeat("x", 256)
 	for name, tc := range map[string]struct {
-		method, body, mediaType string
-		want                    int
+		method, body, mediaType, header string
+		want                            int
 	}{
 		"a user":                   {body: `{"issuer":"` + testIssuer + `","sub":"ana"}`, want: 200},
 		"a session":                {body: ` {"sid": "1", "issuer": "` + testIssuer + `"} `, want: 200},
@@ -167,7 +167,9 @@ func TestRevokeByAdmin(t *testing.T) {
 		"no UTF-8":                 {body: `{"issuer":"` + testIssuer + `","sub":"` + "\xff" + `"}`, want: 400},
 		"nothing":                  {body: "", want: 400},
 		"no JSON":                  {body: "sub=a", want: 400},
-		"another type":             {body: `{"issuer":"` + testIssuer + `","sub":"a"}`, mediaType: "text/plain", want: 415},
+		"a page of another site":   {body: `{"issuer":"` + testIssuer + `","sub":"a"}`, mediaType: "text/plain", header: "Origin: https://evil.example", want: 415},
+		"its form":                 {body: `{"issuer":"` + testIssuer + `","sub":"a"}`, mediaType: "application/x-www-form-urlencoded", header: "Sec-Fetch-Site: cross-site", want: 415},
+		"a program, of its type":   {body: `{"issuer":"` + testIssuer + `","sub":"a"}`, mediaType: "application/x-www-form-urlencoded", want: 200},
 		"too much":                 {body: `{"issuer":"` + testIssuer + `","sub":"a"` + strings.Repeat(" ", 64<<10) + `}`, want: 413},
 		"an issuer of nobody":      {body: `{"issuer":"https://other.example.com","sub":"a"}`, want: 409},
 		"an issuer with one slash": {body: `{"issuer":"` + testIssuer + `/","sub":"a"}`, want: 409},
@@ -181,8 +183,12 @@ func TestRevokeByAdmin(t *testing.T) {
 			if tc.mediaType != "" {
 				mediaType = tc.mediaType
 			}
+			var header []string
+			if tc.header != "" {
+				header = []string{tc.header}
+			}
 			before := list.Version()
-			w, body := admin(serveRevoke, s.app, request(method, "http://localhost:2019"+revokePath, tc.body, "Content-Type: "+mediaType))
+			w, body := admin(serveRevoke, s.app, request(method, "http://localhost:2019"+revokePath, tc.body, append([]string{"Content-Type: " + mediaType}, header...)...))
 			if w.Code != tc.want {
 				t.Fatalf("%d %s, want %d", w.Code, body, tc.want)
 			}
