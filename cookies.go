@@ -51,6 +51,31 @@ func eachCookie(lines []string, yield func(name, value string) bool) {
 	}
 }
 
+// withoutPairs takes cookies out of Cookie header lines. Lines of which nothing
+// is taken stay as they are, and those of which nothing is left go.
+func withoutPairs(lines []string, take func(pair string) bool) (kept []string) {
+	for _, line := range lines {
+		var pairs []string
+		taken := false
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.Trim(pair, " \t")
+			switch {
+			case take(pair):
+				taken = true
+			case pair != "":
+				pairs = append(pairs, pair)
+			}
+		}
+		switch {
+		case !taken:
+			kept = append(kept, line)
+		case len(pairs) > 0:
+			kept = append(kept, strings.Join(pairs, "; "))
+		}
+	}
+	return kept
+}
+
 func isCookieName(name string) bool {
 	if name == "" {
 		return false

@@ -35,37 +35,24 @@ func (h *Handler) refusesCookies(list *revocation.List, lines []string) bool {
 // in how they read names.
 func (h *Handler) withoutRefused(list *revocation.List, lines []string) (kept []string, refused []revocation.Refused) {
 	lines, spared := h.spareKept(lines)
-	lines, refused = list.WithoutRefused(lines)
-	lines = append(lines, spared...)
-	if !h.readsClaims(list) {
-		return lines, refused
-	}
-	for _, line := range lines {
-		before := len(refused)
-		var pairs []string
-		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.Trim(pair, " \t")
-			name, value, _ := strings.Cut(pair, "=")
-			switch {
-			case namesRefused(list, pair):
-				c := revocation.Refused{Name: strings.TrimRight(name, " \t"), Value: strings.TrimLeft(value, " \t")}
-				c.Fingerprint, _ = list.Fingerprint(c.Value)
-				refused = append(refused, c)
-			case pair != "":
-				pairs = append(pairs, pair)
+	kept, refused = list.WithoutRefused(lines)
+	if h.readsClaims(list) {
+		take := func(pair string) bool {
+			if !namesRefused(list, pair) {
+				return false
 			}
+			name, value, _ := strings.Cut(pair, "=")
+			c := revocation.Refused{Name: strings.TrimRight(name, " \t"), Value: strings.TrimLeft(value, " \t")}
+			c.Fingerprint, _ = list.Fingerprint(c.Value)
+			refused = append(refused, c)
+			return true
 		}
-		switch {
-		case len(refused) == before:
-			kept = append(kept, line)
-		case len(pairs) > 0:
-			kept = append(kept, strings.Join(pairs, "; "))
+		kept, spared = withoutPairs(kept, take), withoutPairs(spared, take)
+		if list.RefusesAny(kept) { // what is left may read otherwise than before
+			kept = nil
 		}
 	}
-	if list.RefusesAny(kept) { // what is left may read otherwise than before
-		kept = nil
-	}
-	return kept, refused
+	return append(kept, spared...), refused
 }
 
 // spareKept takes the cookies out that the site says are none of a session,
@@ -74,20 +61,14 @@ func (h *Handler) spareKept(lines []string) (rest, spared []string) {
 	if len(h.KeepCookies) == 0 {
 		return lines, nil
 	}
-	for _, line := range lines {
-		var pairs []string
-		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.Trim(pair, " \t")
-			if name, _, _ := strings.Cut(pair, "="); h.sessions.keep.matches(name) {
-				spared = append(spared, pair)
-			} else if pair != "" {
-				pairs = append(pairs, pair)
-			}
+	rest = withoutPairs(lines, func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		if h.sessions.keep.matches(name) {
+			spared = append(spared, pair)
+			return true
 		}
-		if len(pairs) > 0 {
-			rest = append(rest, strings.Join(pairs, "; "))
-		}
-	}
+		return false
+	})
 	if len(spared) > 0 {
 		spared = []string{strings.Join(spared, "; ")}
 	}

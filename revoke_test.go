@@ -306,3 +306,18 @@ func TestKeptCookiesPass(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptCookiesPassBesideClaims: also where the claims of JWTs are read.
+func TestKeptCookiesPassBesideClaims(t *testing.T) {
+	s, app := newEnforced(t, "keep_cookies device_sid\nidentify jwt", nil)
+	s.revoke(revokedSession)
+	old := jwtOf(`{"iss":"https://sso.example.com","sid":"sid-of-alice-0001","sub":"alice","iat":1790000000}`, strings.Repeat("s", 32))
+	if err := s.list().Revoke(t.Context(), s.list().OfSession("https://sso.example.com", "sid-of-alice-0001")); err != nil {
+		t.Fatal(err)
+	}
+	s.do(request("GET", "https://app.example.com/inbox", "", with(fetched, "Cookie: theme=dark; token="+old+"; device_sid="+revokedSession)...))
+	seen := app.requests()
+	if len(seen) != 1 || strings.Join(seen[0].Header["Cookie"], "; ") != "theme=dark; device_sid="+revokedSession {
+		t.Errorf("the app saw %v", seen)
+	}
+}
