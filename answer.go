@@ -265,14 +265,15 @@ func callApp(r *http.Request, next caddyhttp.Handler, answer *appAnswer) appResu
 	return answer.result(context.DeadlineExceeded)
 }
 
-func waitFor(done <-chan error, limit time.Duration) (error, bool) {
+// waitFor is false if nothing came, and done was not closed, within limit.
+func waitFor[T any](done <-chan T, limit time.Duration) (got T, ok bool) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case err := <-done:
-		return err, true
+	case got = <-done:
+		return got, true
 	case <-timer.C:
-		return nil, false
+		return got, false
 	}
 }
 

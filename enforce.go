@@ -213,14 +213,14 @@ func (h *Handler) revokeSetAgain(hdr http.Header, r *http.Request, cookies []str
 		return
 	}
 	var again []revocation.Revocation
+	now := h.app.now()
 	for _, line := range lines[:min(len(lines), maxSessionCookies)] {
-		sc := parseSetCookie(line, h.app.now())
-		until, ofSomebody := lifeOf(sc.value, h.app.now())
-		if sc.expired || !h.sessions.is(sc.name, sc.value) || !ofSomebody || !isSecret(sc.value) {
-			continue // nobody else is to be refused
+		sc := parseSetCookie(line, now)
+		if sc.expired || !h.sessions.is(sc.name, sc.value) {
+			continue
 		}
-		if f, ok := list.Fingerprint(sc.value); ok && !list.RefusesFingerprint(f) && len(again) < maxRevoked {
-			again = append(again, list.OfCredential(f, until))
+		if c, ok := revocableOf(list, sc.value, now); ok && !list.RefusesFingerprint(c.fingerprint) && len(again) < maxRevoked {
+			again = append(again, list.OfCredential(c.fingerprint, c.until))
 		}
 	}
 	if len(again) == 0 {

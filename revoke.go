@@ -51,17 +51,16 @@ func (h *Handler) credentialsIn(r *http.Request, presented []cookie) (found []re
 	}
 	now := h.app.now()
 	add := func(value string) (isFound bool) {
-		fingerprint, ok := list.Fingerprint(value)
-		until, ofSomebody := lifeOf(value, now)
+		credential, ok := revocableOf(list, value, now)
 		switch {
-		case !ok || !ofSomebody || !isSecret(value) || isBentJWT(value):
+		case !ok:
 			return false
-		case slices.ContainsFunc(found, func(c revocable) bool { return c.fingerprint == fingerprint }):
+		case slices.ContainsFunc(found, func(c revocable) bool { return c.fingerprint == credential.fingerprint }):
 			return true
 		case len(found) == maxRevoked:
 			return false
 		}
-		found = append(found, revocable{fingerprint, until})
+		found = append(found, credential)
 		return true
 	}
 	for _, value := range h.headerCredentials(r) {
@@ -87,6 +86,13 @@ func (h *Handler) credentialsIn(r *http.Request, presented []cookie) (found []re
 		add(value)
 	}
 	return found, all
+}
+
+// revocableOf is false for what others could guess or have, too.
+func revocableOf(list *revocation.List, value string, now time.Time) (c revocable, ok bool) {
+	fingerprint, ok := list.Fingerprint(value)
+	until, ofSomebody := lifeOf(value, now)
+	return revocable{fingerprint, until}, ok && ofSomebody && isSecret(value) && !isBentJWT(value)
 }
 
 // lifeOf reads a JWT: when it expires, and whether it is anybody's at all. One

@@ -90,14 +90,8 @@ func (s *step) isOver() bool {
 
 // wait returns when the step is over, or when time is up.
 func (s *step) wait(limit time.Duration) bool {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-s.done:
-		return true
-	case <-timer.C:
-		return false
-	}
+	_, over := waitFor(s.done, limit)
+	return over
 }
 
 // isFresh: asked once more because of a broken connection, not again.

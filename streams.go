@@ -244,14 +244,8 @@ func (s *stream) close() {
 
 // wait reports whether the handler has returned within limit.
 func (s *stream) wait(limit time.Duration) bool {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-s.done:
-		return true
-	case <-timer.C:
-		return false
-	}
+	_, over := waitFor(s.done, limit)
+	return over
 }
 
 // streamWriter notices when the protocol is switched.

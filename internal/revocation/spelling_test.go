@@ -45,6 +45,31 @@ func openAt(t testing.TB, c *clock, o Options) *List {
 
 func open(t testing.TB) *List { return openAt(t, &clock{testStart}, Options{}) }
 
+// spelling is one way to present what was revoked.
+type spelling struct{ requirement, revoked, presented string }
+
+// wantRefused: it is refused and taken out, and nothing else is.
+func wantRefused(t *testing.T, tests []spelling) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.requirement, func(t *testing.T) {
+			l := open(t)
+			revoke(t, l, test.revoked)
+			lines := []string{"theme=dark; consent=0123456789abcdefghij", test.presented}
+			if !l.RefusesAny(lines) {
+				t.Errorf("%q passes", test.presented)
+			}
+			kept, refused := l.WithoutRefused(lines)
+			if len(refused) == 0 || l.RefusesAny(kept) || kept[0] != lines[0] {
+				t.Errorf("kept %q, refused %v", kept, refused)
+			}
+			if l.RefusesAny(lines[:1]) {
+				t.Error("others are refused")
+			}
+		})
+	}
+}
+
 func revoke(t testing.TB, l *List, values ...string) {
 	t.Helper()
 	for _, value := range values {
@@ -87,7 +112,7 @@ const (
 
 // TestEverySpelling: design 7, "compare every spelling an app could accept".
 func TestEverySpelling(t *testing.T) {
-	tests := []struct{ requirement, revoked, presented string }{
+	tests := []spelling{
 		{"as it was", opaqueID, "sid=" + opaqueID},
 		{"any name", opaqueID, "__Host-s.i d[x]=" + opaqueID},
 		{"PHP mangles names", opaqueID, "s id=" + opaqueID},
@@ -139,23 +164,7 @@ func TestEverySpelling(t *testing.T) {
 		{"PHP decodes |", wordpress, "sid=" + strings.ReplaceAll(wordpress, "|", "%7C")},
 		{"a signed id", "s%3A" + opaqueID + "." + urlSafe, "sid=s:" + opaqueID + "." + urlSafe + "="},
 	}
-	for _, test := range tests {
-		t.Run(test.requirement, func(t *testing.T) {
-			l := open(t)
-			revoke(t, l, test.revoked)
-			lines := []string{"theme=dark; consent=0123456789abcdefghij", test.presented}
-			if !l.RefusesAny(lines) {
-				t.Errorf("%q passes", test.presented)
-			}
-			kept, refused := l.WithoutRefused(lines)
-			if len(refused) == 0 || l.RefusesAny(kept) || kept[0] != lines[0] {
-				t.Errorf("kept %q, refused %v", kept, refused)
-			}
-			if l.RefusesAny(lines[:1]) {
-				t.Error("others are refused")
-			}
-		})
-	}
+	wantRefused(t, tests)
 }
 
 // signedES256 is a JWT, with its (r, s) and with (r, n-s).
