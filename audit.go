@@ -45,7 +45,7 @@ func (l *logout) logEverywhere(r *http.Request, out outcome) {
 
 func (l *logout) auditFields(r *http.Request, out outcome) []zap.Field {
 	fields := []zap.Field{
-		zap.String("logout_id", l.id), zap.String("initiator", initiatorUser), zap.String("host", l.own.host),
+		zap.String("logout_id", l.id), zap.String("initiator", initiatorUser), zap.String("host", l.own.Host),
 		zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.String("result", resultName(out)),
 		zap.Int("sites", l.sites()), zap.Int("revocations", l.revoked), zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", clientIP(r)),
 	}
@@ -69,7 +69,7 @@ func (l *logout) told(out outcome) {
 	a := l.h.app
 	a.metrics.countLogout(initiatorUser, out)
 	data := map[string]any{
-		"logout_id": l.id, "initiator": initiatorUser, "app": a.appLabel(l.h, l.own.hostname()),
+		"logout_id": l.id, "initiator": initiatorUser, "app": a.appLabel(l.h, l.own.Hostname()),
 		"outcome": string(out), "result": resultName(out), "sites": l.sites(),
 	}
 	if l.visit != nil {
@@ -81,7 +81,7 @@ func (l *logout) told(out outcome) {
 // logPart is the line for one app of a logout that began elsewhere.
 func (l *logout) logPart(r *http.Request, app *siteApp, out outcome) {
 	l.countApp(out)
-	l.h.logger.Info("logged out with another site", zap.String("logout_id", l.id), zap.String("host", l.own.host),
+	l.h.logger.Info("logged out with another site", zap.String("logout_id", l.id), zap.String("host", l.own.Host),
 		zap.String("app", app.name()), zap.String("outcome", string(out)), zap.Int("session_cookies", len(l.presented)), zap.Int("revocations", l.revoked),
 		zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", clientIP(r)))
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -294,7 +296,7 @@ func baseOf(h httpcaddyfile.Helper, matcher caddy.ModuleMap) (string, error) {
 			return "", h.Errf("%s is a matcher here, as everywhere in Caddy: only this very path would get to universal_logout; to name the logout path write universal_logout { paths %s }, for an app below it universal_logout %s/*", path, strings.ReplaceAll(path, "*", "name"), strings.TrimSuffix(path, "/"))
 		}
 		this := strings.TrimSuffix(strings.TrimSuffix(path, "*"), "/")
-		if i > 0 && this != base || strings.Contains(this, "*") || this != "" && !isPlainPath(this) {
+		if i > 0 && this != base || strings.Contains(this, "*") || this != "" && !origin.IsPlainPath(this) {
 			return "", nil // several places: the app is named by its paths only
 		}
 		base = this

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 )
@@ -183,7 +185,7 @@ func (h *Handler) takeProvider(d *caddyfile.Dispenser, args, known []string) err
 		return d.Errf("unexpected %q: behind universal_logout stand a matcher and a provider's name, or an issuer and a client_id; everything else goes into its block", args[len(args)-1])
 	case isIssuer:
 		if h.Issuer = first; !strings.Contains(first, "{") {
-			if err := checkEndpoint(first); err != nil {
+			if err := origin.CheckEndpoint(first); err != nil {
 				return d.Errf("issuer: %w", err)
 			}
 		}
@@ -244,7 +246,7 @@ func (h *Handler) checkProvider() error {
 	if h.PostLogoutRedirectURI == "" || strings.Contains(h.PostLogoutRedirectURI, "{") {
 		return nil
 	}
-	if err := checkEndpoint(h.PostLogoutRedirectURI); err != nil {
+	if err := origin.CheckEndpoint(h.PostLogoutRedirectURI); err != nil {
 		return fmt.Errorf("post_logout_redirect_uri: %w", err)
 	}
 	return nil

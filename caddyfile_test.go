@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -223,7 +225,7 @@ func FuzzCookies(f *testing.F) {
 		if count > strings.Count(line, "=") {
 			t.Errorf("%q has %d cookies", line, count)
 		}
-		own := newOrigin("https", host)
+		own := origin.New("https", host)
 		var names []string
 		for _, c := range sc.in([]string{line}) {
 			names = append(names, c.name)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -30,7 +32,7 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	}
 	a, own, q := h.app, ownOrigin(r), r.URL.Query()
 	st, sealed := a.openState(q.Get("state"))
-	if sealed && st.Site != own.String() && own == a.hub && a.serves(parseOrigin(st.Site)) {
+	if sealed && st.Site != own.String() && own == a.hub && a.serves(origin.Parse(st.Site)) {
 		return answerRedirect(w, forwarded(st.Site+r.URL.Path, q))
 	}
 	rest, ok := a.openMarker(r, own)
@@ -93,7 +95,7 @@ func (h *Handler) logBack(r *http.Request, what string) {
 }
 
 // returned: the provider has ended its session, or the user said no there.
-func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
+func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending, known bool) (next string) {
 	p := h.app.providers[rest.Visit.Provider]
 	switch {
 	case known:
@@ -151,7 +153,7 @@ func (h *Handler) stillAlive(ctx context.Context, rest pending) became {
 }
 
 // hinted: the provider has answered the silent question.
-func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin, rest pending, known bool) (next string) {
+func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending, known bool) (next string) {
 	a, q := h.app, r.URL.Query()
 	p := a.providers[rest.Visit.Provider]
 	if !known || p == nil {
@@ -248,7 +250,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 }
 
 // leave begins a visit from a page that the browser opened.
-func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin, rest pending) error {
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending) error {
 	ctx, stop := h.app.within(r)
 	defer stop()
 	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rest.Round.Browser, landingLifetime))

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
@@ -48,10 +50,10 @@ func (c *inspected) checkReturns() (warnings []warning) {
 	}
 	for i, p := range c.returns {
 		entry := c.AllowedReturnURLs[i]
-		switch host := p.origin.hostname(); {
+		switch host := p.origin.Hostname(); {
 		case p.wildcard && p.path == "" && !ours(host):
 			warnings = append(warnings, warning{"allowed_return_urls " + entry, "every page of every site below " + host + ", of which this configuration serves none, may be where a logout leads; name the sites, or a path"})
-		case p.origin.scheme == "http":
+		case p.origin.Scheme == "http":
 			warnings = append(warnings, warning{"allowed_return_urls " + entry, "it leads to the visitor's own machine, whatever listens there; leave it out where it is not for development"})
 		}
 	}
@@ -59,10 +61,10 @@ func (c *inspected) checkReturns() (warnings []warning) {
 }
 
 func (c *inspected) checkHub() (warnings []warning) {
-	if c.hub == (origin{}) {
+	if c.hub == (origin.Origin{}) {
 		return nil
 	}
-	where, host := "hub "+c.hub.String(), c.hub.hostname()
+	where, host := "hub "+c.hub.String(), c.hub.Hostname()
 	if !c.serves(c.hub) {
 		return []warning{{where, "no site has this name, so providers would send people where nothing is; add " + host + " { universal_logout }"}}
 	}
@@ -174,7 +176,7 @@ func (c *inspected) checkNames() (warnings []warning) {
 func (c *inspected) checkPlainHTTP() (warnings []warning) {
 	for _, p := range c.registry().apps {
 		for _, name := range p.names() {
-			if o := p.server.origin(name); !o.trustworthy() {
+			if o := p.server.origin(name); !o.Trustworthy() {
 				warnings = append(warnings, warning{o.String(), "browsers take no orders to clear anything over plain http, so the site takes no part in the logouts of group " + c.groupOf(p.handler) + "; serve it over https"})
 			}
 		}
@@ -200,7 +202,7 @@ func (c *inspected) checkCookiesCleared() (warnings []warning) {
 
 // strangers are the sites of a name's registrable domain outside its group.
 func (c *inspected) strangers(name, group string) (others []string) {
-	domain := registrableDomain(name)
+	domain := origin.Registrable(name)
 	for _, other := range c.names() {
 		sameDomain := domain != "" && (other == domain || strings.HasSuffix(other, "."+domain))
 		isMember := slices.ContainsFunc(c.registry().apps, func(p place) bool {
@@ -230,7 +232,7 @@ var answersNothing = []string{
 func (c *inspected) checkServed() (warnings []warning) {
 	for _, p := range c.registry().apps {
 		for _, name := range p.names() {
-			if name == c.hub.hostname() || len(p.handler.rules.rules) == 0 {
+			if name == c.hub.Hostname() || len(p.handler.rules.rules) == 0 {
 				continue
 			}
 			answers := slices.ContainsFunc(names(handlersAt(p.server.server, name)), func(module string) bool { return !slices.Contains(answersNothing, module) })
@@ -305,7 +307,7 @@ func handlersAt(server *caddyhttp.Server, host string) (all []caddyhttp.Middlewa
 				continue
 			}
 			isLast := route.Terminal && slices.ContainsFunc(route.MatcherSets, func(set caddyhttp.MatcherSet) bool {
-				return slices.ContainsFunc(w.onlyHosts(set), func(pattern string) bool { return meet(pattern, host) == host })
+				return slices.ContainsFunc(w.onlyHosts(set), func(pattern string) bool { return origin.Meet(pattern, host) == host })
 			})
 			for _, handler := range route.Handlers {
 				switch h := handler.(type) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 const (
@@ -125,12 +127,12 @@ func (v variant) unusual() (n int) {
 
 // variantsFor lists what a cookie seen on a request to own can be, most likely
 // first: at one of paths, or in a folder on the way there.
-func variantsFor(own origin, paths ...string) []variant {
+func variantsFor(own origin.Origin, paths ...string) []variant {
 	partitions := []bool{false}
-	if own.https() {
+	if own.Https() {
 		partitions = append(partitions, true) // CHIPS: Partitioned needs Secure
 	}
-	domains, folders := cookieDomains(own.hostname()), []string{"/"}
+	domains, folders := cookieDomains(own.Hostname()), []string{"/"}
 	for _, path := range paths {
 		folders = union(folders, cookiePaths(path))
 	}
@@ -150,7 +152,7 @@ func variantsFor(own origin, paths ...string) []variant {
 // registrable domain, and every name from it up to the host (CK-02, CK-03).
 func cookieDomains(host string) []string {
 	domains := []string{""}
-	registrable := registrableDomain(host)
+	registrable := origin.Registrable(host)
 	if registrable == "" {
 		return domains
 	}
@@ -196,7 +198,7 @@ func isCookiePath(path string) bool {
 // if browsers let no cookie of this name be that variant. It is our own
 // serialiser because net/http drops odd names, and domains with an underscore
 // lose their attribute there (CK-16).
-func expiration(name string, v variant, own origin) string {
+func expiration(name string, v variant, own origin.Origin) string {
 	prefix := ""
 	for _, p := range securityPrefixes {
 		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
@@ -218,7 +220,7 @@ func expiration(name string, v variant, own origin) string {
 	}
 	// Max-Age for today's browsers, Expires for what came before (CK-04).
 	b.WriteString("; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
-	if own.https() || prefix != "" {
+	if own.Https() || prefix != "" {
 		// An insecure line cannot touch a Secure cookie (CK-06, CK-07).
 		b.WriteString("; Secure")
 	}
@@ -238,7 +240,7 @@ func expiration(name string, v variant, own origin) string {
 // the budget and the number of the first that did not, or -1 if that was all.
 // A name that is "" is passed over: its cookie is gone already. So is what is
 // spared, if that is not nil.
-func expirations(names []string, variants []variant, own origin, from, budget int, spared func(string, variant) bool) (lines []string, next int) {
+func expirations(names []string, variants []variant, own origin.Origin, from, budget int, spared func(string, variant) bool) (lines []string, next int) {
 	for n := from; n < len(names)*len(variants); n++ {
 		name, v := names[n%len(names)], variants[n/len(names)]
 		if name == "" || len(name) > maxCookieName || spared != nil && spared(name, v) {

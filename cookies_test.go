@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // followed is what a person with this jar sees: one click, every redirect.
@@ -82,7 +84,7 @@ func fetchSite(chain []*url.URL) string {
 	for _, u := range chain {
 		switch {
 		case u.Scheme == last.Scheme && u.Host == last.Host:
-		case u.Scheme == last.Scheme && registrableDomain(u.Hostname()) != "" && registrableDomain(u.Hostname()) == registrableDomain(last.Hostname()):
+		case u.Scheme == last.Scheme && origin.Registrable(u.Hostname()) != "" && origin.Registrable(u.Hostname()) == origin.Registrable(last.Hostname()):
 			site = "same-site"
 		default:
 			return "cross-site"
@@ -312,11 +314,11 @@ func TestHeaderOfChattyApp(t *testing.T) {
 
 // TestExpirationLines pins what each line must and must not have.
 func TestExpirationLines(t *testing.T) {
-	https, http := origin{"https", "app.example.com"}, origin{"http", "app.example.com"}
+	https, http := origin.Origin{Scheme: "https", Host: "app.example.com"}, origin.Origin{Scheme: "http", Host: "app.example.com"}
 	for _, tc := range []struct {
 		name, cookie string
 		v            variant
-		own          origin
+		own          origin.Origin
 		want         string
 	}{
 		{"CK-04, CK-05, CK-07, CK-08", "sid", variant{"", "/", false}, https, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax"},

@@ -10,12 +10,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
 )
@@ -176,15 +177,8 @@ func (p *Provider) fetchMetadata(ctx context.Context) (m metadata, err error) {
 func (p *Provider) mayName(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	issuer, errIssuer := url.Parse(p.Issuer)
-	return err == nil && errIssuer == nil && checkEndpoint(endpoint) == nil &&
-		(!isThisMachine(u.Hostname()) || isThisMachine(issuer.Hostname()))
-}
-
-// isThisMachine knows the spellings that a resolver takes for loopback, too.
-func isThisMachine(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	ip, err := netip.ParseAddr(host)
-	return isLoopback(host) || err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified())
+	return err == nil && errIssuer == nil && origin.CheckEndpoint(endpoint) == nil &&
+		(!origin.IsThisMachine(u.Hostname()) || origin.IsThisMachine(issuer.Hostname()))
 }
 
 func shorten(s string) string {
@@ -324,15 +318,4 @@ func dialLoopbackNames(ctx context.Context, network, address string) (net.Conn, 
 		address = net.JoinHostPort("localhost", port)
 	}
 	return d.DialContext(ctx, network, address)
-}
-
-// sameEndpoint reports whether a URL is an endpoint, whatever its query.
-func sameEndpoint(raw, endpoint string) bool {
-	a, errA := url.Parse(raw)
-	b, errB := url.Parse(endpoint)
-	if errA != nil || errB != nil || a.User != nil || a.Opaque != "" {
-		return false
-	}
-	o := newOrigin(a.Scheme, a.Host)
-	return o != (origin{}) && o == newOrigin(b.Scheme, b.Host) && a.EscapedPath() == b.EscapedPath()
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
@@ -43,7 +45,7 @@ type ending struct {
 // on this site, by logout_call or what follows from paths. cut is what
 // handle_path cuts off before this handler sees a path. It returns by the
 // call's timeout, whatever the handlers behind next do.
-func (h *Handler) endSession(from browserRequest, next caddyhttp.Handler, own origin, cut string, presented []cookie) callResult {
+func (h *Handler) endSession(from browserRequest, next caddyhttp.Handler, own origin.Origin, cut string, presented []cookie) callResult {
 	if len(presented) == 0 {
 		return callResult{outcome: outcomeNone}
 	}
@@ -167,9 +169,9 @@ func (e *ending) relay(lines []string) {
 
 // logFailed names nothing that the configuration or the app may hold secret: no
 // path, no header, no cookie.
-func (e *ending) logFailed(own origin, res appResult, why string) {
+func (e *ending) logFailed(own origin.Origin, res appResult, why string) {
 	fields := []zap.Field{
-		zap.String("host", own.host), zap.String("app", e.h.appName()), zap.Int("app_status", res.status),
+		zap.String("host", own.Host), zap.String("app", e.h.appName()), zap.Int("app_status", res.status),
 		zap.Duration("took", e.h.app.now().Sub(e.began)),
 	}
 	if crashed, ok := errors.AsType[panicked](res.err); ok {

@@ -58,7 +58,7 @@ func (p *endProbe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	q := r.URL.Query()
 	of, _ := strconv.Atoi(q.Get("of"))
 	own := ownOrigin(r)
-	h := ours(app.(*caddyhttp.App), own.hostname())[of]
+	h := ours(app.(*caddyhttp.App), own.Hostname())[of]
 	from := snapshotOf(r, own)
 	presented := h.sessions.in(r.Header["Cookie"])
 	end := func() probed {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -172,7 +174,7 @@ func (h *Handler) answerRefused(w http.ResponseWriter, r *http.Request, ref *ref
 
 // isRevokedTo reports whether a request is for the very place that people with
 // a refused session are sent to.
-func (h *Handler) isRevokedTo(r *http.Request, own origin) bool {
+func (h *Handler) isRevokedTo(r *http.Request, own origin.Origin) bool {
 	target := h.revokedTo
 	if local, found := strings.CutPrefix(target, own.String()); found {
 		target = local

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -21,7 +23,7 @@ type remembered struct {
 }
 
 // rememberTour lets the hub say later that a tour was not finished.
-func (a *App) rememberTour(own origin, t *tour) string {
+func (a *App) rememberTour(own origin.Origin, t *tour) string {
 	plain, err := json.Marshal(remembered{t.ID, t.Made})
 	if err != nil { // strings and numbers only
 		return ""
@@ -31,7 +33,7 @@ func (a *App) rememberTour(own origin, t *tour) string {
 
 // isUnfinished reports whether a tour of this browser did not come to its end,
 // as far as this site knows: the hub, or the site where it began.
-func (a *App) isUnfinished(r *http.Request, own origin) bool {
+func (a *App) isUnfinished(r *http.Request, own origin.Origin) bool {
 	if rest, ok := a.openMarker(r, own); ok && rest.Tour != nil {
 		return true
 	}
@@ -75,9 +77,9 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 
 // mainOf is the handler that a sign-out everywhere begins with: that of the app
 // at the root of the site, if there is one. Its group is the site's.
-func (h *Handler) mainOf(r *http.Request, own origin) (main *Handler, group string) {
+func (h *Handler) mainOf(r *http.Request, own origin.Origin) (main *Handler, group string) {
 	base := ""
-	for _, p := range h.app.registry().placesAt(h.app.listenerFor(r), own.hostname()) {
+	for _, p := range h.app.registry().placesAt(h.app.listenerFor(r), own.Hostname()) {
 		if main == nil || base != "" && p.base() == "" {
 			main, base = p.handler, p.base()
 		}
@@ -119,16 +121,16 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 
 // everywherePage lists what this browser has just presented a session of, and
 // tells everybody else nothing.
-func (h *Handler) everywherePage(r *http.Request, own origin, p page) page {
+func (h *Handler) everywherePage(r *http.Request, own origin.Origin, p page) page {
 	p.Kind = "everywhere"
 	p.Form = &form{Method: "post", Action: h.app.Prefix + "/", Button: textEverywhere}
 	listener := h.app.listenerFor(r)
 	_, group := h.mainOf(r, own)
 	p.AppsTitle, p.AppsCount = textSessions, textSessionsAt
-	for _, app := range h.app.appsAt(listener, own.hostname(), group) {
+	for _, app := range h.app.appsAt(listener, own.Hostname(), group) {
 		for _, handler := range app.handlers {
 			if len(handler.sessions.in(r.Header["Cookie"])) > 0 {
-				p.Apps = append(p.Apps, appLine{Name: own.host + app.base})
+				p.Apps = append(p.Apps, appLine{Name: own.Host + app.base})
 				break
 			}
 		}
@@ -140,8 +142,8 @@ func (h *Handler) everywherePage(r *http.Request, own origin, p page) page {
 }
 
 // friends are the origins whose pages may start a logout here.
-func (a *App) friends(r *http.Request, own origin, h *Handler) func(origin) bool {
-	return func(o origin) bool {
+func (a *App) friends(r *http.Request, own origin.Origin, h *Handler) func(origin.Origin) bool {
+	return func(o origin.Origin) bool {
 		if a.trusts(o) {
 			return true
 		}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -34,10 +36,10 @@ func (e *explained) more(format string, args ...any) { e.line("    "+format, arg
 // requests what it would do with one, and then follows the same configuration.
 func (c *inspected) explain(raw string) (string, error) {
 	u, err := url.Parse(raw)
-	if err != nil || newOrigin(u.Scheme, u.Host) == (origin{}) {
+	if err != nil || origin.New(u.Scheme, u.Host) == (origin.Origin{}) {
 		return "", errors.New("write the whole address of the logout, as in https://app.example.com/logout")
 	}
-	own, e := newOrigin(u.Scheme, u.Host), new(explained)
+	own, e := origin.New(u.Scheme, u.Host), new(explained)
 	if u.Path == "" {
 		u.Path = "/"
 	}
@@ -86,12 +88,12 @@ func (c *inspected) titles() (all []string) {
 
 // listenerAt is the server of an address, or of its host: what is in front of
 // Caddy may give the site another scheme and port.
-func (c *inspected) listenerAt(own origin) (found *listener) {
+func (c *inspected) listenerAt(own origin.Origin) (found *listener) {
 	for _, p := range c.registry().apps {
-		if !p.takes(own.hostname()) {
+		if !p.takes(own.Hostname()) {
 			continue
 		}
-		if p.server.origin(own.hostname()) == own {
+		if p.server.origin(own.Hostname()) == own {
 			return p.server
 		}
 		found = cmp.Or(found, p.server)
@@ -100,8 +102,8 @@ func (c *inspected) listenerAt(own origin) (found *listener) {
 }
 
 // logoutAt is the app whose logout a request is.
-func (c *inspected) logoutAt(l *listener, own origin, method string, u *url.URL) (place, bool) {
-	for _, p := range c.registry().placesAt(l, own.hostname()) {
+func (c *inspected) logoutAt(l *listener, own origin.Origin, method string, u *url.URL) (place, bool) {
+	for _, p := range c.registry().placesAt(l, own.Hostname()) {
 		if p.below != "" && u.Path != p.below && !strings.HasPrefix(u.Path, p.below+"/") {
 			continue
 		}
@@ -113,9 +115,9 @@ func (c *inspected) logoutAt(l *listener, own origin, method string, u *url.URL)
 	return place{}, false
 }
 
-func (c *inspected) explainPaths(e *explained, l *listener, own origin) {
+func (c *inspected) explainPaths(e *explained, l *listener, own origin.Origin) {
 	e.line("\nLogouts at %s are:", own)
-	for _, p := range c.registry().placesAt(l, own.hostname()) {
+	for _, p := range c.registry().placesAt(l, own.Hostname()) {
 		for _, rule := range p.handler.rules.rules {
 			e.line("    %s", p.cut+rule.String())
 		}
@@ -138,11 +140,11 @@ var verdictWords = map[verdict]string{
 }
 
 // explainGuard asks the guard itself.
-func (c *inspected) explainGuard(e *explained, l *listener, own origin, method string, u *url.URL, p place) {
+func (c *inspected) explainGuard(e *explained, l *listener, own origin.Origin, method string, u *url.URL, p place) {
 	e.line("\n%s, %s:", method, map[string]string{http.MethodGet: "by a click", http.MethodPost: "by a form"}[method])
-	request := func(page origin, site string, headers ...string) *http.Request {
+	request := func(page origin.Origin, site string, headers ...string) *http.Request {
 		ctx := context.WithValue(context.Background(), caddyhttp.ServerCtxKey, l.server)
-		r := (&http.Request{Method: method, URL: u, Host: own.host, Header: make(http.Header)}).WithContext(ctx)
+		r := (&http.Request{Method: method, URL: u, Host: own.Host, Header: make(http.Header)}).WithContext(ctx)
 		r.Header.Set("Sec-Fetch-Site", site)
 		r.Header.Set("Sec-Fetch-Mode", "navigate")
 		r.Header.Set("Sec-Fetch-Dest", "document")
@@ -156,13 +158,13 @@ func (c *inspected) explainGuard(e *explained, l *listener, own origin, method s
 		}
 		return r
 	}
-	elsewhere := origin{"https", "elsewhere.invalid"}
+	elsewhere := origin.Origin{Scheme: "https", Host: "elsewhere.invalid"}
 	tell := func(who string, r *http.Request) {
 		e.line("    %-40s %s", who, verdictWords[guard(r, own, c.friends(r, own, p.handler), p.handler.AllowCrossSite)])
 	}
 	tell("from a page of this site:", request(own, "same-origin"))
 	if it := c.itineraryFrom(l, own, c.groupOf(p.handler)); len(it.stops) > 1 {
-		tell("from "+it.stops[1].origin.host+", of its group:", request(it.stops[1].origin, "cross-site"))
+		tell("from "+it.stops[1].origin.Host+", of its group:", request(it.stops[1].origin, "cross-site"))
 	}
 	tell("from any other site's page:", request(elsewhere, "cross-site"))
 	tell("as an image, a frame or a script:", request(own, "same-origin", "Sec-Fetch-Dest", "image", "Sec-Fetch-Mode", "no-cors"))
@@ -215,7 +217,7 @@ func inDays(d time.Duration) string {
 // maxExplained sites are named; after that it is no text any more.
 const maxExplained = 50
 
-func (c *inspected) explainSites(e *explained, l *listener, own origin, about place) {
+func (c *inspected) explainSites(e *explained, l *listener, own origin.Origin, about place) {
 	group := c.groupOf(about.handler)
 	if about.handler.Fanout == fanoutOff {
 		e.next("No other app follows, for the app says fanout off.")
@@ -273,7 +275,7 @@ func (app *siteApp) explainCall() string {
 	return "the app is asked by " + strings.Join(calls, ", ")
 }
 
-func (c *inspected) explainProvider(e *explained, own origin, h *Handler) {
+func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler) {
 	p := h.provider
 	if p == nil {
 		e.next("No provider is named, so a single sign-on, if there is one, goes on.")

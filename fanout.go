@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // A tour takes the browser to the other sites of a group. What it needs to
@@ -125,7 +127,7 @@ func (a *App) itineraryOf(t tour) (it itinerary, ok bool) {
 		if l.name != t.Server {
 			continue
 		}
-		it = a.tourFrom(l, parseOrigin(t.Start), t.Group)
+		it = a.tourFrom(l, origin.Parse(t.Start), t.Group)
 		if string(it.digest) == string(t.Digest) && len(t.Apps) == it.apps && t.At >= 0 && t.At < len(it.stops) {
 			return it, true
 		}
@@ -151,9 +153,9 @@ func (a *App) openWord(token string) (w word, ok bool) {
 }
 
 // newTour begins one, if there is anywhere to go.
-func (a *App) newTour(r *http.Request, own origin, group, id string) (*tour, itinerary) {
+func (a *App) newTour(r *http.Request, own origin.Origin, group, id string) (*tour, itinerary) {
 	l := a.listenerFor(r)
-	if l == nil || !own.trustworthy() {
+	if l == nil || !own.Trustworthy() {
 		return nil, itinerary{}
 	}
 	it := a.tourFrom(l, own, group)

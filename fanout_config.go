@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 )
 
@@ -26,7 +28,7 @@ func (also AlsoApp) resolve() (AlsoApp, error) {
 		*value = resolved
 	}
 	u, err := url.Parse(also.URL)
-	if err != nil || !isPlainURL(also.URL) || u.Scheme != "https" || u.Fragment != "" || strings.TrimSpace(also.Name) == "" {
+	if err != nil || !origin.IsPlainURL(also.URL) || u.Scheme != "https" || u.Fragment != "" || strings.TrimSpace(also.Name) == "" {
 		return also, fmt.Errorf("%q %q: write a name, and the https address that logs out there", also.Name, also.URL)
 	}
 	return also, nil
@@ -46,7 +48,7 @@ func checkFanout(value string) error {
 }
 
 func checkGroup(name string) error {
-	if name == "" || len(name) > 64 || hasSpaceOrControl(name) {
+	if name == "" || len(name) > 64 || origin.HasSpaceOrControl(name) {
 		return fmt.Errorf("group: %q is no name; write one word like intranet", name)
 	}
 	return nil
@@ -55,7 +57,7 @@ func checkGroup(name string) error {
 // compileHost reads a name of a site: one, not a pattern.
 func compileHost(host string) (string, error) {
 	host = strings.ToLower(host)
-	if strings.Contains(host, "*") || !isHostPattern(host) {
+	if strings.Contains(host, "*") || !origin.IsHostPattern(host) {
 		return "", fmt.Errorf("%q is no name of a site; write one like app.example.com, without scheme, port and *", host)
 	}
 	return host, nil

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // FuzzTourForms: whatever comes in a hop's form or in a script's question, from
@@ -62,7 +64,7 @@ func FuzzWords(f *testing.F) {
 			break
 		}
 	}
-	it := s.app.itineraryFrom(l, parseOrigin("https://one.example.com"), defaultGroup)
+	it := s.app.itineraryFrom(l, origin.Parse("https://one.example.com"), defaultGroup)
 	begun := tour{ID: "logout", Group: defaultGroup, Server: l.name, Start: "https://one.example.com", Digest: it.digest, Apps: make([]byte, it.apps)}
 	for _, seed := range []string{
 		"", "asked", "asked over", "skip:2 asked", "skip:-1 skip:99999999999999999999 skip:0 skip:1", "asked " + s.app.sealWord(word{ID: "logout", App: 99}),

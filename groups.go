@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -23,7 +25,7 @@ type siteApp struct {
 
 // stop is one site of a group.
 type stop struct {
-	origin origin
+	origin origin.Origin
 	domain string // equal for sites that browsers call same-site
 	apps   []siteApp
 	first  int // number of its first app among those of all stops
@@ -83,7 +85,7 @@ type hostAt struct {
 	host   string
 }
 
-func newRegistry(places []place, hub origin) *registry {
+func newRegistry(places []place, hub origin.Origin) *registry {
 	reg := &registry{
 		at: make(map[hostAt][]int), patterns: make(map[*listener][]int), groups: make(map[*Handler]string),
 		hubs: make(map[*Handler]bool), listeners: make(map[*caddyhttp.Server]*listener), pages: make(map[hostAt]bool),
@@ -113,7 +115,7 @@ func newRegistry(places []place, hub origin) *registry {
 		if p.hosts == nil || slices.ContainsFunc(p.hosts, func(host string) bool { return strings.Contains(host, "*") }) {
 			reg.patterns[p.server] = append(reg.patterns[p.server], n)
 		}
-		if hub != (origin{}) && slices.Contains(p.hosts, hub.hostname()) {
+		if hub != (origin.Origin{}) && slices.Contains(p.hosts, hub.Hostname()) {
 			reg.hubs[p.handler] = true
 		} else {
 			groups[cmp.Or(p.handler.ownGroup(), defaultGroup)] = struct{}{}
@@ -147,7 +149,7 @@ func (reg *registry) hasPages(l *listener, host string) bool {
 		return true
 	}
 	for at := range reg.pages {
-		if at.server == l && strings.Contains(at.host, "*") && meet(at.host, host) == host {
+		if at.server == l && strings.Contains(at.host, "*") && origin.Meet(at.host, host) == host {
 			return true
 		}
 	}
@@ -202,7 +204,7 @@ func (p place) base() string { return cmp.Or(p.handler.Base, p.below, p.cut) }
 
 // takes reports whether requests for a host get to the place.
 func (p place) takes(host string) bool {
-	return p.hosts == nil || slices.ContainsFunc(p.hosts, func(pattern string) bool { return meet(pattern, host) != "" })
+	return p.hosts == nil || slices.ContainsFunc(p.hosts, func(pattern string) bool { return origin.Meet(pattern, host) != "" })
 }
 
 // names are the hosts that a place has in a tour. They are never learned from
@@ -230,9 +232,9 @@ func (a *App) isNamed(l *listener, host string) bool {
 
 // tourFrom is the way of a tour: that through the group, or through the apps of
 // one site under a name that is nobody's.
-func (a *App) tourFrom(l *listener, start origin, group string) itinerary {
+func (a *App) tourFrom(l *listener, start origin.Origin, group string) itinerary {
 	it := a.itineraryFrom(l, start, group)
-	if len(it.stops) > 0 && !a.isNamed(l, start.hostname()) {
+	if len(it.stops) > 0 && !a.isNamed(l, start.Hostname()) {
 		it = itinerary{group: group, hub: -1, stops: slices.Clone(it.stops[:1])}
 		it.order(a.hub)
 	}
@@ -242,7 +244,7 @@ func (a *App) tourFrom(l *listener, start origin, group string) itinerary {
 // itineraryFrom is the way through a group that begins at a site. Its siblings
 // on the same server have the scheme and port that this request came with: only
 // the request knows what is in front of Caddy.
-func (a *App) itineraryFrom(l *listener, start origin, group string) itinerary {
+func (a *App) itineraryFrom(l *listener, start origin.Origin, group string) itinerary {
 	return a.registry().itineraries.get(itineraryKey{l, start, group}, func() itinerary { return a.newItinerary(l, start, group) })
 }
 
@@ -255,7 +257,7 @@ type itineraries struct {
 
 type itineraryKey struct {
 	server *listener
-	start  origin
+	start  origin.Origin
 	group  string
 }
 
@@ -280,14 +282,14 @@ func (its *itineraries) get(key itineraryKey, find func() itinerary) itinerary {
 	return it
 }
 
-func (a *App) newItinerary(l *listener, start origin, group string) (it itinerary) {
+func (a *App) newItinerary(l *listener, start origin.Origin, group string) (it itinerary) {
 	it.group, it.hub = group, -1
-	add := func(l *listener, o origin) {
+	add := func(l *listener, o origin.Origin) {
 		if slices.ContainsFunc(it.stops, func(s stop) bool { return s.origin == o }) {
 			return
 		}
-		if apps := a.appsAt(l, o.hostname(), group); len(apps) > 0 {
-			it.stops = append(it.stops, stop{origin: o, domain: sameSite(o), apps: apps})
+		if apps := a.appsAt(l, o.Hostname(), group); len(apps) > 0 {
+			it.stops = append(it.stops, stop{origin: o, domain: origin.SameSite(o), apps: apps})
 		}
 	}
 	add(l, start)
@@ -302,9 +304,9 @@ func (a *App) newItinerary(l *listener, start origin, group string) (it itinerar
 		for _, name := range p.names() {
 			o := p.server.origin(name)
 			if p.server == l {
-				o = newOrigin(start.scheme, name+portOf(start))
+				o = origin.New(start.Scheme, name+origin.Port(start))
 			}
-			if o.trustworthy() {
+			if o.Trustworthy() {
 				add(p.server, o)
 			} else {
 				insecure = append(insecure, name)
@@ -313,33 +315,18 @@ func (a *App) newItinerary(l *listener, start origin, group string) (it itinerar
 	}
 	it.order(a.hub)
 	for _, name := range insecure {
-		if !slices.Contains(it.plain, name) && !slices.ContainsFunc(it.stops, func(s stop) bool { return s.origin.hostname() == name }) {
+		if !slices.Contains(it.plain, name) && !slices.ContainsFunc(it.stops, func(s stop) bool { return s.origin.Hostname() == name }) {
 			it.plain = append(it.plain, name)
 		}
 	}
 	return it
 }
 
-func portOf(o origin) string { return strings.TrimPrefix(o.host, bracketed(o.hostname())) }
-
-func bracketed(host string) string {
-	if strings.Contains(host, ":") {
-		return "[" + host + "]"
-	}
-	return host
-}
-
-// sameSite is equal for origins that browsers call same-site: scheme and
-// registrable domain, whatever the port.
-func sameSite(o origin) string {
-	return o.scheme + "://" + cmp.Or(registrableDomain(o.hostname()), o.hostname())
-}
-
 // order puts the stops of one registrable domain together, the start's first.
 // The hub comes soon, so that it knows of a tour that is not finished.
-func (it *itinerary) order(hub origin) {
+func (it *itinerary) order(hub origin.Origin) {
 	start := it.stops[0]
-	hubDomain := sameSite(hub)
+	hubDomain := origin.SameSite(hub)
 	rank := func(s stop) int {
 		switch {
 		case s.origin == start.origin:
@@ -354,7 +341,7 @@ func (it *itinerary) order(hub origin) {
 		return 4
 	}
 	slices.SortFunc(it.stops, func(x, y stop) int {
-		return cmp.Or(cmp.Compare(rank(x), rank(y)), strings.Compare(x.domain, y.domain), strings.Compare(x.origin.host, y.origin.host))
+		return cmp.Or(cmp.Compare(rank(x), rank(y)), strings.Compare(x.domain, y.domain), strings.Compare(x.origin.Host, y.origin.Host))
 	})
 	sum := sha256.New()
 	for i := range it.stops {
@@ -384,9 +371,9 @@ func (it *itinerary) hasBareHub() bool {
 }
 
 // at is the number of the stop with an origin, -1 if there is none.
-func (it *itinerary) at(o origin) int {
+func (it *itinerary) at(o origin.Origin) int {
 	return slices.IndexFunc(it.stops, func(s stop) bool { return s.origin == o })
 }
 
 // has reports whether an origin is a site of the group.
-func (it *itinerary) has(o origin) bool { return it.at(o) >= 0 }
+func (it *itinerary) has(o origin.Origin) bool { return it.at(o) >= 0 }

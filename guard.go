@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // verdict is what the guard says about a request on a logout path.
@@ -55,11 +57,11 @@ func callerOf(r *http.Request) caller {
 
 // guard decides who may log out the person behind r (design 5.2). trusted
 // tells the origins of other sites that may start a logout here.
-func guard(r *http.Request, own origin, trusted func(origin) bool, allowCrossSite bool) verdict {
+func guard(r *http.Request, own origin.Origin, trusted func(origin.Origin) bool, allowCrossSite bool) verdict {
 	if isSpeculative(r.Header) {
 		return verdictSpeculative
 	}
-	friend := func(o origin) bool { return o != (origin{}) && (o == own || trusted(o)) }
+	friend := func(o origin.Origin) bool { return o != (origin.Origin{}) && (o == own || trusted(o)) }
 
 	if r.Method == http.MethodOptions {
 		return verdictPass
@@ -68,7 +70,7 @@ func guard(r *http.Request, own origin, trusted func(origin) bool, allowCrossSit
 		// Only a WebSocket handshake can reach us from another site's page like
 		// this, and it always names its Origin. An app that does not look at
 		// Upgrade would take it for a plain GET of its logout.
-		if o := r.Header["Origin"]; len(o) > 0 && !friend(parseOrigin(soleValue(r.Header, "Origin"))) {
+		if o := r.Header["Origin"]; len(o) > 0 && !friend(origin.Parse(soleValue(r.Header, "Origin"))) {
 			return verdictRefuse
 		}
 		return verdictPass
@@ -87,10 +89,10 @@ func guard(r *http.Request, own origin, trusted func(origin) bool, allowCrossSit
 	return guardPost(r, own, friend, allowCrossSite)
 }
 
-func guardGet(r *http.Request, own origin, friend func(origin) bool, allowCrossSite bool) verdict {
+func guardGet(r *http.Request, own origin.Origin, friend func(origin.Origin) bool, allowCrossSite bool) verdict {
 	c := callerOf(r)
 	site := soleValue(r.Header, "Sec-Fetch-Site")
-	referer := parseOrigin(r.Header.Get("Referer"))
+	referer := origin.Parse(r.Header.Get("Referer"))
 	switch {
 	case !c.navigation && site == "":
 		if friend(referer) && !acceptsSubresource(r) {
@@ -107,7 +109,7 @@ func guardGet(r *http.Request, own origin, friend func(origin) bool, allowCrossS
 	case c.viaWorker && !fromFriend(r, friend):
 		return verdictAsk
 	case site == "":
-		if referer != (origin{}) && referer == own {
+		if referer != (origin.Origin{}) && referer == own {
 			return verdictLogout
 		}
 		return verdictAsk
@@ -122,7 +124,7 @@ func guardGet(r *http.Request, own origin, friend func(origin) bool, allowCrossS
 	}
 }
 
-func guardPost(r *http.Request, own origin, friend func(origin) bool, allowCrossSite bool) verdict {
+func guardPost(r *http.Request, own origin.Origin, friend func(origin.Origin) bool, allowCrossSite bool) verdict {
 	if allowCrossSite {
 		return verdictLogout
 	}
@@ -132,19 +134,19 @@ func guardPost(r *http.Request, own origin, friend func(origin) bool, allowCross
 		switch {
 		case site != "" && site != "same-origin":
 			return verdictRefuseAsk
-		case referer != "" && !friend(parseOrigin(referer)):
+		case referer != "" && !friend(origin.Parse(referer)):
 			return verdictRefuseAsk
 		}
 		return verdictLogout // our own page, or no browser
 	}
-	source := parseOrigin(soleValue(r.Header, "Origin"))
+	source := origin.Parse(soleValue(r.Header, "Origin"))
 	if !friend(source) {
 		return verdictRefuseAsk
 	}
 	if source == own && soleValue(r.Header, "Sec-Fetch-Dest") == "empty" {
 		// A service worker may have sent it on: then Origin is its own.
 		switch {
-		case referer != "" && !friend(parseOrigin(referer)):
+		case referer != "" && !friend(origin.Parse(referer)):
 			return verdictRefuseAsk
 		case callerOf(r).viaWorker && isScript(referer):
 			return verdictRefuseAsk
@@ -157,12 +159,12 @@ func guardPost(r *http.Request, own origin, friend func(origin) bool, allowCross
 // only that is still the page's. Firefox leaves it out if the page withheld
 // it, and says same-origin all the same; WebKit then names the worker's
 // script; and Chromium, which leaves it out too, tells the truth about the site.
-func fromFriend(r *http.Request, friend func(origin) bool) bool {
+func fromFriend(r *http.Request, friend func(origin.Origin) bool) bool {
 	referer := r.Header.Get("Referer")
 	if referer == "" {
 		return soleValue(r.Header, "Sec-Fetch-Mode") == "navigate"
 	}
-	return friend(parseOrigin(referer)) && !isScript(referer)
+	return friend(origin.Parse(referer)) && !isScript(referer)
 }
 
 // withholdsReferrer tells a form on a page of our own with Referrer-Policy:

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -176,7 +178,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 func (h *Handler) compile() (err error) {
-	if h.Base != "" && (!isPlainPath(h.Base) || strings.HasSuffix(h.Base, "/")) {
+	if h.Base != "" && (!origin.IsPlainPath(h.Base) || strings.HasSuffix(h.Base, "/")) {
 		return fmt.Errorf("base: %q must be a path like /grafana, without a slash at its end", h.Base)
 	}
 	paths, err := resolveAll("paths", h.Paths)
@@ -233,10 +235,10 @@ func (h *Handler) compileTarget(word, raw string) (string, error) {
 		return "", fmt.Errorf("%s: %w", word, err)
 	}
 	var allowed []returnPattern
-	own := origin{"https", "own.invalid"} // for a path the host does not matter
+	own := origin.Origin{Scheme: "https", Host: "own.invalid"} // for a path the host does not matter
 	if !strings.HasPrefix(target, "/") {
-		o := parseOrigin(target)
-		if o.scheme == "http" && !o.trustworthy() {
+		o := origin.Parse(target)
+		if o.Scheme == "http" && !o.Trustworthy() {
 			return "", fmt.Errorf("%s: %q: plain http is for loopback hosts only", word, target)
 		}
 		allowed = []returnPattern{{origin: o}}
@@ -316,7 +318,7 @@ func (h *Handler) compileProvider() (err error) {
 		return fmt.Errorf("post_logout_redirect_uri: %w", err)
 	}
 	if h.postLogoutRedirectURI != "" {
-		if err := checkEndpoint(h.postLogoutRedirectURI); err != nil {
+		if err := origin.CheckEndpoint(h.postLogoutRedirectURI); err != nil {
 			return fmt.Errorf("post_logout_redirect_uri: %w", err)
 		}
 	}

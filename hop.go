@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -66,15 +68,15 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 // hopSource is the origin of the page that a form was on. A service worker that
 // sends the request on may put its own site there; then only the Referer is
 // still the page's (browsers: Firefox).
-func hopSource(r *http.Request, own origin) origin {
-	source := parseOrigin(soleValue(r.Header, "Origin"))
+func hopSource(r *http.Request, own origin.Origin) origin.Origin {
+	source := origin.Parse(soleValue(r.Header, "Origin"))
 	if source != own || !viaWorker(r) {
 		return source
 	}
 	if referer := r.Header.Get("Referer"); !isScript(referer) { // browsers: WebKit names the worker's script
-		return parseOrigin(referer)
+		return origin.Parse(referer)
 	}
-	return origin{}
+	return origin.Origin{}
 }
 
 // viaWorker: a page that the browser fetches by itself is a document.
@@ -85,7 +87,7 @@ func viaWorker(r *http.Request) bool {
 
 // answerHop is the page of a hop. It clears the site's storage; its script asks
 // the site itself and its siblings.
-func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin, t *tour, it *itinerary) error {
+func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.Origin, t *tour, it *itinerary) error {
 	s, hdr := &it.stops[t.At], w.Header()
 	st, mine := h.app.shared.steps.begin(t.hopKey(own), h.app.now())
 	if mine {
@@ -127,11 +129,11 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin, 
 }
 
 // partKey is the step of one app's part.
-func (t *tour) partKey(own origin, app *siteApp) stepKey {
+func (t *tour) partKey(own origin.Origin, app *siteApp) stepKey {
 	return stepKey{t.ID, own.String() + app.base}
 }
 
-func (t *tour) hopKey(own origin) stepKey {
+func (t *tour) hopKey(own origin.Origin) stepKey {
 	if t.Cookies {
 		return stepKey{t.ID, "cookies hop " + own.String()}
 	}
@@ -222,7 +224,7 @@ func (a *App) hopPage(t *tour, it *itinerary) page {
 	p.Done, p.Steps = t.steps(it)
 	for _, app := range t.asks(it) {
 		s, at := it.find(app)
-		p.Asks = append(p.Asks, ask{a.siteURL(s, at), s.origin.host + at.base})
+		p.Asks = append(p.Asks, ask{a.siteURL(s, at), s.origin.Host + at.base})
 	}
 	after := t.afterAsking(it)
 	here := it.stops[t.At].domain
@@ -291,7 +293,7 @@ func (a *App) plainPage(t *tour, it *itinerary) page {
 func (a *App) hopForm(t *tour, it *itinerary, n int) *form {
 	to := it.stops[n].origin
 	return &form{
-		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(textContinueTo, to.host), Origin: to.String(),
+		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(textContinueTo, to.Host), Origin: to.String(),
 		Fields: [][2]string{{"t", a.sealTour(*t)}, {"o", ""}},
 	}
 }

@@ -1,6 +1,10 @@
 package universallogout
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+)
 
 // TestServes: the names that a configuration gives away, and no others.
 func TestServes(t *testing.T) {
@@ -33,7 +37,7 @@ func TestServes(t *testing.T) {
 		"https://{env.place}.example.net": false,
 		"https://":                        false,
 	} {
-		if got := s.app.serves(parseOrigin(address)); got != want {
+		if got := s.app.serves(origin.Parse(address)); got != want {
 			t.Errorf("%s: %t", address, got)
 		}
 	}

@@ -3,6 +3,8 @@ package universallogout
 import (
 	"strconv"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // TestItinerariesAreBounded: a request may name any port, and each is a way of
@@ -14,16 +16,16 @@ func TestItinerariesAreBounded(t *testing.T) {
 	}
 	for port := range 3 * maxItineraries {
 		for _, host := range groupSites[:2] {
-			start := parseOrigin("https://" + host + ":" + strconv.Itoa(port+1000))
+			start := origin.Parse("https://" + host + ":" + strconv.Itoa(port+1000))
 			for range 2 {
 				it := lab.app.itineraryFrom(l, start, defaultGroup)
-				if len(it.stops) != len(groupSites) || it.stops[0].origin != start || portOf(it.stops[1].origin) != portOf(start) {
+				if len(it.stops) != len(groupSites) || it.stops[0].origin != start || origin.Port(it.stops[1].origin) != origin.Port(start) {
 					t.Fatalf("from %s: %+v", start, it.stops)
 				}
 			}
 		}
 	}
-	if it := lab.app.itineraryFrom(l, parseOrigin("https://"+groupSites[0]), "another"); len(it.stops) != 0 {
+	if it := lab.app.itineraryFrom(l, origin.Parse("https://"+groupSites[0]), "another"); len(it.stops) != 0 {
 		t.Errorf("another group has %d sites", len(it.stops))
 	}
 	if n := len(lab.app.registry().itineraries.known); n > maxItineraries {

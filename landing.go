@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 )
 
@@ -56,12 +58,12 @@ func (a *App) doneURL(l landing) string {
 }
 
 // openLanding reads what doneURL sealed for this host, not too long ago.
-func (a *App) openLanding(token string, own origin) (l landing, ok bool) {
+func (a *App) openLanding(token string, own origin.Origin) (l landing, ok bool) {
 	plain, err := a.shared.keys.Open(landingPurpose, token)
 	if err != nil || json.Unmarshal(plain, &l) != nil {
 		return landing{}, false
 	}
-	if l.Host != own.host || !a.recent(l.Began, landingLifetime) {
+	if l.Host != own.Host || !a.recent(l.Began, landingLifetime) {
 		return landing{}, false
 	}
 	return l, true
@@ -76,23 +78,23 @@ func (a *App) recent(moment int64, lifetime time.Duration) bool {
 
 // isFrom reports whether r comes from the browser that was given this value
 // of browserCookie.
-func isFrom(r *http.Request, own origin, value string) bool {
+func isFrom(r *http.Request, own origin.Origin, value string) bool {
 	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
 	return subtle.ConstantTimeCompare([]byte(presented), []byte(value)) == 1
 }
 
 // ownCookie is a cookie of ours that no script and no other host can touch.
 // On plain http, where __Host- does not exist, it is an ordinary one.
-func ownCookie(own origin, name, value string, lifetime time.Duration) string {
+func ownCookie(own origin.Origin, name, value string, lifetime time.Duration) string {
 	line := fmt.Sprintf("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax", ownCookieName(own, name), value, int(lifetime.Seconds()))
-	if own.https() {
+	if own.Https() {
 		line += "; Secure"
 	}
 	return line
 }
 
-func ownCookieName(own origin, name string) string {
-	if own.https() {
+func ownCookieName(own origin.Origin, name string) string {
+	if own.Https() {
 		return "__Host-" + name
 	}
 	return name
@@ -108,7 +110,7 @@ func (l *logout) landing(res appResult, out outcome) landing {
 		out = l.before
 	}
 	done := landing{
-		ID: l.id, Host: l.own.host, Began: l.began.Unix(), Outcome: out,
+		ID: l.id, Host: l.own.Host, Began: l.began.Unix(), Outcome: out,
 		Target: l.target, Browser: rand.Text(),
 		Clear: union(l.h.clear, appClearSiteData(res.header["Clear-Site-Data"])),
 	}
@@ -132,8 +134,8 @@ func (l *logout) landing(res appResult, out outcome) landing {
 // leadsToProvider: that is the visit's business, and may have a hint in it.
 func (l *logout) leadsToProvider(target string) bool {
 	host := l.h.provider.host(l.own)
-	o := parseOrigin(target)
-	return host != l.own.hostname() && o.hostname() == host
+	o := origin.Parse(target)
+	return host != l.own.Hostname() && o.Hostname() == host
 }
 
 // appTarget is where the app's own answer leads, if that is allowed.
@@ -173,7 +175,7 @@ func (l landing) page() page {
 	}
 	switch {
 	case l.Target != "":
-		p.Link, p.LinkText = l.Target, fmt.Sprintf(textContinueTo, cmp.Or(parseOrigin(l.Target).host, l.Host))
+		p.Link, p.LinkText = l.Target, fmt.Sprintf(textContinueTo, cmp.Or(origin.Parse(l.Target).Host, l.Host))
 		if l.GoOn {
 			p.Next = l.Target
 		}
@@ -202,7 +204,7 @@ func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int
 	own := ownOrigin(r)
 	p := textGoingOn
 	if cookieValue(r.Header["Cookie"], againCookie) != "" {
-		p = textAsk.about(own.host)
+		p = textAsk.about(own.Host)
 	}
 	p.Form = repeatForm(r)
 	p.Form.ByItself = p.Mood == moodBusy
@@ -234,7 +236,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		if token != "" {
 			h.logger.Info("a landing page with a token that is not ours, of another host, or too old",
-				zap.String("host", own.host), zap.String("client_ip", clientIP(r)))
+				zap.String("host", own.Host), zap.String("client_ip", clientIP(r)))
 		}
 		return answerBare(w)
 	}
@@ -255,10 +257,10 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 }
 
 // finish clears what the first answer of the logout could not.
-func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin, l landing, p page) error {
+func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, l landing, p page) error {
 	h := w.Header()
 	h.Add("Set-Cookie", ownCookie(own, browserCookie, "", 0))
-	if own.trustworthy() && !callerOf(r).viaWorker && len(l.Clear) > 0 {
+	if own.Trustworthy() && !callerOf(r).viaWorker && len(l.Clear) > 0 {
 		h.Set("Clear-Site-Data", clearSiteData(l.Clear))
 		if slices.Contains(l.Clear, clearCache) {
 			p.EvictFrom = p.Self

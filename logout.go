@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -22,7 +24,7 @@ type logout struct {
 	h      *Handler
 	id     string
 	began  time.Time
-	own    origin
+	own    origin.Origin
 	caller caller
 	method string
 	url    *url.URL // as the browser sees it
@@ -88,7 +90,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 }
 
 // answerVerdict answers a request that the guard does not let through.
-func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict verdict, own origin) error {
+func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict verdict, own origin.Origin) error {
 	switch verdict {
 	case verdictSpeculative:
 		return answerSpeculative(w)
@@ -156,7 +158,7 @@ func clientURL(r *http.Request) *url.URL {
 
 // newLogout reads what clearing would destroy and prepares the clearing, so
 // that nothing that happens later can prevent it.
-func (h *Handler) newLogout(r *http.Request, own origin) *logout {
+func (h *Handler) newLogout(r *http.Request, own origin.Origin) *logout {
 	l := h.newEnding(r, own, clientURL(r))
 	l.tour = l.newTour(r)
 	l.visit = l.newVisit(r)
@@ -165,11 +167,11 @@ func (h *Handler) newLogout(r *http.Request, own origin) *logout {
 
 // newEnding is what the end of this app's session needs, wherever the logout
 // began. A request to u decides where the cookies of the app may lie.
-func (h *Handler) newEnding(r *http.Request, own origin, u *url.URL) *logout {
+func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *logout {
 	l := &logout{
 		h: h, id: newID(), began: h.app.now(), own: own, caller: callerOf(r), method: r.Method, url: u,
 		presented: h.sessions.in(r.Header["Cookie"]),
-		secure:    own.trustworthy(),
+		secure:    own.Trustworthy(),
 	}
 	if cut, found := strings.CutSuffix(l.url.Path, r.URL.Path); found {
 		l.cut = cut
@@ -194,10 +196,10 @@ func (h *Handler) newEnding(r *http.Request, own origin, u *url.URL) *logout {
 
 // plainPath is where the cookies of a logout may lie, whatever the spelling.
 func plainPath(u *url.URL) string {
-	if p := u.EscapedPath(); isPlainPath(p) {
+	if p := u.EscapedPath(); origin.IsPlainPath(p) {
 		return p
 	}
-	if p := (&url.URL{Path: path.Clean("/" + u.Path)}).EscapedPath(); isPlainPath(p) {
+	if p := (&url.URL{Path: path.Clean("/" + u.Path)}).EscapedPath(); origin.IsPlainPath(p) {
 		return p
 	}
 	return "/"
@@ -268,7 +270,7 @@ func (l *logout) chooseTarget(requested []string) {
 	}
 	if dropped > 0 {
 		l.h.logger.Warn("dropped return URLs that are not allowed; see allowed_return_urls",
-			zap.String("logout_id", l.id), zap.String("host", l.own.host), zap.Int("dropped", dropped))
+			zap.String("logout_id", l.id), zap.String("host", l.own.Host), zap.Int("dropped", dropped))
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddyserver/caddy/v2"
@@ -160,7 +162,7 @@ func compileCallPath(raw string) (uri string, err error) {
 	if !strings.HasPrefix(uri, "/") {
 		return "", fmt.Errorf("%q must begin with /: it is a path on this site, as in /logout", raw)
 	}
-	if !isPlainPath(path) {
+	if !origin.IsPlainPath(path) {
 		return "", fmt.Errorf("%q is no path that every server reads alike; write it without //, \\ and .. in it", raw)
 	}
 	if strings.ContainsFunc(uri, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("#{}\"<>\\^`|", c) }) {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
@@ -123,7 +125,7 @@ func resultName(out outcome) string {
 
 // countApp counts what became of one app's session.
 func (l *logout) countApp(out outcome) {
-	m, app := l.h.app.metrics, l.h.app.appLabel(l.h, l.own.hostname())
+	m, app := l.h.app.metrics, l.h.app.appLabel(l.h, l.own.Hostname())
 	m.apps.WithLabelValues(app, string(out)).Inc()
 	if l.asked > 0 {
 		m.duration.WithLabelValues(app).Observe(l.asked.Seconds())
@@ -141,7 +143,7 @@ func (a *App) appLabel(h *Handler, host string) string {
 			return host + p.base()
 		}
 		for _, pattern := range p.hosts {
-			if meet(pattern, host) != "" {
+			if origin.Meet(pattern, host) != "" {
 				return pattern + p.base()
 			}
 		}

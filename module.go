@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -80,9 +82,9 @@ type App struct {
 
 	returns   []returnPattern
 	also      []AlsoApp // resolved
-	trusted   map[origin]struct{}
+	trusted   map[origin.Origin]struct{}
 	providers map[string]*Provider           // and those that sites name by their issuer
-	hub       origin                         // the zero value: none
+	hub       origin.Origin                  // the zero value: none
 	sites     func() ([]place, hostPatterns) // placesOf; right when all is provisioned
 	registry  func() *registry               // of them
 	logger    *zap.Logger
@@ -179,19 +181,19 @@ func (a *App) provisionProviders() error {
 }
 
 func checkProviderName(name string) error {
-	if name == "" || strings.Contains(name, "://") || strings.ContainsAny(name[:1], "/*@") || hasSpaceOrControl(name) {
+	if name == "" || strings.Contains(name, "://") || strings.ContainsAny(name[:1], "/*@") || origin.HasSpaceOrControl(name) {
 		return fmt.Errorf("provider: %q is no name; write one word like main, and the issuer behind it", name)
 	}
 	return nil
 }
 
-func parseHub(hub string) (origin, error) {
-	if err := checkEndpoint(hub); err != nil {
-		return origin{}, fmt.Errorf("hub: %w", err)
+func parseHub(hub string) (origin.Origin, error) {
+	if err := origin.CheckEndpoint(hub); err != nil {
+		return origin.Origin{}, fmt.Errorf("hub: %w", err)
 	}
-	o := parseOrigin(hub)
+	o := origin.Parse(hub)
 	if rest := strings.TrimPrefix(strings.ToLower(hub), o.String()); rest != "" && rest != "/" {
-		return origin{}, fmt.Errorf("hub: %q must be an origin like https://logout.example.com, without a path", hub)
+		return origin.Origin{}, fmt.Errorf("hub: %q must be an origin like https://logout.example.com, without a path", hub)
 	}
 	return o, nil
 }
@@ -244,7 +246,7 @@ func checkTimeout(timeout time.Duration) error {
 }
 
 func checkPrefix(prefix string) error {
-	if strings.HasSuffix(prefix, "/") || !isPlainPath(prefix) || strings.ContainsAny(prefix, "*?#;%{") || hasSpaceOrControl(prefix) {
+	if strings.HasSuffix(prefix, "/") || !origin.IsPlainPath(prefix) || strings.ContainsAny(prefix, "*?#;%{") || origin.HasSpaceOrControl(prefix) {
 		return fmt.Errorf("prefix: %q must be a path like %s, without a slash at its end", prefix, defaultPrefix)
 	}
 	return nil
@@ -269,7 +271,7 @@ func (a *App) compile() error {
 		}
 		a.also = append(a.also, also)
 	}
-	a.trusted = make(map[origin]struct{})
+	a.trusted = make(map[origin.Origin]struct{})
 	for _, entry := range a.TrustedOrigins {
 		entry, err := resolve(entry)
 		if err != nil {
@@ -305,7 +307,7 @@ func resolve(s string) (string, error) {
 	return caddy.NewReplacer().ReplaceOrErr(s, true, true)
 }
 
-func (a *App) trusts(o origin) bool {
+func (a *App) trusts(o origin.Origin) bool {
 	_, ok := a.trusted[o]
 	return ok
 }
@@ -337,8 +339,8 @@ func (a *App) Start() error {
 		return errNoAddresses
 	}
 	a.warnAboutGroups()
-	if a.hub != (origin{}) && !a.serves(a.hub) {
-		a.logger.Warn("no site has the hub's name: providers would send people where nothing is; add one like "+a.hub.host+" { universal_logout }",
+	if a.hub != (origin.Origin{}) && !a.serves(a.hub) {
+		a.logger.Warn("no site has the hub's name: providers would send people where nothing is; add one like "+a.hub.Host+" { universal_logout }",
 			zap.String("hub", a.hub.String()))
 	}
 	ctx, stop := context.WithCancel(a.ctx)

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -85,7 +87,7 @@ type link struct{ Name, URL string }
 // nextStop is a site where a tour may go on.
 type nextStop struct {
 	Number int
-	origin origin
+	origin origin.Origin
 	Hop    string // where the form goes
 	Site   string // what answers if anybody is there
 }
@@ -220,7 +222,7 @@ func (p page) connects() string {
 		addresses = append(addresses, s.Site)
 	}
 	for _, address := range addresses {
-		add(parseOrigin(address).String())
+		add(origin.Parse(address).String())
 	}
 	exact := strings.Join(sources, " ")
 	if len(exact) <= maxConnects {
@@ -228,14 +230,14 @@ func (p page) connects() string {
 	}
 	sources = nil
 	for _, address := range addresses {
-		o := parseOrigin(address)
-		domain := registrableDomain(o.hostname())
+		o := origin.Parse(address)
+		domain := origin.Registrable(o.Hostname())
 		if domain == "" {
 			add(o.String())
 			continue
 		}
-		add(o.scheme + "://" + domain + portOf(o))
-		add(o.scheme + "://*." + domain + portOf(o))
+		add(o.Scheme + "://" + domain + origin.Port(o))
+		add(o.Scheme + "://*." + domain + origin.Port(o))
 	}
 	return strings.Join(sources, " ")
 }
@@ -247,7 +249,7 @@ func answerError(w http.ResponseWriter, r *http.Request, status int) error {
 		return answerJSON(w, status, logoutAnswer{Message: p.Text})
 	}
 	p.Kind = "error"
-	p.Link, p.LinkText = "/", fmt.Sprintf(textBack, ownOrigin(r).host)
+	p.Link, p.LinkText = "/", fmt.Sprintf(textBack, ownOrigin(r).Host)
 	return answerPage(w, status, p)
 }
 
@@ -311,8 +313,8 @@ func ignoreGone(error) error { return nil }
 
 // answerAsk shows the confirmation page. The body of a foreign POST is not
 // repeated: it was not the user's.
-func answerAsk(w http.ResponseWriter, r *http.Request, status int, own origin) error {
-	p := textAsk.about(own.host)
+func answerAsk(w http.ResponseWriter, r *http.Request, status int, own origin.Origin) error {
+	p := textAsk.about(own.Host)
 	p.Form = repeatForm(r)
 	return answerPage(w, status, p)
 }
@@ -328,7 +330,7 @@ func repeatForm(r *http.Request) *form {
 	} else if uri.RawQuery != "" {
 		f.Action += "?" + uri.RawQuery
 	}
-	if !isPlainPath(uri.EscapedPath()) {
+	if !origin.IsPlainPath(uri.EscapedPath()) {
 		f.Action = "" // a form without action repeats the page's own address
 	}
 	return &f

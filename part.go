@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -28,7 +30,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 		return answerSpeculative(w)
 	}
 	if r.Method != http.MethodPost {
-		if page := parseOrigin(soleValue(r.Header, "Origin")); r.Method == http.MethodGet && h.app.serves(page) {
+		if page := origin.Parse(soleValue(r.Header, "Origin")); r.Method == http.MethodGet && h.app.serves(page) {
 			// That it is us who answer is all that the page before wants to know.
 			answerHeaders(w.Header())
 			w.Header().Set("Access-Control-Allow-Origin", page.String())
@@ -93,12 +95,12 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 // mayAsk: only a script of the page that has the token. A form of another page
 // that this site's service worker has sent on has our own Origin too, in some
 // engines, but not this mode (browsers: Firefox, WebKit).
-func mayAsk(r *http.Request, page origin) bool {
-	if parseOrigin(soleValue(r.Header, "Origin")) != page ||
+func mayAsk(r *http.Request, page origin.Origin) bool {
+	if origin.Parse(soleValue(r.Header, "Origin")) != page ||
 		soleValue(r.Header, "Sec-Fetch-Mode") != "cors" || soleValue(r.Header, "Sec-Fetch-Dest") != "empty" {
 		return false
 	}
-	if referer := r.Header.Get("Referer"); referer != "" && parseOrigin(referer) != page {
+	if referer := r.Header.Get("Referer"); referer != "" && origin.Parse(referer) != page {
 		return false
 	}
 	switch soleValue(r.Header, "Sec-Fetch-Site") {
@@ -123,7 +125,7 @@ func readTourBody(w http.ResponseWriter, r *http.Request) string {
 // endPart ends one app of this site, once. Who asks once more gets the same
 // word; what it presented the first time is expired again, in case that the
 // answer was lost.
-func (h *Handler) endPart(hdr http.Header, r *http.Request, next caddyhttp.Handler, own origin, t tour, s *stop, i int, said string) word {
+func (h *Handler) endPart(hdr http.Header, r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour, s *stop, i int, said string) word {
 	if said != "" {
 		return h.expireMore(hdr, r, own, word{ID: t.ID, App: s.first + i}, said)
 	}
@@ -132,7 +134,7 @@ func (h *Handler) endPart(hdr http.Header, r *http.Request, next caddyhttp.Handl
 
 // beginPart reads what the app's end needs of the request. What it returns asks
 // the app, or waits for the request that does.
-func (h *Handler) beginPart(r *http.Request, next caddyhttp.Handler, own origin, t tour, app *siteApp) (run func() part) {
+func (h *Handler) beginPart(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour, app *siteApp) (run func() part) {
 	st, mine := h.app.shared.steps.begin(t.partKey(own, app), h.app.now())
 	if !mine {
 		return func() part { return part{step: st, late: !st.wait(siteLimit)} }
@@ -143,7 +145,7 @@ func (h *Handler) beginPart(r *http.Request, next caddyhttp.Handler, own origin,
 
 // runParts asks all apps of a site that the tour has not finished, at once: one
 // that hangs makes nobody wait longer.
-func (h *Handler) runParts(r *http.Request, next caddyhttp.Handler, own origin, t tour, s *stop) []part {
+func (h *Handler) runParts(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour, s *stop) []part {
 	runs, parts := make([]func() part, len(s.apps)), make([]part, len(s.apps))
 	for i := range s.apps {
 		if !t.finished(s.first + i) {
@@ -170,7 +172,7 @@ type part struct {
 
 // tellPart puts what became of an app into the answer. The step is over
 // whatever happens.
-func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin, t tour, s *stop, i int, p part) word {
+func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, t tour, s *stop, i int, p part) word {
 	app := &s.apps[i]
 	v := word{ID: t.ID, App: s.first + i, Result: resultFailed}
 	switch {
@@ -194,9 +196,9 @@ func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin, t tour,
 }
 
 // result is the outcome, and what the site still needs.
-func (e partEnd) result(r *http.Request, own origin, s *stop, app *siteApp) result {
+func (e partEnd) result(r *http.Request, own origin.Origin, s *stop, app *siteApp) result {
 	done := resultOf(e.outcome)
-	if done != resultNone && isWebKit(r) && own != (origin{}) && s.origin.String() != originHeader(r) && slices.Contains(app.clears(), clearStorage) {
+	if done != resultNone && isWebKit(r) && own != (origin.Origin{}) && s.origin.String() != originHeader(r) && slices.Contains(app.clears(), clearStorage) {
 		done |= needsStorage
 	}
 	if len(r.Header["Cookie"]) > 0 && slices.Contains(app.clears(), clearCookies) {
@@ -205,7 +207,9 @@ func (e partEnd) result(r *http.Request, own origin, s *stop, app *siteApp) resu
 	return done
 }
 
-func originHeader(r *http.Request) string { return parseOrigin(soleValue(r.Header, "Origin")).String() }
+func originHeader(r *http.Request) string {
+	return origin.Parse(soleValue(r.Header, "Origin")).String()
+}
 
 // clears is what the browser is asked to clear for an app.
 func (app *siteApp) clears() (types []string) {
@@ -216,17 +220,17 @@ func (app *siteApp) clears() (types []string) {
 }
 
 // setTypes sets Clear-Site-Data, "cookies" apart: that is for the second round.
-func setTypes(h http.Header, own origin, types []string) {
-	if value := clearSiteData(without(types, clearCookies)); value != "" && own.trustworthy() {
+func setTypes(h http.Header, own origin.Origin, types []string) {
+	if value := clearSiteData(without(types, clearCookies)); value != "" && own.Trustworthy() {
 		h.Set("Clear-Site-Data", value)
 	}
 }
 
 // clearCookies is a site's part in the second round.
-func (h *Handler) clearCookies(hdr http.Header, own origin, t tour, s *stop, i int) word {
+func (h *Handler) clearCookies(hdr http.Header, own origin.Origin, t tour, s *stop, i int) word {
 	app := s.first + i
 	st, mine := h.app.shared.steps.begin(stepKey{t.ID, "cookies " + own.String() + s.apps[i].base}, h.app.now())
-	if t.result(app)&needsCookies != 0 && own.trustworthy() && (mine || st.isFresh(h.app.now())) {
+	if t.result(app)&needsCookies != 0 && own.Trustworthy() && (mine || st.isFresh(h.app.now())) {
 		hdr.Set("Clear-Site-Data", clearSiteData([]string{clearCookies}))
 	}
 	return word{ID: t.ID, App: app, Result: t.result(app) &^ needsCookies}
@@ -240,13 +244,13 @@ type partEnd struct {
 }
 
 // end lets each directive of the app do what its own logout would.
-func (app *siteApp) end(r *http.Request, next caddyhttp.Handler, own origin, id string, deadline time.Time) partEnd {
+func (app *siteApp) end(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) partEnd {
 	return app.beginEnd(r, next, own, id, deadline)()
 }
 
 // beginEnd reads the request, before anything runs beside it, and returns what
 // does the rest.
-func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin, id string, deadline time.Time) func() partEnd {
+func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) func() partEnd {
 	from := snapshotOf(r, own)
 	from.deadline = deadline
 	e := partEnd{parts: make([]*logout, len(app.handlers))}
@@ -309,7 +313,7 @@ func (e partEnd) expire(hdr http.Header) (presented, rest *leftover) {
 }
 
 // expireAgain repeats the first expirations for what is still presented.
-func expireAgain(hdr http.Header, r *http.Request, own origin, rest *leftover) *leftover {
+func expireAgain(hdr http.Header, r *http.Request, own origin.Origin, rest *leftover) *leftover {
 	if rest == nil {
 		return nil
 	}
@@ -321,7 +325,7 @@ func expireAgain(hdr http.Header, r *http.Request, own origin, rest *leftover) *
 }
 
 // expireMore goes on with expirations that found no room in the last answer.
-func (h *Handler) expireMore(hdr http.Header, r *http.Request, own origin, v word, said string) word {
+func (h *Handler) expireMore(hdr http.Header, r *http.Request, own origin.Origin, v word, said string) word {
 	before, ok := h.app.openWord(said)
 	if !ok || before.ID != v.ID || before.App != v.App {
 		v.Result = resultFailed
@@ -332,7 +336,7 @@ func (h *Handler) expireMore(hdr http.Header, r *http.Request, own origin, v wor
 }
 
 // newPart is what this app's part in a logout needs that began elsewhere.
-func (h *Handler) newPart(r *http.Request, own origin, app *siteApp, id string) *logout {
+func (h *Handler) newPart(r *http.Request, own origin.Origin, app *siteApp, id string) *logout {
 	l := h.newEnding(r, own, &url.URL{Path: app.base + "/logout"}) // cookies may lie in its folder
 	l.id, l.sibling = id, true
 	return l
@@ -344,7 +348,7 @@ func (app *siteApp) name() string { return cmp.Or(app.base, "/") }
 // cookies are sent to that are limited to it.
 func asksForSite(r *http.Request) (base string, ok bool) {
 	u := clientURL(r)
-	if u.RawQuery != roundParameter+"=site" || r.Method != http.MethodPost || !isPlainPath(u.Path) {
+	if u.RawQuery != roundParameter+"=site" || r.Method != http.MethodPost || !origin.IsPlainPath(u.Path) {
 		return "", false
 	}
 	return strings.TrimSuffix(u.Path, "/"), true

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 const defaultLogoutPath = "/logout"
@@ -75,7 +77,7 @@ func parsePath(entry string) (rule logoutRule, added bool, err error) {
 		return rule, false, fmt.Errorf("paths: %q must begin with /, as in /logout (or +/logout to keep the default too)", path)
 	}
 	path, query, _ := strings.Cut(path, "?")
-	if strings.ContainsAny(path, "#;\\%") || strings.Contains(query, "%") || hasSpaceOrControl(path) || hasSpaceOrControl(query) {
+	if strings.ContainsAny(path, "#;\\%") || strings.Contains(query, "%") || origin.HasSpaceOrControl(path) || origin.HasSpaceOrControl(query) {
 		return rule, false, fmt.Errorf("paths: %q has a character that no path has; write it decoded, without #, ;, \\ and %%", entry)
 	}
 	for segment := range strings.SplitSeq(path, "/") {
@@ -112,10 +114,6 @@ func parseRequiredQuery(query string) (pairs [][2]string, err error) {
 	return pairs, nil
 }
 
-func hasSpaceOrControl(s string) bool {
-	return strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f })
-}
-
 func (rs *logoutRules) add(rule logoutRule) {
 	rs.rules = append(rs.rules, rule)
 	rs.addNear(rule)
@@ -128,7 +126,7 @@ func (rs *logoutRules) add(rule logoutRule) {
 		return
 	}
 	segment := rule.segments[len(rule.segments)-1]
-	if segment == "*" || !isASCII(segment) {
+	if segment == "*" || !origin.IsASCII(segment) {
 		for c := range rs.last {
 			rs.last[c] = true
 		}
@@ -138,10 +136,6 @@ func (rs *logoutRules) add(rule logoutRule) {
 	rs.last[strings.ToLower(segment)[len(segment)-1]] = true
 	rs.last[strings.ToUpper(segment)[len(segment)-1]] = true
 	rs.lengths |= 1 << min(len(segment), 63)
-}
-
-func isASCII(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0x80 })
 }
 
 // mayMatch is the cheap question asked of every request; no means no.

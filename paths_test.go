@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 func rulesFor(t testing.TB, base string, entries ...string) *logoutRules {
@@ -117,7 +119,7 @@ func FuzzPaths(f *testing.F) {
 		if near && !rs.unusual(path, query) {
 			t.Errorf("paths %q: %q is near, but the cheap question says no", entry, target)
 		}
-		if !isASCII(path+entry) || strings.ContainsAny(path, "%;") {
+		if !origin.IsASCII(path+entry) || strings.ContainsAny(path, "%;") {
 			return
 		}
 		other := &http.Request{Method: method, URL: &url.URL{Path: "/." + strings.ToUpper(path) + "//", RawQuery: query}}

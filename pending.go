@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 )
 
@@ -77,7 +79,7 @@ type state struct {
 	Question string `json:"q,omitempty"` // of the silent question, by its challenge
 }
 
-func (a *App) sealState(v *visit, own origin) string {
+func (a *App) sealState(v *visit, own origin.Origin) string {
 	s := state{ID: v.ID, Site: own.String(), Made: a.now().Unix(), Provider: v.Provider}
 	if v.Stage == stageHint {
 		s.Question = questionOf(challengeOf(v.Verifier))
@@ -102,7 +104,7 @@ func (a *App) openState(token string) (s state, ok bool) {
 }
 
 // isAbout reports whether a state is the one that this logout left with.
-func (rest pending) isAbout(st state, own origin) bool {
+func (rest pending) isAbout(st state, own origin.Origin) bool {
 	id := ""
 	switch {
 	case rest.Tour != nil:
@@ -130,7 +132,7 @@ func (rest pending) isAway(path string) bool {
 
 // markerOf seals what remains into the marker. What makes it too long for a
 // cookie is left out, the least important first.
-func (a *App) markerOf(own origin, rest pending, lifetime time.Duration) (line string, ok bool) {
+func (a *App) markerOf(own origin.Origin, rest pending, lifetime time.Duration) (line string, ok bool) {
 	shorter := rest
 	if rest.Visit != nil {
 		v := *rest.Visit
@@ -169,12 +171,12 @@ func (a *App) sealPending(rest pending) string {
 }
 
 // arrive ends a visit that is over, or that never began.
-func (a *App) arrive(h http.Header, own origin, rest pending, b became) (next string) {
+func (a *App) arrive(h http.Header, own origin.Origin, rest pending, b became) (next string) {
 	if rest.Visit != nil {
 		rest.Round = rest.Round.withProvider(rest.Visit.Label, b)
 	}
 	if l := rest.Round.Landing; l != nil && rest.Visit != nil {
-		a.logger.Info("single sign-on", zap.String("logout_id", l.ID), zap.String("host", own.host),
+		a.logger.Info("single sign-on", zap.String("logout_id", l.ID), zap.String("host", own.Host),
 			zap.String("provider", rest.Visit.Provider), zap.String("outcome", string(b.outcome)))
 	}
 	h.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
@@ -203,25 +205,25 @@ func (rd round) withProvider(label string, b became) round {
 	return rd
 }
 
-func (a *App) label(name string, own origin) string {
+func (a *App) label(name string, own origin.Origin) string {
 	if p := a.providers[name]; p != nil {
 		return p.host(own)
 	}
 	return ""
 }
 
-func (a *App) openMarker(r *http.Request, own origin) (rest pending, ok bool) {
+func (a *App) openMarker(r *http.Request, own origin.Origin) (rest pending, ok bool) {
 	plain, err := a.shared.keys.Open(markerPurpose, cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)))
 	if err != nil || json.Unmarshal(plain, &rest) != nil {
 		return pending{}, false
 	}
 	rd := rest.Round
-	if rd.Rest != nil && !isPlainPath(rd.Rest.Path) || rd.Rest == nil && rest.Visit == nil && rest.Tour == nil {
+	if rd.Rest != nil && !origin.IsPlainPath(rd.Rest.Path) || rd.Rest == nil && rest.Visit == nil && rest.Tour == nil {
 		return pending{}, false
 	}
 	lifetime := markerLifetime
 	if rest.Touring || rest.Visit != nil && slices.Contains([]string{stageHint, stageEnd}, rest.Visit.Stage) {
 		lifetime = visitLifetime
 	}
-	return rest, rd.Host == own.host && a.recent(rd.Made, lifetime)
+	return rest, rd.Host == own.Host && a.recent(rd.Made, lifetime)
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
@@ -90,7 +92,7 @@ func (w *walker) routes(list caddyhttp.RouteList, at spot) spot {
 	passed := make(map[string][]string) // hosts that no further route of a group gets
 	for _, route := range list {
 		here := at
-		here.hosts = w.matched(route.MatcherSets, minus(at.hosts, passed[route.Group]))
+		here.hosts = w.matched(route.MatcherSets, origin.Minus(at.hosts, passed[route.Group]))
 		if here.nobody() {
 			continue
 		}
@@ -116,7 +118,7 @@ func (w *walker) routes(list caddyhttp.RouteList, at spot) spot {
 			continue
 		}
 		for _, set := range route.MatcherSets {
-			at.hosts = minus(at.hosts, narrow(minus(here.hosts, behind.hosts), w.onlyHosts(set)))
+			at.hosts = origin.Minus(at.hosts, origin.Narrow(origin.Minus(here.hosts, behind.hosts), w.onlyHosts(set)))
 		}
 	}
 	return at
@@ -133,11 +135,11 @@ func (w *walker) matched(sets caddyhttp.MatcherSets, hosts []string) []string {
 		these := hosts
 		for _, matcher := range set {
 			if names, ok := w.hostMatcher(matcher); ok {
-				these = narrow(these, names)
+				these = origin.Narrow(these, names)
 			}
 			if not, ok := matcher.(*caddyhttp.MatchNot); ok {
 				for _, set := range not.MatcherSets {
-					these = minus(these, w.onlyHosts(set))
+					these = origin.Minus(these, w.onlyHosts(set))
 				}
 			}
 		}
@@ -146,7 +148,7 @@ func (w *walker) matched(sets caddyhttp.MatcherSets, hosts []string) []string {
 		}
 		all = append(all, these...)
 	}
-	return unique(all)
+	return origin.Unique(all)
 }
 
 // folderOf is the path that all requests of a route are below, "" for several
@@ -165,7 +167,7 @@ func folderOf(sets caddyhttp.MatcherSets) (folder string) {
 		}
 		for _, path := range paths {
 			this := strings.TrimSuffix(strings.TrimSuffix(path, "*"), "/")
-			if folder != "" && this != folder || !isPlainPath(this) || strings.ContainsAny(this, "*{%") {
+			if folder != "" && this != folder || !origin.IsPlainPath(this) || strings.ContainsAny(this, "*{%") {
 				return ""
 			}
 			folder = this
@@ -252,7 +254,7 @@ func (w *walker) stripped(r *rewrite.Rewrite) string {
 	if prefix != "" && !strings.HasPrefix(prefix, "/") {
 		prefix = "/" + prefix
 	}
-	if !isPlainPath(prefix) || strings.ContainsAny(prefix, "{%*?#") || hasSpaceOrControl(prefix) {
+	if !origin.IsPlainPath(prefix) || strings.ContainsAny(prefix, "{%*?#") || origin.HasSpaceOrControl(prefix) {
 		return ""
 	}
 	return prefix

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -38,7 +40,7 @@ func TestHostPatterns(t *testing.T) {
 	names, patterns := spelled("abc"), spelled("ab*")
 	for _, p := range patterns {
 		for _, q := range patterns {
-			both, left := narrow([]string{p}, []string{q}), minus([]string{p}, []string{q})
+			both, left := origin.Narrow([]string{p}, []string{q}), origin.Minus([]string{p}, []string{q})
 			for _, host := range names {
 				inP, inQ := caddyMatches(t, []string{p}, host), caddyMatches(t, []string{q}, host)
 				if got := caddyMatches(t, both, host); got != (inP && inQ) {
@@ -81,7 +83,7 @@ func FuzzHostPatterns(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, outer, inner, host string) {
 		host = strings.ToLower(host)
-		if strings.Contains(host, "*") || !isHostPattern(host) || len(outer)+len(inner) > 1000 {
+		if strings.Contains(host, "*") || !origin.IsHostPattern(host) || len(outer)+len(inner) > 1000 {
 			return // no name that a browser sends
 		}
 		lists := [2][]string{strings.Fields(outer), strings.Fields(inner)}
@@ -95,7 +97,7 @@ func FuzzHostPatterns(f *testing.F) {
 			inBoth = inBoth && caddyMatches(t, patterns, host)
 			lists[i] = patterns
 		}
-		both := narrow(lists[0], lists[1])
+		both := origin.Narrow(lists[0], lists[1])
 		if got := caddyMatches(t, both, host); got != inBoth {
 			t.Errorf("%q and %q are %q, wrong about %s", lists[0], lists[1], both, host)
 		}

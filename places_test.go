@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2"
 )
 
@@ -343,7 +345,7 @@ func TestPlacesAfterReload(t *testing.T) {
 			}
 		}
 	}
-	if before.app.serves(newOrigin("https", "c.example.com")) || after.app.serves(newOrigin("https", "a.example.com")) {
+	if before.app.serves(origin.New("https", "c.example.com")) || after.app.serves(origin.New("https", "a.example.com")) {
 		t.Error("a name of the other configuration is served")
 	}
 }

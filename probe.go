@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 )
 
@@ -123,7 +125,7 @@ func (p *Provider) ask(ctx context.Context, address string) probe {
 		return probe{probeFine, "", at}
 	case err != nil:
 		return probe{probeRefused, "", at}
-	case sameEndpoint(location.String(), address) && len(res.Header["Set-Cookie"]) == 0:
+	case origin.SameEndpoint(location.String(), address) && len(res.Header["Set-Cookie"]) == 0:
 		return probe{probeUnreachable, "", at} // a circle; with a cookie it may only try whether we keep one
 	}
 	return probe{probeFine, location.String(), at}
@@ -167,7 +169,7 @@ func (p *Provider) tryLogout(ctx context.Context, m metadata, e endSession) verd
 // isErrorRedirect: some providers redirect to an error page of theirs.
 func isErrorRedirect(location, returnURI string) bool {
 	u, err := url.Parse(location)
-	return err == nil && location != "" && !sameEndpoint(location, returnURI) &&
+	return err == nil && location != "" && !origin.SameEndpoint(location, returnURI) &&
 		(u.Query().Has("error") || strings.Contains(strings.ToLower(u.Path), "/error"))
 }
 
@@ -178,7 +180,7 @@ func (p *Provider) answersSilently(ctx context.Context, m metadata, question aut
 	answer := p.probe(ctx, question.url(m.Authorization),
 		"the provider does not answer prompt=none at our redirect URI: register it for the client, or write just_in_time_hint off; until then it may ask people whether they want to log out",
 		zap.String("client_id", question.client), zap.String("redirect_uri", question.redirectURI))
-	if answer.verdict != probeFine || !sameEndpoint(answer.location, question.redirectURI) {
+	if answer.verdict != probeFine || !origin.SameEndpoint(answer.location, question.redirectURI) {
 		return false
 	}
 	u, err := url.Parse(answer.location)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
@@ -162,7 +164,7 @@ func (p *Provider) check() error {
 	case p.Issuer == "":
 		return errors.New("write the issuer behind the provider's name, as in provider main https://sso.example.com, or a logout_url into its block")
 	}
-	if err := checkEndpoint(p.Issuer); err != nil {
+	if err := origin.CheckEndpoint(p.Issuer); err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
 	for _, endpoint := range []struct{ word, url string }{
@@ -176,7 +178,7 @@ func (p *Provider) check() error {
 		if endpoint.url == "" {
 			continue
 		}
-		if err := checkEndpoint(endpoint.url); err != nil {
+		if err := origin.CheckEndpoint(endpoint.url); err != nil {
 			return fmt.Errorf("%s: %w", endpoint.word, err)
 		}
 	}
@@ -220,12 +222,12 @@ func (p *Provider) checkPortal() error {
 		return fmt.Errorf("logout_url: %w", err)
 	}
 	if strings.HasPrefix(sample, "/") {
-		if !isPlainURL(sample) {
+		if !origin.IsPlainURL(sample) {
 			return fmt.Errorf("logout_url: %q is no path that every browser reads alike", p.LogoutURL)
 		}
 		return nil
 	}
-	if err := checkEndpoint(sample); err != nil {
+	if err := origin.CheckEndpoint(sample); err != nil {
 		return fmt.Errorf("logout_url: %w", err)
 	}
 	return nil
@@ -240,32 +242,6 @@ func expandReturnURL(template, returnURL string) (string, error) {
 		return "", fmt.Errorf("%q: {return_url} is the only placeholder here", template)
 	}
 	return expanded, nil
-}
-
-// checkEndpoint: https, or http on loopback; a query may be part of it, a
-// fragment or a user not (RPI-02, RPI-03).
-func checkEndpoint(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" || hasSpaceOrControl(raw) || strings.Contains(raw, `\`):
-		return fmt.Errorf("%q is no address like https://sso.example.com/", withoutUserinfo(raw))
-	case u.User != nil:
-		return errors.New("a user or password has no place in an address")
-	case strings.Contains(raw, "#"):
-		return fmt.Errorf("%q: leave out what comes from # on", raw)
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && isLoopback(u.Hostname()):
-		return nil
-	}
-	return fmt.Errorf("%q: it must begin with https://; plain http is for loopback hosts only", raw)
-}
-
-func withoutUserinfo(raw string) string {
-	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
-		return raw[i+1:]
-	}
-	return raw
 }
 
 // justInTime reports whether a hint may be fetched for a client of ours.
@@ -296,7 +272,7 @@ func (p *Provider) authenticating(id string, m metadata) oauth.Client {
 
 // host is where the provider's cookies are, as far as it is known without
 // asking; own is the site, for portals that are a path on it.
-func (p *Provider) host(own origin) string {
+func (p *Provider) host(own origin.Origin) string {
 	address := p.Issuer
 	switch {
 	case p.isPortal():
@@ -306,7 +282,7 @@ func (p *Provider) host(own origin) string {
 	}
 	u, err := url.Parse(strings.ReplaceAll(address, returnURLPlaceholder, ""))
 	if err != nil || u.Host == "" {
-		return own.hostname()
+		return own.Hostname()
 	}
 	return strings.ToLower(u.Hostname())
 }

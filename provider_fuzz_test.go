@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // FuzzProviderAnswers: whatever comes back from a provider, or from whoever
@@ -29,7 +31,7 @@ func FuzzProviderAnswers(f *testing.F) {
 	if _, err := so.asks(); err != nil {
 		f.Fatal(err)
 	}
-	own := origin{"https", "app.example.com"}
+	own := origin.Origin{Scheme: "https", Host: "app.example.com"}
 	a, began := so.site.app, so.site.app.now()
 	stages := map[string]string{"/callback": stageHint, "/return": stageEnd, "/hop": ""}
 	known := []string{so.op.Issuer() + "/logout", so.op.Issuer() + "/auth", "https://app.example.com/"}
@@ -40,7 +42,7 @@ func FuzzProviderAnswers(f *testing.F) {
 		path := backPaths[int(which)%len(backPaths)]
 		rest := pending{
 			Visit: &visit{Provider: "main", Clients: []client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
-			Round: round{Host: own.host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.host, Began: began.Unix(), Outcome: outcomeEnded, Target: "/bye", GoOn: true, Browser: "b"}},
+			Round: round{Host: own.Host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.Host, Began: began.Unix(), Outcome: outcomeEnded, Target: "/bye", GoOn: true, Browser: "b"}},
 		}
 		query = strings.ReplaceAll(query, "STATE", a.sealState(rest.Visit, own))
 		cookies = strings.ReplaceAll(cookies, "MARKER", a.sealPending(rest))
@@ -91,7 +93,7 @@ func isKnownPlace(location string, known []string) bool {
 		return strings.HasPrefix(location, "/.universal-logout/done") || strings.HasPrefix(location, "/logout?"+roundParameter+"=")
 	}
 	for _, place := range known {
-		if sameEndpoint(location, place) {
+		if origin.SameEndpoint(location, place) {
 			return true
 		}
 	}
@@ -126,12 +128,12 @@ func FuzzProviderMetadata(f *testing.F) {
 			if endpoint == "" {
 				continue
 			}
-			if err := checkEndpoint(endpoint); err != nil {
+			if err := origin.CheckEndpoint(endpoint); err != nil {
 				t.Errorf("%q: %v", doc, err)
 			}
 			address, _ := endSession{"h", "edge", "https://app.example.com/bye", "s"}.url(endpoint, quirks{})
 			u, err := url.Parse(address)
-			if err != nil || !strings.HasPrefix(address, endpoint) || !sameEndpoint(address, endpoint) || u.Query().Get("id_token_hint") == "" {
+			if err != nil || !strings.HasPrefix(address, endpoint) || !origin.SameEndpoint(address, endpoint) || u.Query().Get("id_token_hint") == "" {
 				t.Errorf("%q becomes %q, %v", endpoint, address, err)
 			}
 			if strings.ContainsAny(address, "\\\r\n\x00 ") {

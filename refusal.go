@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
@@ -26,7 +28,7 @@ const (
 // refusal is what one request presented that is refused.
 type refusal struct {
 	handlers []*Handler // that have seen it
-	own      origin
+	own      origin.Origin
 	names    []string  // of the cookies that the browser is to forget
 	variants []variant // in which shapes
 	digest   string    // tells it from others

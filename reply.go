@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // What the caller of a logout gets: the table of the README.
@@ -78,7 +80,7 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 	types := rd.Landing.Clear
 	answer := logoutAnswer{
 		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id,
-		Apps: []appOutcome{{Host: l.own.host, App: l.h.appName(), Outcome: out}},
+		Apps: []appOutcome{{Host: l.own.Host, App: l.h.appName(), Outcome: out}},
 	}
 	if !answer.Success {
 		answer.Message = messageFailed
@@ -161,18 +163,18 @@ func (l *logout) spared() func(string, variant) bool {
 		return nil
 	}
 	host := l.h.provider.host(l.own)
-	if host != l.own.hostname() && (registrableDomain(host) == "" || registrableDomain(host) != registrableDomain(l.own.hostname())) {
+	if host != l.own.Hostname() && (origin.Registrable(host) == "" || origin.Registrable(host) != origin.Registrable(l.own.Hostname())) {
 		return nil
 	}
 	return func(name string, v variant) bool {
-		reaches := v.domain == host || v.domain != "" && strings.HasSuffix(host, "."+v.domain) || v.domain == "" && host == l.own.hostname()
+		reaches := v.domain == host || v.domain != "" && strings.HasSuffix(host, "."+v.domain) || v.domain == "" && host == l.own.Hostname()
 		return reaches && l.h.sessions.mayBeProviders(name)
 	}
 }
 
 // round is what follows this answer, if only the landing page.
 func (l *logout) round(done landing, rest int) round {
-	rd := round{Host: l.own.host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
+	rd := round{Host: l.own.Host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
 	if rest >= 0 || l.visit != nil || l.tour != nil {
 		rd.Rest = l.newLeftover(rest)
 	}

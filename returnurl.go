@@ -10,24 +10,22 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	whatwg "github.com/nlnwa/whatwg-url/url"
-	"golang.org/x/net/publicsuffix"
 )
 
 // Names under which requests say where to go after the logout: ours and
 // OpenID's, oauth2-proxy's and Authelia's, Keycloak's old one, the design's.
 var returnParameters = []string{"post_logout_redirect_uri", "rd", "redirect_uri", "return_to"}
 
-const maxReturnURL = 2048
-
 var errReturnURL = errors.New("the return URL leads elsewhere or has characters that no address needs")
 
 // returnPattern is one entry of allowed_return_urls.
 type returnPattern struct {
-	origin   origin
+	origin   origin.Origin
 	wildcard bool   // the leftmost label may be any one
 	path     string // "": any; ending in /*: everything below; else exactly this
 }
@@ -46,7 +44,7 @@ func parseReturnPattern(entry string) (returnPattern, error) {
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		host, path = rest[:i], rest[i:]
 	}
-	if folder := strings.TrimSuffix(path, "/*"); folder != "" && (!isPlainPath(folder) || hasSpaceOrControl(folder)) {
+	if folder := strings.TrimSuffix(path, "/*"); folder != "" && (!origin.IsPlainPath(folder) || origin.HasSpaceOrControl(folder)) {
 		return fail("its path is none that every browser reads alike")
 	}
 	if strings.ContainsAny(path, "?#") || strings.Contains(strings.TrimSuffix(path, "/*"), "*") {
@@ -57,49 +55,32 @@ func parseReturnPattern(entry string) (returnPattern, error) {
 		return fail("* stands for the whole leftmost label of the host")
 	}
 	u, err := whatwg.Parse(scheme + "://" + name + "/")
-	if err == nil && !isASCII(name) {
+	if err == nil && !origin.IsASCII(name) {
 		return fail("in addresses its host is spelled " + u.Host())
 	}
-	if err != nil || u.Host() != strings.ToLower(name) && u.Host() != strings.TrimSuffix(strings.ToLower(name), ":"+defaultPort(scheme)) {
+	if err != nil || u.Host() != strings.ToLower(name) && u.Host() != strings.TrimSuffix(strings.ToLower(name), ":"+origin.DefaultPort(scheme)) {
 		return fail("browsers read its host differently")
 	}
-	p := returnPattern{origin: newOrigin(scheme, u.Host()), wildcard: wildcard, path: path}
+	p := returnPattern{origin: origin.New(scheme, u.Host()), wildcard: wildcard, path: path}
 	if path == "/" {
 		p.path = "" // https://www.example.com/ is how people write an origin
 	}
-	if wildcard && !canOwnNamesBelow(p.origin.hostname()) {
+	if wildcard && !origin.CanOwnNamesBelow(p.origin.Hostname()) {
 		return fail("everybody can have a name below it")
 	}
-	if scheme == "http" && !p.origin.trustworthy() {
+	if scheme == "http" && !p.origin.Trustworthy() {
 		return fail("plain http is for loopback hosts only")
 	}
 	return p, nil
 }
 
-// canOwnNamesBelow: one party has all names below a registrable domain, and
-// below what is no public suffix at all, like a home's .lan.
-func canOwnNamesBelow(host string) bool {
-	if registrableDomain(host) != "" {
-		return true
-	}
-	suffix, icann := publicsuffix.PublicSuffix(host)
-	return isHostname(host) && !icann && !strings.Contains(suffix, ".")
-}
-
-func defaultPort(scheme string) string {
-	if scheme == "https" {
-		return "443"
-	}
-	return "80"
-}
-
-func (p returnPattern) matches(o origin, path string) bool {
+func (p returnPattern) matches(o origin.Origin, path string) bool {
 	if p.wildcard {
-		label, rest, found := strings.Cut(o.host, ".")
+		label, rest, found := strings.Cut(o.Host, ".")
 		if !found || label == "" {
 			return false
 		}
-		o.host = rest
+		o.Host = rest
 	}
 	if o != p.origin {
 		return false
@@ -119,18 +100,18 @@ func (p returnPattern) matches(o origin, path string) bool {
 // allowed one, for every parser there is. What is emitted is rebuilt from what
 // a browser's parser understood, never the input (URL-09); for our own origin
 // it is a path, so that a forged Host header leads nowhere.
-func returnTarget(raw string, own origin, allowed []returnPattern) (string, error) {
-	if !isPlainURL(raw) {
+func returnTarget(raw string, own origin.Origin, allowed []returnPattern) (string, error) {
+	if !origin.IsPlainURL(raw) {
 		return "", errReturnURL
 	}
 	u, err := whatwg.ParseRef(own.String()+"/", raw)
 	if err != nil {
 		return "", errReturnURL
 	}
-	target := newOrigin(u.Scheme(), u.Host())
+	target := origin.New(u.Scheme(), u.Host())
 	local := u.Pathname() + u.Search() + u.Hash()
 	switch {
-	case target == (origin{}) || u.Username() != "" || u.Password() != "":
+	case target == (origin.Origin{}) || u.Username() != "" || u.Password() != "":
 		return "", errReturnURL
 	case target == own:
 		raw = local
@@ -142,85 +123,19 @@ func returnTarget(raw string, own origin, allowed []returnPattern) (string, erro
 	}
 	// Read back what the browser will read: it must lead to the same place.
 	again, err := whatwg.ParseRef(own.String()+"/", raw)
-	if err != nil || newOrigin(again.Scheme(), again.Host()) != target || again.Pathname() != u.Pathname() {
+	if err != nil || origin.New(again.Scheme(), again.Host()) != target || again.Pathname() != u.Pathname() {
 		return "", errReturnURL
 	}
 	return raw, nil
 }
 
-func allowedReturn(o origin, path string, allowed []returnPattern) bool {
+func allowedReturn(o origin.Origin, path string, allowed []returnPattern) bool {
 	for _, p := range allowed {
 		if p.matches(o, path) {
 			return true
 		}
 	}
 	return false
-}
-
-// isPlainURL is the strict rule that leaves nothing to differ about: printable
-// ASCII; either one slash and a path, or https://host (URL-01 to URL-06).
-func isPlainURL(raw string) bool {
-	if raw == "" || len(raw) > maxReturnURL {
-		return false
-	}
-	for i := range len(raw) {
-		if c := raw[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\\\"'<>`", c) >= 0 {
-			return false
-		}
-	}
-	path := raw
-	if !strings.HasPrefix(raw, "/") {
-		u, err := url.Parse(raw)
-		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Opaque != "" || u.User != nil || !isPlainHost(u.Host) {
-			return false
-		}
-		_, rest, found := strings.Cut(raw, "://")
-		if !found || strings.HasPrefix(rest, "/") {
-			return false
-		}
-		path = strings.TrimPrefix(rest, rest[:strings.IndexAny(rest+"/", "/?#")])
-	}
-	path = path[:strings.IndexAny(path+"?", "?#")]
-	return path == "" || isPlainPath(path)
-}
-
-// isPlainPath refuses what one parser resolves and another keeps: empty and
-// dot segments, and encoded slashes, backslashes, dots and control characters.
-func isPlainPath(path string) bool {
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
-		return false
-	}
-	for segment := range strings.SplitSeq(path[1:], "/") {
-		decoded, err := url.PathUnescape(segment)
-		if err != nil || decoded == "." || decoded == ".." || strings.HasPrefix(decoded, "..;") {
-			return false
-		}
-		if strings.ContainsFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7f || c == '/' || c == '\\' }) {
-			return false
-		}
-	}
-	return !strings.Contains(path, "//") && !strings.Contains(strings.ToLower(path), "%2e")
-}
-
-// isPlainHost takes names and an optional port, no numbers that browsers read
-// as IPv4 addresses unless written in the usual way, no trailing dot.
-func isPlainHost(host string) bool {
-	name, port, hasPort := strings.Cut(host, ":")
-	if strings.HasPrefix(host, "[") {
-		end := strings.IndexByte(host, ']')
-		if end < 0 || strings.Contains(host, "%") {
-			return false
-		}
-		name, hasPort = "ipv6", end+1 < len(host)
-		port = strings.TrimPrefix(host[end+1:], ":")
-	}
-	if hasPort {
-		n, err := strconv.Atoi(port)
-		if err != nil || n < 1 || n > 65535 || port[0] == '0' || port[0] == '+' {
-			return false
-		}
-	}
-	return isHostname(strings.ToLower(name))
 }
 
 // requestedReturns are the return URLs a request carries, in the order of

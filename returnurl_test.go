@@ -8,10 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	whatwg "github.com/nlnwa/whatwg-url/url"
 )
 
-var testOwn = origin{"https", "app.example.com"}
+var testOwn = origin.Origin{Scheme: "https", Host: "app.example.com"}
 
 func patterns(t testing.TB, entries ...string) (all []returnPattern) {
 	t.Helper()
@@ -119,7 +121,7 @@ func staysWithin(t testing.TB, in, target string, allowed []returnPattern) {
 		t.Errorf("%q: a browser cannot read %q: %v", in, target, err)
 		return
 	}
-	o := newOrigin(u.Scheme(), u.Host())
+	o := origin.New(u.Scheme(), u.Host())
 	if o != testOwn && !allowedReturn(o, u.Pathname(), allowed) {
 		t.Errorf("%q became %q: leads to %s", in, target, o)
 	}
@@ -169,7 +171,7 @@ func TestMustNotPass(t *testing.T) {
 		"https://docs.example.com/guidelines", "https://id.example.com/signed-out", "https://id.example.com:8443/signed-out/more",
 		"https://www.example.com:0443/", "https://www.example.com:/", "https://www.example.com:99999/", "https://user@www.example.com/",
 		"/a b", "/a\tb", "/ä", "/a'b", "/a//b", "/./a", "/a/..;/b", "app.example.com", "?x", "#x", "javascript:alert(1)",
-		"https://app.example.com./", "https://[::1]/", "/" + strings.Repeat("a", maxReturnURL),
+		"https://app.example.com./", "https://[::1]/", "/" + strings.Repeat("a", origin.MaxURL),
 	} {
 		if got, err := returnTarget(in, testOwn, allowed); err == nil {
 			t.Errorf("%q became %q", in, got)

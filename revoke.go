@@ -277,13 +277,13 @@ func (l *logout) revoke(r *http.Request, out outcome) bool {
 	}
 	if !limit.allow(clientIP(r), len(l.credentials), l.began) {
 		l.h.logger.Warn("logged out without refusing the session from now on: this client has had too many sessions refused that no app knew",
-			zap.String("logout_id", l.id), zap.String("host", l.own.host), zap.String("client_ip", clientIP(r)))
+			zap.String("logout_id", l.id), zap.String("host", l.own.Host), zap.String("client_ip", clientIP(r)))
 		return false
 	}
 	ctx, done := context.WithTimeout(context.WithoutCancel(r.Context()), revokeLimit)
 	defer done()
 	if err := list.Revoke(ctx, revocations...); err != nil {
-		l.h.logger.Error(notDurable(err), zap.String("logout_id", l.id), zap.String("host", l.own.host), zap.Error(err))
+		l.h.logger.Error(notDurable(err), zap.String("logout_id", l.id), zap.String("host", l.own.Host), zap.Error(err))
 		return false
 	}
 	l.revoked = len(revocations)

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // One answer has room for some expirations only. What is left goes with
@@ -72,7 +74,7 @@ func (rest *leftover) stillPresented(lines []string) (names []string, others []c
 }
 
 // expire gives the next expirations, and what is left after them.
-func (rest *leftover) expire(lines []string, own origin) (expired []string, after *leftover) {
+func (rest *leftover) expire(lines []string, own origin.Origin) (expired []string, after *leftover) {
 	names, _ := rest.stillPresented(lines)
 	if rest.Next < 0 || !slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
 		return nil, nil
@@ -125,7 +127,7 @@ func (a *App) after(rd round) string {
 
 // openRound reads the round that a request to a logout path is, if it is one
 // and comes from the browser that logged out.
-func (a *App) openRound(r *http.Request, own origin) (rd round, ok bool) {
+func (a *App) openRound(r *http.Request, own origin.Origin) (rd round, ok bool) {
 	raw := clientURL(r).RawQuery
 	if r.Method != http.MethodGet || !strings.HasPrefix(raw, roundParameter+"=") {
 		return round{}, false
@@ -135,7 +137,7 @@ func (a *App) openRound(r *http.Request, own origin) (rd round, ok bool) {
 	if err != nil || json.Unmarshal(plain, &rd) != nil || rd.Rest == nil {
 		return round{}, false
 	}
-	return rd, rd.Host == own.host && a.recent(rd.Made, landingLifetime) && isFrom(r, own, rd.Browser)
+	return rd, rd.Host == own.Host && a.recent(rd.Made, landingLifetime) && isFrom(r, own, rd.Browser)
 }
 
 // asksForRound is the cheap question whether r may be a round.
@@ -144,7 +146,7 @@ func asksForRound(r *http.Request) bool {
 }
 
 // answerRound gives the next expirations. It never reaches the app.
-func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin, rd round) error {
+func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin.Origin, rd round) error {
 	if isSpeculative(r.Header) {
 		return answerSpeculative(w)
 	}

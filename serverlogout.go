@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
@@ -106,7 +108,7 @@ func (s *ServerLogout) check() error {
 		return fmt.Errorf("%q is no method for a logout; write POST or DELETE before the address", s.Method)
 	}
 	sample := s.expandURL("sid", "sub")
-	if err := checkEndpoint(sample); err != nil {
+	if err := origin.CheckEndpoint(sample); err != nil {
 		return err
 	}
 	if strings.ContainsAny(sample, "{}") {

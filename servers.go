@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -20,7 +22,7 @@ type listener struct {
 // origin is that of a host on this server, for browsers from outside. Caddy's
 // own redirects assume likewise that a port which stands for http_port or
 // https_port is the usual one out there.
-func (l *listener) origin(host string) origin {
+func (l *listener) origin(host string) origin.Origin {
 	scheme := "http"
 	if l.https {
 		scheme = "https"
@@ -31,7 +33,7 @@ func (l *listener) origin(host string) origin {
 	if l.port != "" {
 		host += ":" + l.port
 	}
-	return newOrigin(scheme, host)
+	return origin.New(scheme, host)
 }
 
 func listenerOf(name string, server *caddyhttp.Server, app *caddyhttp.App) *listener {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
@@ -118,7 +120,7 @@ func (a *App) isSilentQuestion(u *url.URL, query string) bool {
 	st, ours := a.openState(q.Get("state"))
 	return ours && q.Get("prompt") == "none" && q.Get("response_type") == "code" && q.Get("scope") == "openid" &&
 		st.Question != "" && q.Get("code_challenge_method") == "S256" && questionOf(q.Get("code_challenge")) == st.Question &&
-		strings.HasSuffix(to, path) && a.serves(parseOrigin(strings.TrimSuffix(to, path)))
+		strings.HasSuffix(to, path) && a.serves(origin.Parse(strings.TrimSuffix(to, path)))
 }
 
 func challengeOf(verifier string) string {

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // TestRevokedSignOnEndsOnly: a copied cookie of a sign-on behind this edge can
@@ -37,7 +39,7 @@ func TestRevokedSignOnEndsOnly(t *testing.T) {
 	s.revoke(revokedSession)
 	verifier := strings.Repeat("v", 43)
 	v := &visit{Provider: "main", ID: "id", Stage: stageHint, Verifier: verifier}
-	own := origin{"https", "sso.example.com"}
+	own := origin.Origin{Scheme: "https", Host: "sso.example.com"}
 	question := authRequest{client: "edge", redirectURI: "https://sso.example.com/.universal-logout/callback", state: s.app.sealState(v, own), nonce: "n", verifier: verifier}
 	asked := question.url("https://sso.example.com/auth")
 	another := question

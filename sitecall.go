@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/quic-go/quic-go/http3"
 	"go.opentelemetry.io/otel/trace"
 
@@ -44,7 +46,7 @@ type browserRequest struct {
 var headersOfBrowser = []string{"Authorization", "User-Agent", "Accept-Language", "Forwarded", "X-Real-Ip"}
 
 // snapshotOf reads a request of the browser to own.
-func snapshotOf(r *http.Request, own origin) browserRequest {
+func snapshotOf(r *http.Request, own origin.Origin) browserRequest {
 	ctx := r.Context()
 	from := browserRequest{host: r.Host, remoteAddr: r.RemoteAddr, tls: r.TLS, header: make(http.Header)}
 	from.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)

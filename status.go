@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/journal"
 )
 
@@ -75,7 +77,7 @@ type providerStatus struct {
 
 func (a *App) status() adminStatus {
 	s := adminStatus{Shared: a.Shared, KeysShared: a.shared.keys.Shared(), Sites: a.siteStatus(), Groups: []groupStatus{}, Providers: []providerStatus{}}
-	if a.hub != (origin{}) {
+	if a.hub != (origin.Origin{}) {
 		s.Hub = a.hub.String()
 	}
 	if list := a.shared.revocations.list.Load(); list != nil {
@@ -140,7 +142,7 @@ func (a *App) siteStatus() []siteStatus {
 
 func (p *Provider) status() providerStatus {
 	if p.isPortal() {
-		return providerStatus{Name: p.name, Portal: p.host(origin{})}
+		return providerStatus{Name: p.name, Portal: p.host(origin.Origin{})}
 	}
 	p.mu.Lock()
 	known, asked, failure := p.metadata, p.asked, p.failure

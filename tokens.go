@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -252,7 +254,7 @@ func (a *App) caught(what string, do func() error) error {
 
 // getReady asks the provider, while the app is busy with its logout, what the
 // visit will need to know.
-func (a *App) getReady(ctx context.Context, own origin, v visit) {
+func (a *App) getReady(ctx context.Context, own origin.Origin, v visit) {
 	p := a.providers[v.Provider]
 	if p == nil || p.isPortal() {
 		return

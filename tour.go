@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -29,7 +31,7 @@ func (l *logout) newTour(r *http.Request) *tour {
 
 // ownApp is the app that this logout is about, and its number in a tour.
 func (l *logout) ownApp(r *http.Request) (app siteApp, number int) {
-	for i, app := range l.h.app.appsAt(l.h.app.listenerFor(r), l.own.hostname(), l.h.app.groupOf(l.h)) {
+	for i, app := range l.h.app.appsAt(l.h.app.listenerFor(r), l.own.Hostname(), l.h.app.groupOf(l.h)) {
 		if slices.ContainsFunc(app.handlers, func(h *Handler) bool { return h.rules == l.h.rules }) { // the hub's is a copy
 			return app, i
 		}
@@ -59,7 +61,7 @@ func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd round) er
 }
 
 // beginTour shows the first page of a tour.
-func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin, rest pending) error {
+func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending) error {
 	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rest.Round.Browser, landingLifetime))
 	it, ok := h.app.itineraryOf(*rest.Tour)
 	if !ok { // the configuration has changed meanwhile
@@ -69,7 +71,7 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin, 
 	rest.Touring = true
 	line, ok := h.app.markerOf(own, rest, tourLifetime)
 	if !ok {
-		h.app.logger.Error("no room for the cookie of a tour; the logout ends without the other sites", zap.String("host", own.host))
+		h.app.logger.Error("no room for the cookie of a tour; the logout ends without the other sites", zap.String("host", own.Host))
 		rest.Tour, rest.Touring = nil, false
 		return h.afterTour(w, r, own, rest)
 	}
@@ -79,9 +81,9 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin, 
 
 // finishTour takes the browser back where the tour began, or sends it on if
 // there is more to do.
-func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin, t *tour, it *itinerary, byScript bool) error {
+func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour, it *itinerary, byScript bool) error {
 	rest, ok := h.app.openMarker(r, own)
-	if !ok && parseOrigin(soleValue(r.Header, "Origin")) != own {
+	if !ok && origin.Parse(soleValue(r.Header, "Origin")) != own {
 		// Our cookie is not sent with another site's form. From our own page it is.
 		return answerPage(w, http.StatusOK, h.app.hopPage(t, it))
 	}
@@ -126,18 +128,18 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 
 // answerForgotten tells what became of a tour that the site where it began has
 // forgotten: it is over already, or another one came by since.
-func (h *Handler) answerForgotten(w http.ResponseWriter, own origin, t *tour, it *itinerary) error {
+func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *tour, it *itinerary) error {
 	if t.next(it) >= 0 {
 		return answerPage(w, http.StatusOK, h.app.overPage())
 	}
-	p := h.app.landingPage(landing{ID: t.ID, Host: own.host, Began: t.Made, Outcome: outcomeCleared, Tour: t})
+	p := h.app.landingPage(landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcomeCleared, Tour: t})
 	p.Forget = false
 	return answerPage(w, http.StatusOK, p)
 }
 
 // forgetOlder drops what a site remembers of a tour that began here and never
 // came back, when a later one passes by.
-func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin, t *tour) {
+func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t *tour) {
 	rest, ok := a.openMarker(r, own)
 	if ok && rest.Touring && rest.Tour != nil && rest.Tour.ID != t.ID && rest.Tour.Made <= t.Made {
 		hdr.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
@@ -147,7 +149,7 @@ func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin, t *tour)
 
 // endOwnParts ends the other apps of the site where the tour began, unless a
 // script has asked for it.
-func (h *Handler) endOwnParts(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin, t *tour, it *itinerary) {
+func (h *Handler) endOwnParts(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour, it *itinerary) {
 	s := &it.stops[0]
 	for i, p := range h.runParts(r, next, own, *t, s) {
 		if p.step != nil {
@@ -158,7 +160,7 @@ func (h *Handler) endOwnParts(w http.ResponseWriter, r *http.Request, next caddy
 }
 
 // afterTour goes on to the provider or to the landing page.
-func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin, rest pending) error {
+func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending) error {
 	hdr := w.Header()
 	if rest.Visit != nil && rest.Round.Landing != nil {
 		// A page that took a form must not redirect to another site (browsers:
@@ -177,7 +179,7 @@ func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin, 
 
 // stay seals what remains into the marker, and returns the address that goes
 // on with it.
-func (a *App) stay(own origin, rest *pending) (line, address string) {
+func (a *App) stay(own origin.Origin, rest *pending) (line, address string) {
 	st := state{Site: own.String(), Made: a.now().Unix()}
 	if rest.Visit != nil {
 		v := *rest.Visit
@@ -195,7 +197,7 @@ func (a *App) stay(own origin, rest *pending) (line, address string) {
 }
 
 // land is the end: the landing page, after the second round.
-func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin, l landing) error {
+func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin, l landing) error {
 	a := h.app
 	p := a.landingPage(l)
 	p.Forget, p.Self = true, a.doneURL(l)
@@ -207,7 +209,7 @@ func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin, l lan
 		return a.finish(w, r, own, l, p)
 	}
 	if away := l.Tour.secondRound(&it, false); !l.Second && away.next(&it) >= 0 {
-		rest := pending{Tour: away, Touring: true, Round: round{Host: own.host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
+		rest := pending{Tour: away, Touring: true, Round: round{Host: own.Host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
 		if line, ok := a.markerOf(own, rest, tourLifetime); ok {
 			w.Header().Add("Set-Cookie", line)
 			return answerPage(w, http.StatusOK, a.hopPage(away, &it))
@@ -249,7 +251,7 @@ func (t *tour) log(logger *zap.Logger, it *itinerary) {
 			unvisited++
 		}
 	}
-	logger.Info("went through the sites", zap.String("logout_id", t.ID), zap.String("host", parseOrigin(t.Start).host),
+	logger.Info("went through the sites", zap.String("logout_id", t.ID), zap.String("host", origin.Parse(t.Start).Host),
 		zap.String("group", t.Group), zap.Int("sites", len(it.stops)), zap.Int("ended", counts[outcomeEnded]),
 		zap.Int("revoked", counts[outcomeRevoked]), zap.Int("cleared", counts[outcomeCleared]), zap.Int("none", counts[outcomeNone]), zap.Int("failed", counts[outcomeFailed]),
 		zap.Int("unvisited", unvisited), zap.Bool("second_round", t.Cookies))
@@ -304,7 +306,7 @@ func (t *tour) addApps(p *page, it *itinerary) (none int) {
 		s := &it.stops[i]
 		for n, app := range s.apps {
 			r := t.result(s.first + n).plain()
-			line := appLine{Name: s.origin.host + app.base, Text: textApp[r]}
+			line := appLine{Name: s.origin.Host + app.base, Text: textApp[r]}
 			switch {
 			case r == resultNone && i == it.hub && it.hasBareHub():
 			case r == resultNone:
@@ -325,7 +327,7 @@ func (t *tour) addApps(p *page, it *itinerary) (none int) {
 func (a *App) addAlso(p *page, l landing) {
 	for _, also := range a.also {
 		p.Also = append(p.Also, link{fmt.Sprintf(textSignOutAt, also.Name), also.URL})
-		if o := parseOrigin(also.URL); l.Browser != "" && sameSite(o) == sameSite(origin{"https", l.Host}) {
+		if o := origin.Parse(also.URL); l.Browser != "" && origin.SameSite(o) == origin.SameSite(origin.Origin{Scheme: "https", Host: l.Host}) {
 			p.Calls = append(p.Calls, also.URL)
 		}
 	}

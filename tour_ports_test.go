@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -44,7 +46,7 @@ func TestWhereSiblingsAre(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, tc.globals, sites)
-			start := parseOrigin(tc.at)
+			start := origin.Parse(tc.at)
 			tr, it := s.app.newTour(s.atServerOf(start), start, defaultGroup, "id")
 			var stops []string
 			for _, stop := range it.stops {
@@ -63,11 +65,11 @@ func TestWhereSiblingsAre(t *testing.T) {
 }
 
 // atServerOf is a request at the server that has a site of this name first.
-func (s *site) atServerOf(o origin) (r *http.Request) {
+func (s *site) atServerOf(o origin.Origin) (r *http.Request) {
 	for _, p := range s.app.places() {
-		if slices.Contains(p.hosts, o.hostname()) && p.server.https == o.https() {
+		if slices.Contains(p.hosts, o.Hostname()) && p.server.https == o.Https() {
 			r = request("GET", o.String()+"/", "")
-			if o.https() {
+			if o.Https() {
 				r.TLS = &tls.ConnectionState{}
 			}
 			return r.WithContext(context.WithValue(r.Context(), caddyhttp.ServerCtxKey, p.server.server))

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // visit is the browser's way to the provider and back, of one logout.
@@ -58,8 +60,8 @@ const (
 // address is one of our addresses as it is registered at the provider. The hub
 // stands in for sites that the configuration names only: anybody can make a
 // request for a name of his own, and would be sent what is for the hub.
-func (a *App) address(own origin, path string) string {
-	if a.hub != (origin{}) && a.serves(own) {
+func (a *App) address(own origin.Origin, path string) string {
+	if a.hub != (origin.Origin{}) && a.serves(own) {
 		own = a.hub
 	}
 	return own.String() + a.Prefix + path
@@ -155,7 +157,7 @@ func (v *visit) ours(p *Provider) string {
 // depart sends the browser to the provider, if it is there and can be asked.
 // It returns where the browser goes next, and leaves with it, in h, what is
 // needed when it comes back.
-func (a *App) depart(ctx context.Context, h http.Header, own origin, rest pending) (next string) {
+func (a *App) depart(ctx context.Context, h http.Header, own origin.Origin, rest pending) (next string) {
 	p := a.providers[rest.Visit.Provider]
 	if p == nil { // the configuration is another one by now
 		return a.arrive(h, own, rest, became{outcome: providerAlive})
@@ -167,7 +169,7 @@ func (a *App) depart(ctx context.Context, h http.Header, own origin, rest pendin
 }
 
 // send lets the browser go, or arrive if there is nowhere to go.
-func (a *App) send(h http.Header, own origin, rest pending, next string, b became) string {
+func (a *App) send(h http.Header, own origin.Origin, rest pending, next string, b became) string {
 	if next == "" {
 		return a.arrive(h, own, rest, b)
 	}
@@ -190,7 +192,7 @@ type became struct {
 func alive(m metadata) became { return became{providerAlive, m.EndSession} }
 
 // wayTo is where the browser goes to end the single sign-on, or "" and why not.
-func (a *App) wayTo(ctx context.Context, p *Provider, own origin, v *visit) (next string, b became) {
+func (a *App) wayTo(ctx context.Context, p *Provider, own origin.Origin, v *visit) (next string, b became) {
 	v.ID, v.Stage, v.Back, v.Stateful = rand.Text(), stageEnd, "", false
 	if v.Silent && p.isPortal() {
 		return "", became{}
@@ -232,7 +234,7 @@ const roomBesideHint = 600
 
 // wayToPortal: the address to come back to has no state in it, for some portals
 // want it to be the registered one to the letter.
-func (a *App) wayToPortal(ctx context.Context, p *Provider, own origin) (next string, b became) {
+func (a *App) wayToPortal(ctx context.Context, p *Provider, own origin.Origin) (next string, b became) {
 	next, err := expandReturnURL(p.LogoutURL, own.String()+a.Prefix+"/return")
 	if err != nil { // Provision has seen it
 		return "", became{outcome: providerAlive}
@@ -247,8 +249,8 @@ func (a *App) wayToPortal(ctx context.Context, p *Provider, own origin) (next st
 // appsOwnWay: an app that sends the browser to the provider itself may do it
 // for a client that we know nothing of. Then what it says stays as it is, for
 // we could only mix clients (RPI-13). Else its hint is ours.
-func (a *App) appsOwnWay(ctx context.Context, p *Provider, own origin, v *visit, m metadata) string {
-	if v.AppURL == "" || !sameEndpoint(v.AppURL, m.EndSession) {
+func (a *App) appsOwnWay(ctx context.Context, p *Provider, own origin.Origin, v *visit, m metadata) string {
+	if v.AppURL == "" || !origin.SameEndpoint(v.AppURL, m.EndSession) {
 		return ""
 	}
 	u, err := url.Parse(v.AppURL)
@@ -273,7 +275,7 @@ func (a *App) appsOwnWay(ctx context.Context, p *Provider, own origin, v *visit,
 
 // askWho is the address of the silent question who is signed in, or "" if
 // there is no need or no way to ask it.
-func (a *App) askWho(ctx context.Context, p *Provider, own origin, v *visit, m metadata, found bool) string {
+func (a *App) askWho(ctx context.Context, p *Provider, own origin.Origin, v *visit, m metadata, found bool) string {
 	ours := v.ours(p)
 	if found || m.quirks.noHint || !p.justInTime(ours) || m.Authorization == "" || m.Token == "" || m.JWKS == "" || !p.redeems(ours) {
 		return ""
@@ -288,7 +290,7 @@ func (a *App) askWho(ctx context.Context, p *Provider, own origin, v *visit, m m
 }
 
 // endSession is the address that ends the single sign-on.
-func (a *App) endSession(ctx context.Context, p *Provider, own origin, v *visit, m metadata, hint idToken) (next string, b became) {
+func (a *App) endSession(ctx context.Context, p *Provider, own origin.Origin, v *visit, m metadata, hint idToken) (next string, b became) {
 	v.Stage = stageEnd
 	e := endSession{hint: hint.raw, client: hint.client, state: a.sealState(v, own)}
 	if e.client == "" && len(v.Clients) > 0 {
@@ -334,10 +336,10 @@ func (v *visit) returnURI(id string) string {
 }
 
 // pathOn is a URL's path, if it lies on a site.
-func pathOn(own origin, raw string) string {
+func pathOn(own origin.Origin, raw string) string {
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || newOrigin(u.Scheme, u.Host) != own:
+	case err != nil || origin.New(u.Scheme, u.Host) != own:
 		return ""
 	case u.Path == "":
 		return "/"
