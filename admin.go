@@ -15,6 +15,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -214,12 +218,12 @@ func answerOf(err error) error {
 func (a *App) issuers() (all []string) {
 	for _, p := range a.providers {
 		if !p.isPortal() {
-			all = union(all, []string{p.Issuer})
+			all = cookie.Union(all, []string{p.Issuer})
 		}
 	}
 	for _, p := range a.registry().apps {
 		if p.handler.identity != nil {
-			all = union(all, []string{p.handler.identity.issuer()})
+			all = cookie.Union(all, []string{p.handler.identity.issuer()})
 		}
 	}
 	slices.Sort(all)
@@ -233,18 +237,18 @@ func (a *App) readsAnyIssuer() bool {
 }
 
 func (a *App) auditAdmin(r *http.Request, id string, req revokeRequest, err error) {
-	out, revocations := outcomeEnded, 1
+	out, revocations := outcome.Ended, 1
 	if err != nil {
-		out = outcomeFailed
+		out = outcome.Failed
 	}
 	if errors.Is(err, revocation.ErrFull) {
 		revocations = 0
 	}
 	a.logger.Named("audit").Info("logged out by the admin API", zap.String("logout_id", id), zap.String("initiator", initiatorAdmin),
-		zap.String("issuer", req.issuer), zap.String("kind", req.kind()), zap.String("result", resultName(out)),
+		zap.String("issuer", req.issuer), zap.String("kind", req.kind()), zap.String("result", outcome.Word(out)),
 		zap.Int("revocations", revocations), zap.String("client_ip", withoutPort(r.RemoteAddr)))
 	a.metrics.countLogout(initiatorAdmin, out)
-	data := map[string]any{"logout_id": id, "initiator": initiatorAdmin, "issuer": req.issuer, "kind": req.kind(), "result": resultName(out)}
+	data := map[string]any{"logout_id": id, "initiator": initiatorAdmin, "issuer": req.issuer, "kind": req.kind(), "result": outcome.Word(out)}
 	a.emit(eventLoggedOut, data)
 	if revocations > 0 {
 		a.emit(eventRevoked, map[string]any{"logout_id": id, "initiator": initiatorAdmin, "issuer": req.issuer, "kind": req.kind(), "revocations": revocations})

@@ -11,32 +11,36 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 // appStates are what an app can be like when its user logs out.
 var appStates = map[string]struct {
 	answer  http.HandlerFunc
-	outcome outcome
+	outcome outcome.Outcome
 }{
-	"200":                {func(w http.ResponseWriter, _ *http.Request) { expire(w); fmt.Fprint(w, `{"app":"says"}`) }, outcomeEnded},
-	"200, no word of it": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"app":"says"}`) }, outcomeCleared},
-	"204":                {func(w http.ResponseWriter, _ *http.Request) { expire(w); w.WriteHeader(204) }, outcomeEnded},
-	"3xx to its login":   {endsSession, outcomeEnded},
-	"3xx to itself":      {redirectTo("/logout?again"), outcomeEnded},
-	"3xx off-site":       {redirectTo("https://elsewhere.example/"), outcomeEnded},
-	"3xx schemeless":     {redirectTo("//elsewhere.example/"), outcomeEnded},
-	"a new session":      {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "sessionid=new") }, outcomeEnded},
-	"the same session":   {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "sessionid=one") }, outcomeCleared},
-	"404":                {status(404), outcomeFailed},
-	"405":                {status(405), outcomeFailed},
-	"500":                {status(500), outcomeFailed},
-	"500 with deletion":  {func(w http.ResponseWriter, _ *http.Request) { expire(w); w.WriteHeader(500) }, outcomeEnded},
-	"hangs":              {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, outcomeFailed},
+	"200":                {func(w http.ResponseWriter, _ *http.Request) { expire(w); fmt.Fprint(w, `{"app":"says"}`) }, outcome.Ended},
+	"200, no word of it": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"app":"says"}`) }, outcome.Cleared},
+	"204":                {func(w http.ResponseWriter, _ *http.Request) { expire(w); w.WriteHeader(204) }, outcome.Ended},
+	"3xx to its login":   {endsSession, outcome.Ended},
+	"3xx to itself":      {redirectTo("/logout?again"), outcome.Ended},
+	"3xx off-site":       {redirectTo("https://elsewhere.example/"), outcome.Ended},
+	"3xx schemeless":     {redirectTo("//elsewhere.example/"), outcome.Ended},
+	"a new session":      {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "sessionid=new") }, outcome.Ended},
+	"the same session":   {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "sessionid=one") }, outcome.Cleared},
+	"404":                {status(404), outcome.Failed},
+	"405":                {status(405), outcome.Failed},
+	"500":                {status(500), outcome.Failed},
+	"500 with deletion":  {func(w http.ResponseWriter, _ *http.Request) { expire(w); w.WriteHeader(500) }, outcome.Ended},
+	"hangs":              {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, outcome.Failed},
 	"resets": {func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, _ := http.NewResponseController(w).Hijack()
 		_ = conn.(*net.TCPConn).SetLinger(0)
 		_ = conn.Close()
-	}, outcomeFailed},
+	}, outcome.Failed},
 	"100 MB body": {func(w http.ResponseWriter, _ *http.Request) {
 		expire(w)
 		w.Header().Set("Content-Length", fmt.Sprint(100<<20))
@@ -46,7 +50,7 @@ var appStates = map[string]struct {
 				return
 			}
 		}
-	}, outcomeEnded},
+	}, outcome.Ended},
 	"hangs in its body": {func(w http.ResponseWriter, r *http.Request) {
 		expire(w)
 		w.Header().Set("Content-Length", "100")
@@ -56,28 +60,28 @@ var appStates = map[string]struct {
 		case <-r.Context().Done():
 		case <-time.After(testTimeout + time.Second):
 		}
-	}, outcomeEnded},
+	}, outcome.Ended},
 	"1xx before": {func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</style.css>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
 		w.Header().Del("Link")
 		expire(w)
 		w.WriteHeader(200)
-	}, outcomeEnded},
+	}, outcome.Ended},
 	"gzip": {func(w http.ResponseWriter, _ *http.Request) {
 		expire(w)
 		w.Header().Set("Content-Encoding", "gzip")
 		zip := gzip.NewWriter(w)
 		fmt.Fprint(zip, `{"app":"says"}`)
 		_ = zip.Close()
-	}, outcomeEnded},
+	}, outcome.Ended},
 	"trailers": {func(w http.ResponseWriter, _ *http.Request) {
 		expire(w)
 		w.Header().Set("Trailer", "X-Sum")
 		fmt.Fprint(w, `{"app":"says"}`)
 		w.Header().Set("X-Sum", "1")
-	}, outcomeEnded},
-	"refuses": {nil, outcomeFailed},
+	}, outcome.Ended},
+	"refuses": {nil, outcome.Failed},
 }
 
 const testTimeout = 400 * time.Millisecond
@@ -147,7 +151,7 @@ func TestFailSafe(t *testing.T) {
 	}
 }
 
-func checkLanding(t *testing.T, f followed, want outcome) {
+func checkLanding(t *testing.T, f followed, want outcome.Outcome) {
 	t.Helper()
 	if !strings.Contains(f.body, `data-page="landing"`) || f.Header.Get("Location") != "" {
 		t.Errorf("ends on no landing page: %v\n%s", f.Header, f.body)
@@ -155,7 +159,7 @@ func checkLanding(t *testing.T, f followed, want outcome) {
 	if f.Header.Get("Clear-Site-Data") != `"storage"` {
 		t.Errorf("the landing page has Clear-Site-Data %q (browsers: WebKit takes it from no redirect)", f.Header.Get("Clear-Site-Data"))
 	}
-	if stuck := strings.Contains(f.body, textOutcome[outcomeFailed].Title); stuck != (want == outcomeFailed) {
+	if stuck := strings.Contains(f.body, textOutcome[outcome.Failed].Title); stuck != (want == outcome.Failed) {
 		t.Errorf("says that it failed: %v, outcome is %s", stuck, want)
 	}
 	if strings.Contains(f.body, "elsewhere.example") {
@@ -163,12 +167,12 @@ func checkLanding(t *testing.T, f followed, want outcome) {
 	}
 }
 
-func checkScriptAnswer(t *testing.T, s *site, f followed, state string, want outcome) {
+func checkScriptAnswer(t *testing.T, s *site, f followed, state string, want outcome.Outcome) {
 	t.Helper()
 	if f.Header.Get("Clear-Site-Data") != `"storage"` || f.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers: %v", f.Header)
 	}
-	passed := !strings.HasPrefix(state, "3xx") && !strings.HasPrefix(state, "500") && want != outcomeFailed && state != "hangs in its body"
+	passed := !strings.HasPrefix(state, "3xx") && !strings.HasPrefix(state, "500") && want != outcome.Failed && state != "hangs in its body"
 	if passed {
 		if strings.Contains(f.body, "logout_id") {
 			t.Errorf("the app's answer was replaced: %s", f.body)
@@ -179,7 +183,7 @@ func checkScriptAnswer(t *testing.T, s *site, f followed, state string, want out
 	if err := json.Unmarshal([]byte(f.body), &answer); err != nil {
 		t.Fatalf("%v: %s", err, f.body)
 	}
-	if answer["success"] != (want != outcomeFailed) || answer["message"] == "" {
+	if answer["success"] != (want != outcome.Failed) || answer["message"] == "" {
 		t.Errorf("answer: %s", f.body)
 	}
 	apps, _ := json.Marshal(answer["apps"])
@@ -262,7 +266,7 @@ func TestNothingBehind(t *testing.T) {
 			j := &jar{now: time.Now()}
 			j.store("app.example.com", "/", true, []string{"sessionid=one; Path=/"})
 			f := s.follow(j, request("GET", "https://app.example.com/logout", "", clicked...))
-			checkLanding(t, f, map[bool]outcome{true: outcomeCleared, false: outcomeFailed}[config == ""])
+			checkLanding(t, f, map[bool]outcome.Outcome{true: outcome.Cleared, false: outcome.Failed}[config == ""])
 			if len(j.cookies) != 0 || f.StatusCode != 200 {
 				t.Errorf("%d, left %v", f.StatusCode, j.cookies)
 			}
@@ -338,7 +342,7 @@ func TestClearSiteData(t *testing.T) {
 // ownCookieOf is the cookie of ours that an answer gave.
 func ownCookieOf(res *http.Response) string {
 	for _, c := range res.Cookies() {
-		if isOwnCookie(c.Name) {
+		if cookie.IsOwn(c.Name) {
 			return c.Name + "=" + c.Value
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"go.uber.org/zap"
 )
 
@@ -13,7 +15,7 @@ import (
 
 // log is the entry of a logout that began at this app's own logout: what the
 // app said, and what became of its session.
-func (l *logout) log(r *http.Request, res appResult, said, out outcome) {
+func (l *logout) log(r *http.Request, res appResult, said, out outcome.Outcome) {
 	l.countApp(out)
 	audit := l.h.logger.Named("audit")
 	fields := append(l.auditFields(r, out), zap.Int("app_status", res.status), zap.Int("session_cookies", len(l.presented)))
@@ -21,9 +23,9 @@ func (l *logout) log(r *http.Request, res appResult, said, out outcome) {
 	switch {
 	case errors.As(res.err, &crashed):
 		audit.Error("logged out, but a handler behind us panicked", append(fields, zap.Error(crashed))...)
-	case said == outcomeFailed && errors.Is(res.err, context.DeadlineExceeded):
+	case said == outcome.Failed && errors.Is(res.err, context.DeadlineExceeded):
 		audit.Warn("logged out, but the app did not answer in time", fields...)
-	case said == outcomeFailed:
+	case said == outcome.Failed:
 		audit.Warn("logged out, but the app did not end its session", fields...)
 	default:
 		audit.Info("logged out", fields...)
@@ -33,9 +35,9 @@ func (l *logout) log(r *http.Request, res appResult, said, out outcome) {
 
 // logEverywhere is the entry of a logout that began at the page for all apps.
 // Each app has a line of its own.
-func (l *logout) logEverywhere(r *http.Request, out outcome) {
+func (l *logout) logEverywhere(r *http.Request, out outcome.Outcome) {
 	audit := l.h.logger.Named("audit")
-	if out == outcomeFailed {
+	if out == outcome.Failed {
 		audit.Warn("signed out everywhere, but an app of this site did not end its session", l.auditFields(r, out)...)
 	} else {
 		audit.Info("signed out everywhere", l.auditFields(r, out)...)
@@ -43,10 +45,10 @@ func (l *logout) logEverywhere(r *http.Request, out outcome) {
 	l.told(out)
 }
 
-func (l *logout) auditFields(r *http.Request, out outcome) []zap.Field {
+func (l *logout) auditFields(r *http.Request, out outcome.Outcome) []zap.Field {
 	fields := []zap.Field{
 		zap.String("logout_id", l.id), zap.String("initiator", initiatorUser), zap.String("host", l.own.Host),
-		zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.String("result", resultName(out)),
+		zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.String("result", outcome.Word(out)),
 		zap.Int("sites", l.sites()), zap.Int("revocations", l.revoked), zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", clientIP(r)),
 	}
 	if l.visit != nil {
@@ -65,12 +67,12 @@ func (l *logout) sites() int {
 }
 
 // told counts the logout, and tells whoever listens.
-func (l *logout) told(out outcome) {
+func (l *logout) told(out outcome.Outcome) {
 	a := l.h.app
 	a.metrics.countLogout(initiatorUser, out)
 	data := map[string]any{
 		"logout_id": l.id, "initiator": initiatorUser, "app": a.appLabel(l.h, l.own.Hostname()),
-		"outcome": string(out), "result": resultName(out), "sites": l.sites(),
+		"outcome": string(out), "result": outcome.Word(out), "sites": l.sites(),
 	}
 	if l.visit != nil {
 		data["provider"] = l.visit.Provider
@@ -79,7 +81,7 @@ func (l *logout) told(out outcome) {
 }
 
 // logPart is the line for one app of a logout that began elsewhere.
-func (l *logout) logPart(r *http.Request, app *siteApp, out outcome) {
+func (l *logout) logPart(r *http.Request, app *siteApp, out outcome.Outcome) {
 	l.countApp(out)
 	l.h.logger.Info("logged out with another site", zap.String("logout_id", l.id), zap.String("host", l.own.Host),
 		zap.String("app", app.name()), zap.String("outcome", string(out)), zap.Int("session_cookies", len(l.presented)), zap.Int("revocations", l.revoked),

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -108,7 +110,7 @@ func wantUntouched(t testing.TB, what string, res *http.Response) {
 		t.Errorf("%s: clears %s", what, clears)
 	}
 	for _, line := range res.Header["Set-Cookie"] {
-		if name, _, _ := strings.Cut(line, "="); !isOwnCookie(name) {
+		if name, _, _ := strings.Cut(line, "="); !cookie.IsOwn(name) {
 			t.Errorf("%s: sets %s", what, name)
 		}
 	}

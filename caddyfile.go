@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2"
@@ -224,7 +226,7 @@ func (h *Handler) parseWord(d *caddyfile.Dispenser, word string) error {
 		return parseList(d, &h.KeepCookies, checkName(word))
 	case "clear_site_data":
 		return parseList(d, &h.ClearSiteData, func(t string) error {
-			_, err := compileClearSiteData([]string{t}, false)
+			_, err := cookie.CompileClearSiteData([]string{t}, false)
 			return err
 		})
 	case "logout_call":
@@ -278,7 +280,7 @@ func (h *Handler) parsePaths(d *caddyfile.Dispenser) error {
 
 func checkName(word string) func(string) error {
 	return func(pattern string) error {
-		_, err := compileNames(word, []string{pattern})
+		_, err := cookie.CompileNames(word, []string{pattern})
 		return err
 	}
 }

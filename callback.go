@@ -9,6 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -26,7 +30,7 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	// The address has a code or a state in it, and the access log has the
 	// address. Our own log tells what came.
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
-	if r.Method != http.MethodGet || !isTopLevel(r) {
+	if r.Method != http.MethodGet || !guard.IsTopLevel(r) {
 		w.Header().Set("Allow", http.MethodGet)
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
@@ -122,10 +126,10 @@ func untouched(rest pending) pending {
 // have sent the browser. What that could do to somebody who signed in since, in
 // a way that we do not see, is left out.
 func unproven(rest pending) pending {
-	due := rest.Round.Landing != nil && slices.Contains(rest.Round.Landing.Clear, clearCookies)
+	due := rest.Round.Landing != nil && slices.Contains(rest.Round.Landing.Clear, cookie.ClearCookies)
 	rest = untouched(rest)
 	if due {
-		rest.Round.Landing.Clear = []string{clearCookies}
+		rest.Round.Landing.Clear = []string{cookie.ClearCookies}
 	}
 	return rest
 }
@@ -253,7 +257,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending) error {
 	ctx, stop := h.app.within(r)
 	defer stop()
-	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rest.Round.Browser, landingLifetime))
+	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Round.Browser, landingLifetime))
 	next := h.app.depart(ctx, w.Header(), own, rest)
 	return answerSecretRedirect(w, r, next)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2"
@@ -187,7 +189,7 @@ func (c *inspected) checkPlainHTTP() (warnings []warning) {
 // checkCookiesCleared: in Chromium, "cookies" means the registrable domain.
 func (c *inspected) checkCookiesCleared() (warnings []warning) {
 	for _, p := range c.registry().apps {
-		if !slices.Contains(p.handler.clear, clearCookies) {
+		if !slices.Contains(p.handler.clear, cookie.ClearCookies) {
 			continue
 		}
 		group := c.groupOf(p.handler)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
@@ -317,19 +319,19 @@ func TestExpirationLines(t *testing.T) {
 	https, http := origin.Origin{Scheme: "https", Host: "app.example.com"}, origin.Origin{Scheme: "http", Host: "app.example.com"}
 	for _, tc := range []struct {
 		name, cookie string
-		v            variant
+		v            cookie.Variant
 		own          origin.Origin
 		want         string
 	}{
-		{"CK-04, CK-05, CK-07, CK-08", "sid", variant{"", "/", false}, https, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax"},
-		{"CK-02", "sid", variant{"example.com", "/x", false}, https, "sid=; Path=/x; Domain=example.com; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax"},
-		{"CK-06 has no Domain", "__Host-sid", variant{"example.com", "/", false}, https, ""},
-		{"CK-06 has no other path", "__HOST-sid", variant{"", "/x", false}, https, ""},
-		{"CK-06 HttpOnly", "__Http-sid", variant{"", "/", false}, https, "__Http-sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly; SameSite=Lax"},
-		{"CK-09", "sid", variant{"", "/", true}, https, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=None; Partitioned"},
-		{"no Secure over http", "sid", variant{"", "/", false}, http, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; SameSite=Lax"},
+		{"CK-04, CK-05, CK-07, CK-08", "sid", cookie.Variant{"", "/", false}, https, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax"},
+		{"CK-02", "sid", cookie.Variant{"example.com", "/x", false}, https, "sid=; Path=/x; Domain=example.com; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax"},
+		{"CK-06 has no Domain", "__Host-sid", cookie.Variant{"example.com", "/", false}, https, ""},
+		{"CK-06 has no other path", "__HOST-sid", cookie.Variant{"", "/x", false}, https, ""},
+		{"CK-06 HttpOnly", "__Http-sid", cookie.Variant{"", "/", false}, https, "__Http-sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly; SameSite=Lax"},
+		{"CK-09", "sid", cookie.Variant{"", "/", true}, https, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=None; Partitioned"},
+		{"no Secure over http", "sid", cookie.Variant{"", "/", false}, http, "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; SameSite=Lax"},
 	} {
-		if got := expiration(tc.cookie, tc.v, tc.own); got != tc.want {
+		if got := cookie.Expiration(tc.cookie, tc.v, tc.own); got != tc.want {
 			t.Errorf("%s:\n got %q\nwant %q", tc.name, got, tc.want)
 		}
 	}
@@ -341,7 +343,7 @@ func TestExpirationLines(t *testing.T) {
 		"co.uk":           {""}, "localhost": {""}, "192.0.2.1": {""}, "2001:db8::1": {""},
 		"app.example.com.": {""}, "evil;x=.example.com": {""}, "": {""},
 	} {
-		got := cookieDomains(host)
+		got := cookie.CookieDomains(host)
 		if len(got) > 2 {
 			slices.Sort(got[2:])
 		}

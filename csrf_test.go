@@ -10,6 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -70,21 +74,21 @@ const profileToken = "`name=\"csrf\" value=\"([^\"]+)\"`"
 func TestCSRF(t *testing.T) {
 	for name, tc := range map[string]struct {
 		block string
-		want  outcome
+		want  outcome.Outcome
 		calls int
 		says  string
 	}{
-		"without":                  {"logout_call POST /logout", outcomeFailed, 1, "did not end its session"},
-		"the form itself":          {"logout_call GET /logout", outcomeCleared, 1, ""},
-		"in a field":               {"logout_call POST /logout {\ncsrf /profile " + profileToken + " field \"csrf middleware&token\"\n}", outcomeEnded, 2, ""},
-		"in a field beside others": {"logout_call POST /logout {\nbody application/x-www-form-urlencoded next=/bye\ncsrf /profile " + profileToken + " field \"csrf middleware&token\"\n}", outcomeEnded, 2, ""},
-		"in a header":              {"logout_call POST /logout {\ncsrf /api/token `\"token\":\"([a-z-]{4,64})\"` header x-csrftoken\n}", outcomeEnded, 2, ""},
-		"beside a JSON body":       {"logout_call POST /logout {\nbody application/json `{\"all\":1}`\ncsrf /api/token `\"token\":\"([a-z-]{4,64})\"` header X-CSRFToken\n}", outcomeEnded, 2, ""},
-		"a group of no matter":     {"logout_call POST /logout {\ncsrf /api/token `\"(?:token|csrf)\":\"([^\"]+)\"` header X-CSRFToken\n}", outcomeEnded, 2, ""},
-		"pattern by environment":   {"logout_call POST /logout {\ncsrf {env.UL_PAGE} `\"{env.UL_KEY}\":\"([^\"]+)\"` header X-CSRFToken\n}", outcomeEnded, 2, ""},
-		"wrong pattern":            {"logout_call POST /logout {\ncsrf /profile `name=\"token\" value=\"([^\"]+)\"` field token\n}", outcomeFailed, 1, "has no token"},
-		"wrong field":              {"logout_call POST /logout {\ncsrf /profile " + profileToken + " field token\n}", outcomeFailed, 2, "did not end its session"},
-		"another page":             {"logout_call POST /logout {\ncsrf /control `(.+)` header X-CSRFToken\n}", outcomeFailed, 2, "did not end its session"},
+		"without":                  {"logout_call POST /logout", outcome.Failed, 1, "did not end its session"},
+		"the form itself":          {"logout_call GET /logout", outcome.Cleared, 1, ""},
+		"in a field":               {"logout_call POST /logout {\ncsrf /profile " + profileToken + " field \"csrf middleware&token\"\n}", outcome.Ended, 2, ""},
+		"in a field beside others": {"logout_call POST /logout {\nbody application/x-www-form-urlencoded next=/bye\ncsrf /profile " + profileToken + " field \"csrf middleware&token\"\n}", outcome.Ended, 2, ""},
+		"in a header":              {"logout_call POST /logout {\ncsrf /api/token `\"token\":\"([a-z-]{4,64})\"` header x-csrftoken\n}", outcome.Ended, 2, ""},
+		"beside a JSON body":       {"logout_call POST /logout {\nbody application/json `{\"all\":1}`\ncsrf /api/token `\"token\":\"([a-z-]{4,64})\"` header X-CSRFToken\n}", outcome.Ended, 2, ""},
+		"a group of no matter":     {"logout_call POST /logout {\ncsrf /api/token `\"(?:token|csrf)\":\"([^\"]+)\"` header X-CSRFToken\n}", outcome.Ended, 2, ""},
+		"pattern by environment":   {"logout_call POST /logout {\ncsrf {env.UL_PAGE} `\"{env.UL_KEY}\":\"([^\"]+)\"` header X-CSRFToken\n}", outcome.Ended, 2, ""},
+		"wrong pattern":            {"logout_call POST /logout {\ncsrf /profile `name=\"token\" value=\"([^\"]+)\"` field token\n}", outcome.Failed, 1, "has no token"},
+		"wrong field":              {"logout_call POST /logout {\ncsrf /profile " + profileToken + " field token\n}", outcome.Failed, 2, "did not end its session"},
+		"another page":             {"logout_call POST /logout {\ncsrf /control `(.+)` header X-CSRFToken\n}", outcome.Failed, 2, "did not end its session"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("UL_PAGE", "/api/token")
@@ -94,7 +98,7 @@ func TestCSRF(t *testing.T) {
 			s := endingSite(t, app.addr(), tc.block)
 			logged := s.observe()
 			got := s.end("", "Cookie: flash=hello; sessionid=one; csrftoken=an-old-one")
-			if got.Outcome != tc.want || app.isAlive("one") == (tc.want == outcomeEnded) {
+			if got.Outcome != tc.want || app.isAlive("one") == (tc.want == outcome.Ended) {
 				t.Errorf("%s, alive %v", got.Outcome, app.isAlive("one"))
 			}
 			seen := app.requests()
@@ -124,43 +128,43 @@ func TestCSRFPages(t *testing.T) {
 	token := `<input name="csrf" value="tok&amp;en">`
 	for name, tc := range map[string]struct {
 		page http.HandlerFunc
-		want outcome
+		want outcome.Outcome
 		says string
 	}{
-		"plain":             {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, token) }, outcomeEnded, ""},
-		"compressed":        {appStates["gzip"].answer, outcomeEnded, ""},
-		"an error page":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); fmt.Fprint(w, token) }, outcomeEnded, ""},
-		"long, token first": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, token, strings.Repeat("x", 1<<20)) }, outcomeEnded, ""},
-		"too long":          {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("x", maxKept), token) }, outcomeFailed, "has no token"},
+		"plain":             {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, token) }, outcome.Ended, ""},
+		"compressed":        {appStates["gzip"].answer, outcome.Ended, ""},
+		"an error page":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); fmt.Fprint(w, token) }, outcome.Ended, ""},
+		"long, token first": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, token, strings.Repeat("x", 1<<20)) }, outcome.Ended, ""},
+		"too long":          {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("x", maxKept), token) }, outcome.Failed, "has no token"},
 		"cut by the limit": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, strings.Repeat("x", maxKept-len(token)+3), token)
-		}, outcomeFailed, "has no token"},
+		}, outcome.Failed, "has no token"},
 		"token too long": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `name="csrf" value="%s"`, strings.Repeat("x", maxCSRFToken+1))
-		}, outcomeFailed, "has no token"},
-		"empty":             {status(204), outcomeFailed, "has no token"},
-		"redirect to login": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, outcomeFailed, "has no token"},
-		"hangs":             {appStates["hangs"].answer, outcomeFailed, "did not answer in time"},
+		}, outcome.Failed, "has no token"},
+		"empty":             {status(204), outcome.Failed, "has no token"},
+		"redirect to login": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, outcome.Failed, "has no token"},
+		"hangs":             {appStates["hangs"].answer, outcome.Failed, "did not answer in time"},
 		"hangs in its body": {func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, "begun")
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
-		}, outcomeFailed, "did not answer in time"},
-		"resets": {appStates["resets"].answer, outcomeFailed, "has no token"},
+		}, outcome.Failed, "did not answer in time"},
+		"resets": {appStates["resets"].answer, outcome.Failed, "has no token"},
 		"breaks off, token in": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, token)
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
-		}, outcomeEnded, ""},
+		}, outcome.Ended, ""},
 		"deletes the session": {func(w http.ResponseWriter, r *http.Request) {
 			expire(w)
 			http.Redirect(w, r, "/login", http.StatusFound)
-		}, outcomeEnded, ""},
+		}, outcome.Ended, ""},
 		"renews the session": {func(w http.ResponseWriter, _ *http.Request) {
 			expire(w)
 			w.Header().Add("Set-Cookie", "sessionid=two; Path=/")
 			fmt.Fprint(w, token)
-		}, outcomeEnded, ""},
+		}, outcome.Ended, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +212,7 @@ func FuzzCSRF(f *testing.F) {
 	f.Add([]byte("x"), "a=b\x00c; Expires=x", "a=1; a=2")
 	field := &csrfToken{pattern: regexp.MustCompile(`(?s)value="([^"]*)"`), field: "t&="}
 	header := &csrfToken{pattern: field.pattern, header: "X-Csrf"}
-	sc, err := newSessionCookies(nil, nil)
+	sc, err := cookie.NewRules(nil, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -226,26 +230,26 @@ func FuzzCSRF(f *testing.F) {
 			return // never gets to us
 		}
 		r := request("GET", "https://app.example.com/", "", "Cookie: "+cookies)
-		e := &ending{h: &Handler{sessions: sc}, cookies: snapshotOf(r, testOwn).cookies, presented: sc.in(r.Header["Cookie"]), began: testNow}
+		e := &ending{h: &Handler{sessions: sc}, cookies: snapshotOf(r, testOwn).cookies, presented: sc.In(r.Header["Cookie"]), began: testNow}
 		e.take(appResult{header: http.Header{"Set-Cookie": {line}}})
 		sent := strings.Join(e.cookies, "; ")
 		if !httpguts.ValidHeaderFieldValue(sent) || strings.Contains(sent, "universal-logout") && !strings.Contains(cookies+line, "universal-logout") {
 			t.Errorf("%q after %q sends %q", cookies, line, sent)
 		}
-		eachCookie([]string{sent}, func(name, _ string) bool {
-			if isOwnCookie(name) {
+		cookie.Each([]string{sent}, func(name, _ string) bool {
+			if cookie.IsOwn(name) {
 				t.Errorf("sends our own %s", name)
 			}
 			return true
 		})
 		for _, c := range e.presented {
-			if !strings.Contains(sent, c.name+"=") && !strings.Contains(sent, c.name) {
-				t.Errorf("%q is not sent: %q", c.name, sent)
+			if !strings.Contains(sent, c.Name+"=") && !strings.Contains(sent, c.Name) {
+				t.Errorf("%q is not sent: %q", c.Name, sent)
 			}
 		}
-		for _, c := range sc.in([]string{sent}) {
-			if set := parseSetCookie(line, testNow); set.expired && set.name == c.name && isCookieName(c.name) && len(line) < maxCookieName && httpguts.ValidHeaderFieldValue(line) {
-				t.Errorf("%q is sent although it was deleted", c.name)
+		for _, c := range sc.In([]string{sent}) {
+			if set := cookie.ParseSet(line, testNow); set.Expired && set.Name == c.Name && cookie.IsCookieName(c.Name) && len(line) < cookie.MaxCookieName && httpguts.ValidHeaderFieldValue(line) {
+				t.Errorf("%q is sent although it was deleted", c.Name)
 			}
 		}
 	})

@@ -8,6 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -19,7 +23,7 @@ import (
 // callResult is what became of an app's session that a logout at another site
 // ended.
 type callResult struct {
-	outcome outcome
+	outcome outcome.Outcome
 	cookies []string // Set-Cookie lines of the app that may go on to the browser
 }
 
@@ -36,8 +40,8 @@ type ending struct {
 
 	began     time.Time
 	deadline  time.Time
-	presented []cookie // the session cookies that the next call has
-	cookies   []string // all that it has: name=value
+	presented []cookie.Cookie // the session cookies that the next call has
+	cookies   []string        // all that it has: name=value
 	relayed   []string
 }
 
@@ -45,12 +49,12 @@ type ending struct {
 // on this site, by logout_call or what follows from paths. cut is what
 // handle_path cuts off before this handler sees a path. It returns by the
 // call's timeout, whatever the handlers behind next do.
-func (h *Handler) endSession(from browserRequest, next caddyhttp.Handler, own origin.Origin, cut string, presented []cookie) callResult {
+func (h *Handler) endSession(from browserRequest, next caddyhttp.Handler, own origin.Origin, cut string, presented []cookie.Cookie) callResult {
 	if len(presented) == 0 {
-		return callResult{outcome: outcomeNone}
+		return callResult{outcome: outcome.None}
 	}
 	if h.call == nil || len(h.call.tries) == 0 {
-		return callResult{outcome: outcomeCleared}
+		return callResult{outcome: outcome.Cleared}
 	}
 	e := &ending{
 		h: h, from: from, next: next, cut: (&url.URL{Path: cut}).EscapedPath(),
@@ -61,7 +65,7 @@ func (h *Handler) endSession(from browserRequest, next caddyhttp.Handler, own or
 		e.deadline = from.deadline
 	}
 	res, out, why := e.run()
-	if out == outcomeFailed {
+	if out == outcome.Failed {
 		e.logFailed(own, res, why)
 	}
 	return callResult{out, e.relayed}
@@ -69,20 +73,20 @@ func (h *Handler) endSession(from browserRequest, next caddyhttp.Handler, own or
 
 // run fetches the CSRF token, if the app wants one, and sends the call. If the
 // session could not be ended it says why, for the log.
-func (e *ending) run() (res appResult, out outcome, why string) {
+func (e *ending) run() (res appResult, out outcome.Outcome, why string) {
 	token := ""
 	if csrf := e.h.call.csrf; csrf != nil {
 		var page []byte
 		res, page = e.send(csrf.page)
 		e.take(res)
 		if len(e.presented) == 0 {
-			return res, outcomeEnded, "" // the app had no such session any more
+			return res, outcome.Ended, "" // the app had no such session any more
 		}
 		var found bool
 		if token, found = csrf.find(page); !found && errors.Is(res.err, context.DeadlineExceeded) {
-			return res, outcomeFailed, tooLate
+			return res, outcome.Failed, tooLate
 		} else if !found {
-			return res, outcomeFailed, "logout_call: the page that csrf names has no token where its pattern looks for one, in the first 64 KiB; " +
+			return res, outcome.Failed, "logout_call: the page that csrf names has no token where its pattern looks for one, in the first 64 KiB; " +
 				"name a page that signed-in users see, and a pattern that matches its source"
 		}
 	}
@@ -91,12 +95,12 @@ func (e *ending) run() (res appResult, out outcome, why string) {
 			call = e.h.call.csrf.addTo(call, token)
 		}
 		res, _ = e.send(call)
-		if out = e.outcome(res); out == outcomeEnded || !slices.Contains(noSuchLogout, res.status) {
+		if out = e.outcome(res); out == outcome.Ended || !slices.Contains(noSuchLogout, res.status) {
 			break
 		}
 	}
-	if e.h.call.derived && out == outcomeFailed && slices.Contains(noSuchLogout, res.status) {
-		return res, outcomeCleared, "" // nothing was refused: there is no such logout
+	if e.h.call.derived && out == outcome.Failed && slices.Contains(noSuchLogout, res.status) {
+		return res, outcome.Cleared, "" // nothing was refused: there is no such logout
 	}
 	if res.status == 0 && errors.Is(res.err, context.DeadlineExceeded) {
 		return res, out, tooLate
@@ -117,51 +121,51 @@ func (e *ending) send(call siteCall) (appResult, []byte) {
 }
 
 // outcome of a call: as that of a logout, but statuses may count too.
-func (e *ending) outcome(res appResult) outcome {
+func (e *ending) outcome(res appResult) outcome.Outcome {
 	failed := res.status == 0 || res.status >= 400
 	switch {
 	case slices.Contains(e.h.call.success, res.status), res.endsSession(e.presented, failed, e.began):
-		return outcomeEnded
+		return outcome.Ended
 	case failed:
-		return outcomeFailed
+		return outcome.Failed
 	}
-	return outcomeCleared
+	return outcome.Cleared
 }
 
 // take lets the next call have the cookies that an answer sets: tokens are
 // bound to them.
 func (e *ending) take(res appResult) {
 	lines, before := res.header["Set-Cookie"], slices.Clone(e.presented)
-	for _, line := range lines[:min(len(lines), maxSessionCookies)] {
-		sc := parseSetCookie(line, e.began)
-		pair := sc.name + "=" + sc.value
-		if !isCookieName(sc.name) || isOwnCookie(sc.name) || len(pair) > maxCookieName || !httpguts.ValidHeaderFieldValue(pair) {
+	for _, line := range lines[:min(len(lines), cookie.MaxSessionCookies)] {
+		sc := cookie.ParseSet(line, e.began)
+		pair := sc.Name + "=" + sc.Value
+		if !cookie.IsCookieName(sc.Name) || cookie.IsOwn(sc.Name) || len(pair) > cookie.MaxCookieName || !httpguts.ValidHeaderFieldValue(pair) {
 			continue
 		}
-		isIt := func(c cookie) bool { return c.name == sc.name }
+		isIt := func(c cookie.Cookie) bool { return c.Name == sc.Name }
 		e.presented = slices.DeleteFunc(e.presented, isIt)
 		e.cookies = slices.DeleteFunc(e.cookies, func(c string) bool {
 			name, _, _ := strings.Cut(c, "=")
-			return strings.Trim(name, " \t") == sc.name
+			return strings.Trim(name, " \t") == sc.Name
 		})
-		if sc.expired {
+		if sc.Expired {
 			continue
 		}
 		e.cookies = append(e.cookies, pair)
 		if slices.ContainsFunc(before, isIt) {
-			e.presented = append(e.presented, cookie{sc.name, sc.value})
+			e.presented = append(e.presented, cookie.Cookie{sc.Name, sc.Value})
 		}
 	}
 }
 
 // relay keeps the lines that may go on to the browser, the last of equal ones.
 func (e *ending) relay(lines []string) {
-	for _, line := range lines[:min(len(lines), maxSessionCookies)] {
-		if !e.h.sessions.mayPass(parseSetCookie(line, e.began)) {
+	for _, line := range lines[:min(len(lines), cookie.MaxSessionCookies)] {
+		if !e.h.sessions.MayPass(cookie.ParseSet(line, e.began)) {
 			continue
 		}
 		e.relayed = slices.DeleteFunc(e.relayed, func(before string) bool { return before == line })
-		if linesBytes(e.relayed)+linesBytes([]string{line}) <= maxCallCookies {
+		if cookie.LinesBytes(e.relayed)+cookie.LinesBytes([]string{line}) <= maxCallCookies {
 			e.relayed = append(e.relayed, line)
 		}
 	}

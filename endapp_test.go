@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -42,7 +44,7 @@ func (p *endProbe) Provision(ctx caddy.Context) error {
 }
 
 type probed struct {
-	Outcome outcome
+	Outcome outcome.Outcome
 	Cookies []string
 	Took    time.Duration
 }
@@ -60,7 +62,7 @@ func (p *endProbe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	own := ownOrigin(r)
 	h := ours(app.(*caddyhttp.App), own.Hostname())[of]
 	from := snapshotOf(r, own)
-	presented := h.sessions.in(r.Header["Cookie"])
+	presented := h.sessions.In(r.Header["Cookie"])
 	end := func() probed {
 		began := time.Now()
 		res := h.endSession(from, next, own, q.Get("cut"), presented)
@@ -70,7 +72,7 @@ func (p *endProbe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 		var wg sync.WaitGroup
 		for range times {
 			wg.Go(func() {
-				if got := end(); got.Outcome != outcomeEnded {
+				if got := end(); got.Outcome != outcome.Ended {
 					w.Header().Set("X-Wrong", string(got.Outcome))
 				}
 			})
@@ -164,7 +166,7 @@ func TestEndSessionShapes(t *testing.T) {
 		headers       []string
 		method, uri   string
 		header        map[string]string
-		outcome       outcome
+		outcome       outcome.Outcome
 	}{
 		"reverse_proxy":      {config: "universal_logout\nreverse_proxy APP", uri: "/logout"},
 		"handle":             {config: "universal_logout\nhandle /logout* {\nreverse_proxy APP\n}\nhandle {\nrespond 500\n}", uri: "/logout"},
@@ -184,13 +186,13 @@ func TestEndSessionShapes(t *testing.T) {
 		"query of its path":  {config: "universal_logout {\npaths /index.php?action=logout&a=b+c /logout\n}\nrewrite /index.php /logout?{query}\nreverse_proxy APP", uri: "/logout?action=logout&a=b%2Bc"},
 		"logout_call":        {config: "universal_logout {\nlogout_call PUT /api/logout?all=1 {\nheader X-Key {env.UL_KEY}\nbody application/json `{\"all\":{\"yes\":true}}`\n}\n}\nreverse_proxy APP", method: "PUT", uri: "/api/logout?all=1", header: map[string]string{"X-Key": "k3y", "Content-Type": "application/json"}},
 		"logout_call cut":    {config: "universal_logout\nhandle_path /grafana/* {\nuniversal_logout {\nlogout_call POST /logout\n}\nreverse_proxy APP\n}\nrespond 500", query: "of=1&cut=/grafana", method: "POST", uri: "/logout"},
-		"only a star":        {config: "universal_logout {\npaths /users/*/logout\n}\nreverse_proxy APP", outcome: outcomeCleared},
-		"paths off":          {config: "universal_logout {\npaths off\n}\nreverse_proxy APP", outcome: outcomeCleared},
-		"off":                {config: "universal_logout {\nlogout_call off\n}\nreverse_proxy APP", outcome: outcomeCleared},
-		"denied":             {config: "universal_logout\nbasic_auth {\nana $2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n}\nreverse_proxy APP", outcome: outcomeFailed},
-		"an error":           {config: "universal_logout\nerror 503", outcome: outcomeFailed},
-		"nothing behind":     {config: "universal_logout", outcome: outcomeCleared},
-		"no such file":       {config: "universal_logout\nfile_server", outcome: outcomeCleared},
+		"only a star":        {config: "universal_logout {\npaths /users/*/logout\n}\nreverse_proxy APP", outcome: outcome.Cleared},
+		"paths off":          {config: "universal_logout {\npaths off\n}\nreverse_proxy APP", outcome: outcome.Cleared},
+		"off":                {config: "universal_logout {\nlogout_call off\n}\nreverse_proxy APP", outcome: outcome.Cleared},
+		"denied":             {config: "universal_logout\nbasic_auth {\nana $2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n}\nreverse_proxy APP", outcome: outcome.Failed},
+		"an error":           {config: "universal_logout\nerror 503", outcome: outcome.Failed},
+		"nothing behind":     {config: "universal_logout", outcome: outcome.Cleared},
+		"no such file":       {config: "universal_logout\nfile_server", outcome: outcome.Cleared},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("UL_KEY", "k3y")
@@ -200,13 +202,13 @@ func TestEndSessionShapes(t *testing.T) {
 			s := newSite(t, "", "&(app) {\nroute {\nuniversal_logout {\npaths /signout-logout\n}\nreverse_proxy "+app.addr()+"\n}\n}\napp.example.com {\ntest_end_session\n"+config+"\n}")
 			want := tc.outcome
 			if want == "" {
-				want = outcomeEnded
+				want = outcome.Ended
 			}
 			got := s.end(tc.query, append(tc.headers, "Cookie: sessionid=one; theme=dark")...)
-			if got.Outcome != want || app.isAlive("one") == (want == outcomeEnded) {
+			if got.Outcome != want || app.isAlive("one") == (want == outcome.Ended) {
 				t.Errorf("outcome %s, alive %v", got.Outcome, app.isAlive("one"))
 			}
-			if want != outcomeEnded {
+			if want != outcome.Ended {
 				return
 			}
 			if !slices.Equal(got.Cookies, []string{"sessionid=; Path=/; Max-Age=0"}) {
@@ -248,7 +250,7 @@ func TestCallHeaders(t *testing.T) {
 	got := s.end("", "Cookie: sessionid=one; __Host-universal-logout=x; s[a]=b c", "Cookie: universal-logout-marker=y; last=1", "User-Agent: browser", "Accept-Language: pt",
 		"Accept-Encoding: gzip", "Range: bytes=0-1", "If-None-Match: *", "Sec-Purpose: x", "X-Requested-With: page", "Referer: https://other.example.com/hop?t=s3cr3t",
 		"X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: app.example.com")
-	if got.Outcome != outcomeEnded {
+	if got.Outcome != outcome.Ended {
 		t.Fatalf("%+v", got)
 	}
 	r := app.requests()[0]
@@ -269,7 +271,7 @@ func TestCallHeaders(t *testing.T) {
 func TestEndSessionWithoutSession(t *testing.T) {
 	app := newSessions(t, endsSession)
 	s := endingSite(t, app.addr(), "")
-	if got := s.end("", "Cookie: theme=dark"); got.Outcome != outcomeNone || len(app.requests()) > 0 {
+	if got := s.end("", "Cookie: theme=dark"); got.Outcome != outcome.None || len(app.requests()) > 0 {
 		t.Errorf("%+v, the app saw %d requests", got, len(app.requests()))
 	}
 }
@@ -291,34 +293,34 @@ func TestEndSessionOutcome(t *testing.T) {
 	for name, tc := range map[string]struct {
 		block   string
 		answer  http.HandlerFunc
-		want    outcome
+		want    outcome.Outcome
 		cookies string
 		calls   int
 	}{
-		"confirmation form":               {"", status(200), outcomeCleared, "", 1},
-		"redirect to the login":           {"", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, outcomeCleared, "", 1},
-		"deleted":                         {"", cookies(200, "sessionid=; Max-Age=0", "theme=; Max-Age=0", "flash=bye"), outcomeEnded, "sessionid=; Max-Age=0|theme=; Max-Age=0|flash=bye", 1},
-		"replaced":                        {"", cookies(302, "sessionid=two; Path=/"), outcomeEnded, "", 1},
-		"the same":                        {"", cookies(200, "sessionid=one"), outcomeCleared, "", 1},
-		"replaced, with an error":         {"", cookies(500, "sessionid=two"), outcomeFailed, "", 1},
-		"deleted, with an error":          {"", cookies(403, "sessionid=; Max-Age=0"), outcomeEnded, "sessionid=; Max-Age=0", 1},
-		"another cookie":                  {"", cookies(200, "flash=bye"), outcomeCleared, "flash=bye", 1},
-		"GET is not allowed":              {"", byMethod(status(405), endsSession), outcomeEnded, "sessionid=; Path=/; Max-Age=0", 2},
-		"GET is not found":                {"", byMethod(status(404), endsSession), outcomeEnded, "sessionid=; Path=/; Max-Age=0", 2},
-		"GET is not implemented":          {"", byMethod(status(501), status(403)), outcomeFailed, "", 2},
-		"GET deletes with 404":            {"", cookies(404, "sessionid=; Max-Age=0"), outcomeEnded, "sessionid=; Max-Age=0", 1},
-		"no such logout":                  {"", status(404), outcomeCleared, "", 2},
-		"no such configured logout":       {"logout_call GET /logout", status(404), outcomeFailed, "", 1},
-		"method in paths, no such":        {"paths POST /logout", status(405), outcomeCleared, "", 1},
-		"GET is refused":                  {"", byMethod(status(403), endsSession), outcomeFailed, "", 1},
-		"success by status":               {"logout_call POST /logout {\nsuccess 202 404\n}", status(404), outcomeEnded, "", 1},
-		"no success by status":            {"logout_call POST /logout {\nsuccess 202\n}", status(200), outcomeCleared, "", 1},
-		"no success, but deleted":         {"logout_call POST /logout {\nsuccess 202\n}", cookies(200, "sessionid=; Max-Age=0"), outcomeEnded, "sessionid=; Max-Age=0", 1},
-		"unauthorized":                    {"logout_call POST /logout", status(401), outcomeFailed, "", 1},
-		"499 of the app":                  {"", status(499), outcomeFailed, "", 1},
-		"equal lines once, the last one":  {"", byMethod(cookies(405, "a=1", "b=1"), cookies(200, "a=1", "sessionid=; Max-Age=0")), outcomeEnded, "b=1|a=1|sessionid=; Max-Age=0", 2},
-		"a new session and its remainder": {"", cookies(200, "sessionid=; Max-Age=0", "__Host-sessionid="+credential, "id="+credential), outcomeEnded, "sessionid=; Max-Age=0", 1},
-		"more than there is room for":     {"", cookies(200, "a="+strings.Repeat("x", 1500), "b="+strings.Repeat("x", 1500), "sessionid=; Max-Age=0"), outcomeEnded, "a=" + strings.Repeat("x", 1500) + "|sessionid=; Max-Age=0", 1},
+		"confirmation form":               {"", status(200), outcome.Cleared, "", 1},
+		"redirect to the login":           {"", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, outcome.Cleared, "", 1},
+		"deleted":                         {"", cookies(200, "sessionid=; Max-Age=0", "theme=; Max-Age=0", "flash=bye"), outcome.Ended, "sessionid=; Max-Age=0|theme=; Max-Age=0|flash=bye", 1},
+		"replaced":                        {"", cookies(302, "sessionid=two; Path=/"), outcome.Ended, "", 1},
+		"the same":                        {"", cookies(200, "sessionid=one"), outcome.Cleared, "", 1},
+		"replaced, with an error":         {"", cookies(500, "sessionid=two"), outcome.Failed, "", 1},
+		"deleted, with an error":          {"", cookies(403, "sessionid=; Max-Age=0"), outcome.Ended, "sessionid=; Max-Age=0", 1},
+		"another cookie":                  {"", cookies(200, "flash=bye"), outcome.Cleared, "flash=bye", 1},
+		"GET is not allowed":              {"", byMethod(status(405), endsSession), outcome.Ended, "sessionid=; Path=/; Max-Age=0", 2},
+		"GET is not found":                {"", byMethod(status(404), endsSession), outcome.Ended, "sessionid=; Path=/; Max-Age=0", 2},
+		"GET is not implemented":          {"", byMethod(status(501), status(403)), outcome.Failed, "", 2},
+		"GET deletes with 404":            {"", cookies(404, "sessionid=; Max-Age=0"), outcome.Ended, "sessionid=; Max-Age=0", 1},
+		"no such logout":                  {"", status(404), outcome.Cleared, "", 2},
+		"no such configured logout":       {"logout_call GET /logout", status(404), outcome.Failed, "", 1},
+		"method in paths, no such":        {"paths POST /logout", status(405), outcome.Cleared, "", 1},
+		"GET is refused":                  {"", byMethod(status(403), endsSession), outcome.Failed, "", 1},
+		"success by status":               {"logout_call POST /logout {\nsuccess 202 404\n}", status(404), outcome.Ended, "", 1},
+		"no success by status":            {"logout_call POST /logout {\nsuccess 202\n}", status(200), outcome.Cleared, "", 1},
+		"no success, but deleted":         {"logout_call POST /logout {\nsuccess 202\n}", cookies(200, "sessionid=; Max-Age=0"), outcome.Ended, "sessionid=; Max-Age=0", 1},
+		"unauthorized":                    {"logout_call POST /logout", status(401), outcome.Failed, "", 1},
+		"499 of the app":                  {"", status(499), outcome.Failed, "", 1},
+		"equal lines once, the last one":  {"", byMethod(cookies(405, "a=1", "b=1"), cookies(200, "a=1", "sessionid=; Max-Age=0")), outcome.Ended, "b=1|a=1|sessionid=; Max-Age=0", 2},
+		"a new session and its remainder": {"", cookies(200, "sessionid=; Max-Age=0", "__Host-sessionid="+credential, "id="+credential), outcome.Ended, "sessionid=; Max-Age=0", 1},
+		"more than there is room for":     {"", cookies(200, "a="+strings.Repeat("x", 1500), "b="+strings.Repeat("x", 1500), "sessionid=; Max-Age=0"), outcome.Ended, "a=" + strings.Repeat("x", 1500) + "|sessionid=; Max-Age=0", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -332,7 +334,7 @@ func TestEndSessionOutcome(t *testing.T) {
 			if calls := len(app.requests()); calls != tc.calls {
 				t.Errorf("the app saw %d requests", calls)
 			}
-			if lines := logged.Len(); lines > 1 || lines == 1 != (tc.want == outcomeFailed) {
+			if lines := logged.Len(); lines > 1 || lines == 1 != (tc.want == outcome.Failed) {
 				t.Errorf("logged:\n%s", logsOf(logged))
 			}
 		})

@@ -8,6 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -158,17 +162,17 @@ func (h *Handler) answerRefused(w http.ResponseWriter, r *http.Request, ref *ref
 	default:
 		return false, nil
 	}
-	if !callerOf(r).navigation {
+	if !guard.CallerOf(r).Navigation {
 		ref.expire(w.Header())
 		return true, answerError(w, r, http.StatusUnauthorized)
 	}
 	// A browser that keeps the cookie whatever we say goes there once only.
-	seen := cookieValue(r.Header["Cookie"], ownCookieName(ref.own, revokedCookie)) == ref.digest
+	seen := cookie.Value(r.Header["Cookie"], cookie.OwnName(ref.own, revokedCookie)) == ref.digest
 	if seen || h.isRevokedTo(r, ref.own) {
 		return false, nil
 	}
 	ref.expire(w.Header())
-	w.Header().Add("Set-Cookie", ownCookie(ref.own, revokedCookie, ref.digest, revokedLifetime))
+	w.Header().Add("Set-Cookie", cookie.Own(ref.own, revokedCookie, ref.digest, revokedLifetime))
 	return true, answerRedirect(w, h.revokedTo)
 }
 
@@ -216,12 +220,12 @@ func (h *Handler) revokeSetAgain(hdr http.Header, r *http.Request, cookies []str
 	}
 	var again []revocation.Revocation
 	now := h.app.now()
-	for _, line := range lines[:min(len(lines), maxSessionCookies)] {
-		sc := parseSetCookie(line, now)
-		if sc.expired || !h.sessions.is(sc.name, sc.value) {
+	for _, line := range lines[:min(len(lines), cookie.MaxSessionCookies)] {
+		sc := cookie.ParseSet(line, now)
+		if sc.Expired || !h.sessions.Is(sc.Name, sc.Value) {
 			continue
 		}
-		if c, ok := revocableOf(list, sc.value, now); ok && !list.RefusesFingerprint(c.fingerprint) && len(again) < maxRevoked {
+		if c, ok := revocableOf(list, sc.Value, now); ok && !list.RefusesFingerprint(c.fingerprint) && len(again) < maxRevoked {
 			again = append(again, list.OfCredential(c.fingerprint, c.until))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 )
 
 // TestLogoutOfRevoked: whoever logs out with a session that is over already
@@ -263,7 +265,7 @@ func TestManyRefused(t *testing.T) {
 		line.WriteString("c" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + "=" + revokedSession + "; ")
 	}
 	res := s.do(request("GET", "https://app.example.com/", "", with(clicked, "Cookie: "+line.String()+"a=b")...))
-	if n := linesBytes(res.Header["Set-Cookie"]); n == 0 || n > expirationBudget {
+	if n := cookie.LinesBytes(res.Header["Set-Cookie"]); n == 0 || n > cookie.ExpirationBudget {
 		t.Errorf("%d bytes of expirations", n)
 	}
 	if got := app.requests()[0].Header.Get("Cookie"); got != "a=b" {

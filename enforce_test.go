@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 )
 
 // Two sessions that were copied out of a browser, and what is left of one is
@@ -314,7 +316,7 @@ func TestSetAgainUnderWay(t *testing.T) {
 			})
 			s.do(request("GET", "https://app.example.com/", "", with(fetched, "Cookie: sessionid="+aliveSession)...))
 			eventually(t, "the work is done", s.isIdle)
-			value := parseSetCookie(tc.set, time.Now()).value
+			value := cookie.ParseSet(tc.set, time.Now()).Value
 			if got := s.app.shared.revocations.list.Load().Refuses(value); got != tc.refused {
 				t.Errorf("%s is refused: %v", value, got)
 			}

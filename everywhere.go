@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -12,7 +16,7 @@ import (
 
 const (
 	// tourCookie is kept at the hub while a tour is under way.
-	tourCookie  = browserCookie + "-tour"
+	tourCookie  = cookie.BrowserCookie + "-tour"
 	overPurpose = "hub"
 )
 
@@ -28,7 +32,7 @@ func (a *App) rememberTour(own origin.Origin, t *tour) string {
 	if err != nil { // strings and numbers only
 		return ""
 	}
-	return ownCookie(own, tourCookie, a.shared.keys.Seal(overPurpose, plain), tourLifetime)
+	return cookie.Own(own, tourCookie, a.shared.keys.Seal(overPurpose, plain), tourLifetime)
 }
 
 // isUnfinished reports whether a tour of this browser did not come to its end,
@@ -37,7 +41,7 @@ func (a *App) isUnfinished(r *http.Request, own origin.Origin) bool {
 	if rest, ok := a.openMarker(r, own); ok && rest.Tour != nil {
 		return true
 	}
-	plain, err := a.shared.keys.Open(overPurpose, cookieValue(r.Header["Cookie"], ownCookieName(own, tourCookie)))
+	plain, err := a.shared.keys.Open(overPurpose, cookie.Value(r.Header["Cookie"], cookie.OwnName(own, tourCookie)))
 	var m remembered
 	return err == nil && json.Unmarshal(plain, &m) == nil && a.recent(m.Made, tourLifetime) &&
 		a.shared.steps.find(stepKey{m.ID, stepFinished}) == nil
@@ -52,7 +56,7 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 	own := ownOrigin(r)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		if !isTopLevel(r) {
+		if !guard.IsTopLevel(r) {
 			return h.refuse(w, r, http.StatusForbidden)
 		}
 		return answerPage(w, http.StatusOK, h.everywherePage(r, own, textEverywherePage))
@@ -62,8 +66,8 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
 	main, _ := h.mainOf(r, own)
-	if guard(r, own, h.app.friends(r, own, main), false) != verdictLogout {
-		if !callerOf(r).navigation {
+	if guard.Check(r, own, h.app.friends(r, own, main), false) != guard.Logout {
+		if !guard.CallerOf(r).Navigation {
 			return h.refuse(w, r, http.StatusForbidden)
 		}
 		return h.answerForeign(w, r)
@@ -113,7 +117,7 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 	l.logEverywhere(r, e.outcome)
 	res := appResult{status: http.StatusOK, header: http.Header{"Set-Cookie": e.lines}}
 	l.relay(w.Header(), res)
-	if l.caller.navigation {
+	if l.caller.Navigation {
 		return l.answerPerson(w, r, res, e.outcome)
 	}
 	return l.answerScript(w, res, e.outcome)
@@ -129,7 +133,7 @@ func (h *Handler) everywherePage(r *http.Request, own origin.Origin, p page) pag
 	p.AppsTitle, p.AppsCount = textSessions, textSessionsAt
 	for _, app := range h.app.appsAt(listener, own.Hostname(), group) {
 		for _, handler := range app.handlers {
-			if len(handler.sessions.in(r.Header["Cookie"])) > 0 {
+			if len(handler.sessions.In(r.Header["Cookie"])) > 0 {
 				p.Apps = append(p.Apps, appLine{Name: own.Host + app.base})
 				break
 			}

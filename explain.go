@@ -11,6 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -53,7 +57,7 @@ func (c *inspected) explain(raw string) (string, error) {
 		return e.String(), nil
 	}
 	var about *place
-	for _, method := range logoutMethods {
+	for _, method := range guard.Methods {
 		p, found := c.logoutAt(l, own, method, u)
 		if !found {
 			if method == http.MethodGet || method == http.MethodPost {
@@ -81,7 +85,7 @@ func (c *inspected) explain(raw string) (string, error) {
 // titles are the sites of the configuration.
 func (c *inspected) titles() (all []string) {
 	for _, p := range c.registry().apps {
-		all = union(all, []string{p.title()})
+		all = cookie.Union(all, []string{p.title()})
 	}
 	return all
 }
@@ -133,10 +137,10 @@ func (rule *logoutRule) String() string {
 	return strings.TrimSuffix(text+"?"+strings.Join(pairs, "&"), "?")
 }
 
-var verdictWords = map[verdict]string{
-	verdictLogout: "it is a logout", verdictAsk: "the user is asked first", verdictRefuse: "refused (403)",
-	verdictRefuseAsk: "refused (403), with a page that asks the user", verdictSpeculative: "refused (503)",
-	verdictNotAllowed: "refused (405)", verdictPass: "it goes to the app",
+var verdictWords = map[guard.Verdict]string{
+	guard.Logout: "it is a logout", guard.Ask: "the user is asked first", guard.Refuse: "refused (403)",
+	guard.RefuseAsk: "refused (403), with a page that asks the user", guard.Speculative: "refused (503)",
+	guard.NotAllowed: "refused (405)", guard.Pass: "it goes to the app",
 }
 
 // explainGuard asks the guard itself.
@@ -160,7 +164,7 @@ func (c *inspected) explainGuard(e *explained, l *listener, own origin.Origin, m
 	}
 	elsewhere := origin.Origin{Scheme: "https", Host: "elsewhere.invalid"}
 	tell := func(who string, r *http.Request) {
-		e.line("    %-40s %s", who, verdictWords[guard(r, own, c.friends(r, own, p.handler), p.handler.AllowCrossSite)])
+		e.line("    %-40s %s", who, verdictWords[guard.Check(r, own, c.friends(r, own, p.handler), p.handler.AllowCrossSite)])
 	}
 	tell("from a page of this site:", request(own, "same-origin"))
 	if it := c.itineraryFrom(l, own, c.groupOf(p.handler)); len(it.stops) > 1 {
@@ -263,7 +267,7 @@ func (app *siteApp) explainCall() string {
 		for _, try := range h.call.tries {
 			path, _, hasQuery := strings.Cut(try.uri, "?")
 			call := try.method + " " + (&url.URL{Path: app.cut}).EscapedPath() + path + map[bool]string{true: "?…"}[hasQuery]
-			calls = union(calls, []string{call})
+			calls = cookie.Union(calls, []string{call})
 		}
 		if h.call.csrf != nil {
 			calls = append(calls, "with a token that its page has")

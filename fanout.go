@@ -8,6 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
@@ -71,22 +75,22 @@ const (
 	needsCookies result = 0x20
 )
 
-var outcomes = map[result]outcome{
-	resultNone: outcomeNone, resultEnded: outcomeEnded, resultCleared: outcomeCleared,
-	resultFailed: outcomeFailed, resultUnreached: outcomeFailed, resultRevoked: outcomeRevoked,
+var outcomes = map[result]outcome.Outcome{
+	resultNone: outcome.None, resultEnded: outcome.Ended, resultCleared: outcome.Cleared,
+	resultFailed: outcome.Failed, resultUnreached: outcome.Failed, resultRevoked: outcome.Revoked,
 }
 
-func resultOf(out outcome) result {
+func resultOf(out outcome.Outcome) result {
 	switch out {
-	case outcomeNone:
+	case outcome.None:
 		return resultNone
-	case outcomeEnded:
+	case outcome.Ended:
 		return resultEnded
-	case outcomeCleared:
+	case outcome.Cleared:
 		return resultCleared
-	case outcomeRevoked:
+	case outcome.Revoked:
 		return resultRevoked
-	case outcomeFailed:
+	case outcome.Failed:
 	}
 	return resultFailed
 }
@@ -96,10 +100,10 @@ func (r result) plain() result { return r & resultMask }
 // word is what a site says about one of its apps. It goes back to the next hop
 // with the page's form.
 type word struct {
-	ID     string    `json:"i"` // of the logout
-	App    int       `json:"a"`
-	Result result    `json:"r"`
-	Rest   *leftover `json:"l,omitempty"` // expirations that found no room
+	ID     string           `json:"i"` // of the logout
+	App    int              `json:"a"`
+	Result result           `json:"r"`
+	Rest   *cookie.Leftover `json:"l,omitempty"` // expirations that found no room
 }
 
 func (a *App) sealTour(t tour) string {
@@ -336,6 +340,6 @@ func (t *tour) found() bool {
 func (t *tour) failed() bool {
 	return slices.ContainsFunc(t.Apps, func(b byte) bool {
 		p := result(b).plain()
-		return p == resultUnvisited || outcomes[p] == outcomeFailed
+		return p == resultUnvisited || outcomes[p] == outcome.Failed
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 // BenchmarkFanout measures T19: what it costs to end 50 apps at once above
@@ -26,7 +28,7 @@ func BenchmarkFanout(b *testing.B) {
 				p, asks := f.begin()
 				return millisecondsOf(func() {
 					for i, out := range f.askAtOnce(p, asks[:n]) {
-						if out != outcomeEnded {
+						if out != outcome.Ended {
 							b.Fatalf("%s: %q", asks[i], out)
 						}
 					}

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -97,8 +99,8 @@ const maxPlaces = 4
 // app and its logout: where its cookies may be limited to (CK-20).
 func (h *Handler) cookiePlaces() (places []string) {
 	add := func(path string) {
-		if len(cookiePaths(path)) > 1 && len(places) < maxPlaces {
-			places = union(places, []string{path})
+		if len(cookie.CookiePaths(path)) > 1 && len(places) < maxPlaces {
+			places = cookie.Union(places, []string{path})
 		}
 	}
 	if h.Base != "" {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 // fanout is a group of many apps, each with a server of its own, and a browser
@@ -72,8 +74,8 @@ func (f *fanout) begin() (p browserPage, asks []string) {
 
 // askAtOnce asks for all apps at the same time, with all cookies that each may
 // see, and returns what became of them.
-func (f *fanout) askAtOnce(p browserPage, asks []string) []outcome {
-	outs, token := make([]outcome, len(asks)), p.token()
+func (f *fanout) askAtOnce(p browserPage, asks []string) []outcome.Outcome {
+	outs, token := make([]outcome.Outcome, len(asks)), p.token()
 	var wg sync.WaitGroup
 	for i, ask := range asks {
 		wg.Go(func() {
@@ -107,11 +109,11 @@ func TestOneHangingAppStopsNobody(t *testing.T) {
 				}
 				var failed []string
 				for i, out := range f.askAtOnce(p, asks) {
-					if out != outcomeEnded {
+					if out != outcome.Ended {
 						failed = append(failed, asks[i]+": "+string(out))
 					}
 				}
-				if name := fmt.Sprintf("app%d", number+1); len(failed) != 1 || !strings.Contains(failed[0], name) || !strings.HasSuffix(failed[0], string(outcomeFailed)) {
+				if name := fmt.Sprintf("app%d", number+1); len(failed) != 1 || !strings.Contains(failed[0], name) || !strings.HasSuffix(failed[0], string(outcome.Failed)) {
 					t.Errorf("not ended: %v; want %s alone", failed, name)
 				}
 				select {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -85,13 +87,13 @@ func (so *signOn) startAnew(t *testing.T) {
 }
 
 // afterScript looks at what a script got, and goes where it would go.
-func (so *signOn) afterScript(f followed, want outcome) followed {
+func (so *signOn) afterScript(f followed, want outcome.Outcome) followed {
 	so.t.Helper()
 	var answer logoutAnswer
 	if !strings.Contains(f.body, "logout_id") {
 		return so.follow(so.jar, request("GET", "https://app.example.com/login", "", clicked...))
 	}
-	if err := json.Unmarshal([]byte(f.body), &answer); err != nil || answer.Success != (want != outcomeFailed) {
+	if err := json.Unmarshal([]byte(f.body), &answer); err != nil || answer.Success != (want != outcome.Failed) {
 		so.t.Errorf("%v: %s", err, f.body)
 	}
 	res := so.do(request("GET", "https://app.example.com"+answer.RedirectURL, "", clicked...))

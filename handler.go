@@ -6,6 +6,10 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -115,7 +119,7 @@ type Handler struct {
 	app      *App
 	logger   *zap.Logger
 	rules    *logoutRules
-	sessions *sessionCookies
+	sessions *cookie.Rules
 	clear    []string
 	returnTo string
 	provider *Provider // nil: none
@@ -161,7 +165,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.app.roles[roleAddresses]++
 		h.rules = new(logoutRules)
 		h.rules.addOwn(h.app.Prefix)
-		h.sessions, err = newSessionCookies(nil, nil) // it is for several apps
+		h.sessions, err = cookie.NewRules(nil, nil) // it is for several apps
 		return err
 	case roleApp:
 		h.app.roles[roleApp]++
@@ -202,10 +206,10 @@ func (h *Handler) compile() (err error) {
 	if err != nil {
 		return err
 	}
-	if h.sessions, err = newSessionCookies(names, keep); err != nil {
+	if h.sessions, err = cookie.NewRules(names, keep); err != nil {
 		return err
 	}
-	if h.clear, err = compileClearSiteData(h.ClearSiteData, len(keep) > 0); err != nil {
+	if h.clear, err = cookie.CompileClearSiteData(h.ClearSiteData, len(keep) > 0); err != nil {
 		return err
 	}
 	if err := h.compileFanout(); err != nil {
@@ -284,7 +288,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.identity != nil {
 		next = h.identity.behind(next)
 	}
-	navigation := isNavigation(r)
+	navigation := guard.IsNavigation(r)
 	if navigation && hasMarker(r.Header["Cookie"]) && !isOwnCall(r) {
 		// A logout goes on whatever the browser still presents.
 		return h.serveMarked(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
@@ -336,7 +340,7 @@ func (a *App) owns(path string) bool {
 
 // serveAddress answers what lies below our prefix.
 func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if isSpeculative(r.Header) {
+	if guard.IsSpeculative(r.Header) {
 		return answerSpeculative(w)
 	}
 	if asksForRound(r) { // of a sign-out everywhere

@@ -6,6 +6,10 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -14,7 +18,7 @@ import (
 const (
 	// hopCookie lets the page of a hop come back by GET: behind a service
 	// worker that sends requests on, and without script.
-	hopCookie         = browserCookie + "-hop"
+	hopCookie         = cookie.BrowserCookie + "-hop"
 	hopCookieLifetime = markerLifetime
 
 	plainParameter = "plain" // of a hop that comes back without script
@@ -23,7 +27,7 @@ const (
 // serveHop is one site's part in the browser's way: of a tour through the
 // sites, and of a logout that a script began, where our JSON says so.
 func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if r.Method != http.MethodGet && r.Method != http.MethodPost || !isTopLevel(r) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost || !guard.IsTopLevel(r) {
 		w.Header().Set("Allow", "GET, POST")
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
@@ -50,7 +54,7 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 		return h.answerForeign(w, r)
 	}
 	at, page := it.at(own), it.stops[t.At].origin
-	switch source := hopSource(r, own); {
+	switch source := guard.HopSource(r, own); {
 	case at < 0 || source != page:
 		return h.answerForeign(w, r)
 	case at != 0 && page == own:
@@ -63,26 +67,6 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 		return h.finishTour(w, r, next, own, &t, &it, form.Get("o") != "")
 	}
 	return h.answerHop(w, r, own, &t, &it)
-}
-
-// hopSource is the origin of the page that a form was on. A service worker that
-// sends the request on may put its own site there; then only the Referer is
-// still the page's (browsers: Firefox).
-func hopSource(r *http.Request, own origin.Origin) origin.Origin {
-	source := origin.Parse(soleValue(r.Header, "Origin"))
-	if source != own || !viaWorker(r) {
-		return source
-	}
-	if referer := r.Header.Get("Referer"); !isScript(referer) { // browsers: WebKit names the worker's script
-		return origin.Parse(referer)
-	}
-	return origin.Origin{}
-}
-
-// viaWorker: a page that the browser fetches by itself is a document.
-func viaWorker(r *http.Request) bool {
-	dest := soleValue(r.Header, "Sec-Fetch-Dest")
-	return dest != "" && dest != "document"
 }
 
 // answerHop is the page of a hop. It clears the site's storage; its script asks
@@ -100,12 +84,12 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	}
 	if closes {
 		t.Open = false
-		hdr.Add("Set-Cookie", ownCookie(own, tourCookie, "", 0))
+		hdr.Add("Set-Cookie", cookie.Own(own, tourCookie, "", 0))
 	}
-	byWorker := viaWorker(r) // then Clear-Site-Data could hang the tab (browsers: Chromium)
+	byWorker := guard.ViaWorker(r) // then Clear-Site-Data could hang the tab (browsers: Chromium)
 	if byWorker && r.Method == http.MethodPost {
 		// The page dismisses the worker, and comes back without it.
-		hdr.Add("Set-Cookie", ownCookie(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
 		return answerPage(w, http.StatusOK, goOn(h.app.Prefix+"/hop"))
 	}
 	var types []string
@@ -114,16 +98,16 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 			expireAgain(hdr, r, own, part.rest) // browsers: WebKit drops what some siblings answer
 		}
 		t.set(s.first+i, t.result(s.first+i)&^needsStorage)
-		types = union(types, s.apps[i].clears())
+		types = cookie.Union(types, s.apps[i].clears())
 	}
 	if fresh && !closes && !t.Cookies && !byWorker {
 		setTypes(hdr, own, types)
 	}
 	switch {
 	case t.isDue(s):
-		hdr.Add("Set-Cookie", ownCookie(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
-	case cookieValue(r.Header["Cookie"], ownCookieName(own, hopCookie)) != "":
-		hdr.Add("Set-Cookie", ownCookie(own, hopCookie, "", 0)) // nothing here asks for the part that would
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
+	case cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)) != "":
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0)) // nothing here asks for the part that would
 	}
 	return answerPage(w, http.StatusOK, h.app.hopPage(t, it))
 }
@@ -141,14 +125,14 @@ func (t *tour) hopKey(own origin.Origin) stepKey {
 }
 
 // clearedBy are the types that an answer clears already.
-func clearedBy(h http.Header) []string { return appClearSiteData(h["Clear-Site-Data"]) }
+func clearedBy(h http.Header) []string { return cookie.AppClearSiteData(h["Clear-Site-Data"]) }
 
 // reloadHop is the page of a hop once more: without the worker that was in the
 // way, or without script, and then it does itself what the script would do.
 func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, plain bool) error {
 	own := ownOrigin(r)
-	t, it, ok := h.app.openTour(cookieValue(r.Header["Cookie"], ownCookieName(own, hopCookie)))
-	switch site := soleValue(r.Header, "Sec-Fetch-Site"); {
+	t, it, ok := h.app.openTour(cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)))
+	switch site := guard.SoleValue(r.Header, "Sec-Fetch-Site"); {
 	case !ok || it.stops[t.At].origin != own:
 		return answerPage(w, http.StatusOK, h.app.overPage())
 	case site != "" && site != "same-origin" && site != "none":
@@ -169,15 +153,15 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 		switch {
 		case t.Cookies:
 			t.set(app, h.clearCookies(hdr, own, t, s, i).Result)
-			types = union(types, clearedBy(hdr))
+			types = cookie.Union(types, clearedBy(hdr))
 			continue
 		case t.finished(app):
 			continue
 		}
 		v := h.tellPart(hdr, r, own, t, s, i, parts[i])
-		types = union(types, clearedBy(hdr))
+		types = cookie.Union(types, clearedBy(hdr))
 		t.set(app, v.Result&^needsStorage)
-		for v.Rest != nil && linesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
+		for v.Rest != nil && cookie.LinesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
 			v.Rest = expireAgain(hdr, r, own, v.Rest)
 		}
 		if t.At == it.hub {
@@ -185,8 +169,8 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 			hdr.Add("Set-Cookie", h.app.rememberTour(own, &t))
 		}
 	}
-	hdr.Add("Set-Cookie", ownCookie(own, hopCookie, "", 0))
-	if value := clearSiteData(types); value != "" {
+	hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0))
+	if value := cookie.ClearSiteData(types); value != "" {
 		hdr.Set("Clear-Site-Data", value)
 	}
 	return answerPage(w, http.StatusOK, h.app.plainPage(&t, &it))

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
@@ -63,15 +65,15 @@ type binding struct {
 // false if there are more than can be: one of them could stay unbound.
 func (b *binding) isSettled() (settled, all bool) {
 	presented := 0
-	eachCookie(b.r.Header["Cookie"], func(name, value string) bool {
-		if f, ok := b.list.Fingerprint(value); ok && b.id.h.sessions.is(name, value) {
+	cookie.Each(b.r.Header["Cookie"], func(name, value string) bool {
+		if f, ok := b.list.Fingerprint(value); ok && b.id.h.sessions.Is(name, value) {
 			if presented++; !b.list.IsBound(f) {
 				b.unbound = append(b.unbound, f)
 			}
 		}
-		return presented <= maxSessionCookies
+		return presented <= cookie.MaxSessionCookies
 	})
-	return presented > 0 && len(b.unbound) == 0, presented <= maxSessionCookies
+	return presented > 0 && len(b.unbound) == 0, presented <= cookie.MaxSessionCookies
 }
 
 // bindPresented binds what came with the request.
@@ -93,12 +95,12 @@ func (b *binding) bindSet(lines []string) {
 	if sub == "" {
 		return
 	}
-	for _, line := range lines[:min(len(lines), maxSessionCookies)] {
-		c := parseSetCookie(line, b.began)
-		if c.name == "" || c.expired || !b.id.h.sessions.is(c.name, c.value) {
+	for _, line := range lines[:min(len(lines), cookie.MaxSessionCookies)] {
+		c := cookie.ParseSet(line, b.began)
+		if c.Name == "" || c.Expired || !b.id.h.sessions.Is(c.Name, c.Value) {
 			continue
 		}
-		if f, ok := b.list.Fingerprint(c.value); ok && !b.list.IsBound(f) {
+		if f, ok := b.list.Fingerprint(c.Value); ok && !b.list.IsBound(f) {
 			b.bind(f, sub)
 		}
 	}

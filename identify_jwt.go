@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
@@ -47,7 +49,7 @@ func (h *Handler) withoutRefused(list *revocation.List, lines []string) (kept []
 			refused = append(refused, c)
 			return true
 		}
-		kept, spared = withoutPairs(kept, take), withoutPairs(spared, take)
+		kept, spared = cookie.WithoutPairs(kept, take), cookie.WithoutPairs(spared, take)
 		if list.RefusesAny(kept) { // what is left may read otherwise than before
 			kept = nil
 		}
@@ -61,9 +63,9 @@ func (h *Handler) spareKept(lines []string) (rest, spared []string) {
 	if len(h.KeepCookies) == 0 {
 		return lines, nil
 	}
-	rest = withoutPairs(lines, func(pair string) bool {
+	rest = cookie.WithoutPairs(lines, func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
-		if h.sessions.keep.matches(name) {
+		if h.sessions.Keep.Matches(name) {
 			spared = append(spared, pair)
 			return true
 		}

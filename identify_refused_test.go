@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 )
 
 // TestRevokedUserIsOut: an administrator revokes a person, and the next
@@ -107,10 +109,10 @@ func TestManySessionCookiesAreRefused(t *testing.T) {
 		}
 		return b.String()
 	}
-	if res := lab.get("https://app.example.com/", cookies(maxSessionCookies+1)); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge || lab.list().Stats().Bindings != 0 {
+	if res := lab.get("https://app.example.com/", cookies(cookie.MaxSessionCookies+1)); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge || lab.list().Stats().Bindings != 0 {
 		t.Errorf("%d, %d bindings", res.StatusCode, lab.list().Stats().Bindings)
 	}
-	if res := lab.get("https://app.example.com/", cookies(maxSessionCookies)); res.StatusCode != 200 || lab.list().Stats().Bindings != maxSessionCookies {
+	if res := lab.get("https://app.example.com/", cookies(cookie.MaxSessionCookies)); res.StatusCode != 200 || lab.list().Stats().Bindings != cookie.MaxSessionCookies {
 		t.Errorf("%d, %d bindings", res.StatusCode, lab.list().Stats().Bindings)
 	}
 }

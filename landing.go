@@ -12,6 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -21,25 +27,21 @@ const (
 	landingPurpose  = "landing"
 	landingLifetime = 10 * time.Minute
 
-	// browserCookie proves that the browser which shows a landing page is the
-	// one that logged out: else a link to it would clear somebody's storage.
-	browserCookie = "universal-logout"
-
 	// againCookie is set by the page that repeats a request by itself: see
 	// pages/script.html.
-	againCookie = browserCookie + "-again"
+	againCookie = cookie.BrowserCookie + "-again"
 )
 
 // landing is what /done needs to know. It travels sealed in its address.
 type landing struct {
-	ID      string   `json:"i"`
-	Host    string   `json:"h"`
-	Began   int64    `json:"b"` // Unix seconds
-	Outcome outcome  `json:"o"`
-	Target  string   `json:"t,omitempty"`
-	GoOn    bool     `json:"g,omitempty"` // to Target, by itself
-	Clear   []string `json:"c,omitempty"` // for Clear-Site-Data
-	Browser string   `json:"n,omitempty"` // value of browserCookie
+	ID      string          `json:"i"`
+	Host    string          `json:"h"`
+	Began   int64           `json:"b"` // Unix seconds
+	Outcome outcome.Outcome `json:"o"`
+	Target  string          `json:"t,omitempty"`
+	GoOn    bool            `json:"g,omitempty"` // to Target, by itself
+	Clear   []string        `json:"c,omitempty"` // for Clear-Site-Data
+	Browser string          `json:"n,omitempty"` // value of browserCookie
 
 	Tour   *tour `json:"r,omitempty"` // what became of the apps at all sites
 	Second bool  `json:"s,omitempty"` // the second round is over
@@ -79,40 +81,19 @@ func (a *App) recent(moment int64, lifetime time.Duration) bool {
 // isFrom reports whether r comes from the browser that was given this value
 // of browserCookie.
 func isFrom(r *http.Request, own origin.Origin, value string) bool {
-	presented := cookieValue(r.Header["Cookie"], ownCookieName(own, browserCookie))
+	presented := cookie.Value(r.Header["Cookie"], cookie.OwnName(own, cookie.BrowserCookie))
 	return subtle.ConstantTimeCompare([]byte(presented), []byte(value)) == 1
 }
 
-// ownCookie is a cookie of ours that no script and no other host can touch.
-// On plain http, where __Host- does not exist, it is an ordinary one.
-func ownCookie(own origin.Origin, name, value string, lifetime time.Duration) string {
-	line := fmt.Sprintf("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax", ownCookieName(own, name), value, int(lifetime.Seconds()))
-	if own.Https() {
-		line += "; Secure"
-	}
-	return line
-}
-
-func ownCookieName(own origin.Origin, name string) string {
-	if own.Https() {
-		return "__Host-" + name
-	}
-	return name
-}
-
-func isOwnCookie(name string) bool {
-	return strings.HasPrefix(withoutSecurityPrefix(name), browserCookie)
-}
-
 // landing sums up a logout.
-func (l *logout) landing(res appResult, out outcome) landing {
-	if out == outcomeNone && l.before != "" {
+func (l *logout) landing(res appResult, out outcome.Outcome) landing {
+	if out == outcome.None && l.before != "" {
 		out = l.before
 	}
 	done := landing{
 		ID: l.id, Host: l.own.Host, Began: l.began.Unix(), Outcome: out,
 		Target: l.target, Browser: rand.Text(),
-		Clear: union(l.h.clear, appClearSiteData(res.header["Clear-Site-Data"])),
+		Clear: cookie.Union(l.h.clear, cookie.AppClearSiteData(res.header["Clear-Site-Data"])),
 	}
 	if l.tour != nil {
 		l.tour.begin(l.app, out)
@@ -127,7 +108,7 @@ func (l *logout) landing(res appResult, out outcome) landing {
 	// An app that sends visitors without a session to its logout would lead
 	// them round in circles: without a session, they go on by a click.
 	onSite := strings.HasPrefix(l.onSite(done.Target), "/")
-	done.GoOn = out != outcomeFailed && (out != outcomeNone || !onSite)
+	done.GoOn = out != outcome.Failed && (out != outcome.None || !onSite)
 	return done
 }
 
@@ -203,12 +184,12 @@ func goOn(next string) page {
 func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int) error {
 	own := ownOrigin(r)
 	p := textGoingOn
-	if cookieValue(r.Header["Cookie"], againCookie) != "" {
+	if cookie.Value(r.Header["Cookie"], againCookie) != "" {
 		p = textAsk.about(own.Host)
 	}
 	p.Form = repeatForm(r)
 	p.Form.ByItself = p.Mood == moodBusy
-	if !isSafe(r.Method) {
+	if !guard.IsSafe(r.Method) {
 		body, _ := bufferBody(w, r, time.Duration(h.app.Timeout))
 		contentType := r.Header.Get("Content-Type")
 		if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
@@ -230,7 +211,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
-	own, c := ownOrigin(r), callerOf(r)
+	own, c := ownOrigin(r), guard.CallerOf(r)
 	token := r.URL.Query().Get("t")
 	l, ok := h.app.openLanding(token, own)
 	if !ok {
@@ -240,11 +221,11 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 		}
 		return answerBare(w)
 	}
-	if !c.navigation && r.Method == http.MethodPost {
+	if !c.Navigation && r.Method == http.MethodPost {
 		return h.serveEviction(w, r, l)
 	}
-	bound := isFrom(r, own, l.Browser) && c.navigation && isTopLevel(r) && r.Method != http.MethodHead
-	if bound && c.viaWorker && !r.URL.Query().Has("again") {
+	bound := isFrom(r, own, l.Browser) && c.Navigation && guard.IsTopLevel(r) && r.Method != http.MethodHead
+	if bound && c.ViaWorker && !r.URL.Query().Has("again") {
 		// The page dismisses the worker; then the same address is ours alone.
 		return answerPage(w, http.StatusOK, goOn(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
 	}
@@ -259,10 +240,10 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 // finish clears what the first answer of the logout could not.
 func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, l landing, p page) error {
 	h := w.Header()
-	h.Add("Set-Cookie", ownCookie(own, browserCookie, "", 0))
-	if own.Trustworthy() && !callerOf(r).viaWorker && len(l.Clear) > 0 {
-		h.Set("Clear-Site-Data", clearSiteData(l.Clear))
-		if slices.Contains(l.Clear, clearCache) {
+	h.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
+	if own.Trustworthy() && !guard.CallerOf(r).ViaWorker && len(l.Clear) > 0 {
+		h.Set("Clear-Site-Data", cookie.ClearSiteData(l.Clear))
+		if slices.Contains(l.Clear, cookie.ClearCache) {
 			p.EvictFrom = p.Self
 		}
 	}
@@ -272,19 +253,11 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, 
 // serveEviction is what the landing page fetches: a second answer with "cache"
 // throws the app's pages out of the back/forward cache (browsers: 2.7).
 func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, l landing) error {
-	if r.Method != http.MethodPost || soleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(l.Clear, clearCache) {
+	if r.Method != http.MethodPost || guard.SoleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(l.Clear, cookie.ClearCache) {
 		return h.refuse(w, r, http.StatusForbidden)
 	}
 	answerHeaders(w.Header())
-	w.Header().Set("Clear-Site-Data", clearSiteData([]string{clearCache}))
+	w.Header().Set("Clear-Site-Data", cookie.ClearSiteData([]string{cookie.ClearCache}))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-func isTopLevel(r *http.Request) bool {
-	switch soleValue(r.Header, "Sec-Fetch-Dest") {
-	case "", "document", "empty":
-		return true
-	}
-	return false
 }

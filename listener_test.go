@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 // TestListener: the table of design 3.4 over every version of HTTP.
@@ -67,7 +69,7 @@ func TestListener(t *testing.T) {
 					if res.Header.Get("Link") != "" {
 						t.Error("headers of the 1xx arrived")
 					}
-					if passes := !c.person && want.outcome != outcomeFailed && strings.Contains(state, "200"); passes && string(body) != `{"app":"says"}` {
+					if passes := !c.person && want.outcome != outcome.Failed && strings.Contains(state, "200"); passes && string(body) != `{"app":"says"}` {
 						t.Errorf("body %q", body)
 					}
 					if state == "gzip" && !c.person {
@@ -246,8 +248,8 @@ func TestFastCGI(t *testing.T) {
 	for _, tc := range []struct {
 		path, done string
 	}{
-		{"/login.php?action=logout", textOutcome[outcomeEnded].Title},
-		{"/login.php?action=logout&hang", textOutcome[outcomeFailed].Title},
+		{"/login.php?action=logout", textOutcome[outcome.Ended].Title},
+		{"/login.php?action=logout&hang", textOutcome[outcome.Failed].Title},
 	} {
 		began := time.Now()
 		res := send(t, client, "GET", "https://app.localhost:9443"+tc.path, "", headers...)
@@ -288,7 +290,7 @@ func TestReload(t *testing.T) {
 	for range 2 {
 		listen(t, config("clear_site_data off"))
 		res = send(t, client, "GET", "https://app.localhost:9443"+landing, "", clicked...)
-		if page, _ := io.ReadAll(res.Body); !strings.Contains(string(page), textOutcome[outcomeEnded].Title) || !strings.Contains(string(page), "app.localhost") {
+		if page, _ := io.ReadAll(res.Body); !strings.Contains(string(page), textOutcome[outcome.Ended].Title) || !strings.Contains(string(page), "app.localhost") {
 			t.Errorf("after a reload: %s", page)
 		}
 		_ = res.Body.Close()

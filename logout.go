@@ -12,6 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -25,30 +31,30 @@ type logout struct {
 	id     string
 	began  time.Time
 	own    origin.Origin
-	caller caller
+	caller guard.Caller
 	method string
 	url    *url.URL // as the browser sees it
 	path   string   // the same path, in the spelling that every browser reads alike
 	cut    string   // what handle_path cut off its path
 
-	presented []cookie  // the session cookies of the request
-	names     []string  // what to expire
-	variants  []variant // in which shapes
-	target    string    // where to go afterwards, if the request says so
-	secure    bool      // Clear-Site-Data means something here
+	presented []cookie.Cookie  // the session cookies of the request
+	names     []string         // what to expire
+	variants  []cookie.Variant // in which shapes
+	target    string           // where to go afterwards, if the request says so
+	secure    bool             // Clear-Site-Data means something here
 
 	cookies     []string // the request's Cookie lines
 	tokens      presentedTokens
-	visit       *visit      // to the provider, nil for none
-	tour        *tour       // through the other sites, nil for none
-	app         int         // the number of this app in it
-	sibling     bool        // the logout began at another site
-	credentials []revocable // what is refused from now on
-	refusable   bool        // that is all session cookies
-	concluded   outcome     // with that
-	revoked     int         // entries that this took
-	before      outcome     // of the logout that this one goes on with
-	deadline    time.Time   // of the server-side part
+	visit       *visit          // to the provider, nil for none
+	tour        *tour           // through the other sites, nil for none
+	app         int             // the number of this app in it
+	sibling     bool            // the logout began at another site
+	credentials []revocable     // what is refused from now on
+	refusable   bool            // that is all session cookies
+	concluded   outcome.Outcome // with that
+	revoked     int             // entries that this took
+	before      outcome.Outcome // of the logout that this one goes on with
+	deadline    time.Time       // of the server-side part
 
 	asked time.Duration // how long the app took, 0 if it was not asked
 }
@@ -60,8 +66,8 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		return next.ServeHTTP(w, r) // the handler of this site that came first has it
 	}
 	own := ownOrigin(r)
-	verdict := guard(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
-	if nested && verdict != verdictPass {
+	verdict := guard.Check(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
+	if nested && verdict != guard.Pass {
 		// In front of us is a handler for the whole site, and we are the app's.
 		var inTime bool
 		if w, inTime = outer.claim(); !inTime {
@@ -69,10 +75,10 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		}
 		maps.Copy(r.Header, outer.taken)
 	}
-	if verdict == verdictPass {
+	if verdict == guard.Pass {
 		return h.serveApp(w, r, next, false)
 	}
-	if verdict != verdictLogout {
+	if verdict != guard.Logout {
 		return h.answerVerdict(w, r, verdict, own)
 	}
 	if r.Method == http.MethodHead {
@@ -80,7 +86,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		return answerRedirect(w, h.app.Prefix+"/done")
 	}
 	l := h.newLogout(r, own)
-	if len(l.presented) == 0 && l.caller.navigation && soleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
+	if len(l.presented) == 0 && l.caller.Navigation && guard.SoleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
 		return h.answerAgain(w, r, http.StatusOK)
 	}
 	if !nested && !l.mayHaveSession(r) && !h.app.shared.limit.allow(clientIP(r), 1, l.began) {
@@ -90,25 +96,25 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 }
 
 // answerVerdict answers a request that the guard does not let through.
-func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict verdict, own origin.Origin) error {
+func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict guard.Verdict, own origin.Origin) error {
 	switch verdict {
-	case verdictSpeculative:
+	case guard.Speculative:
 		return answerSpeculative(w)
-	case verdictAsk:
+	case guard.Ask:
 		return answerAsk(w, r, http.StatusOK, own)
-	case verdictNotAllowed:
-		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, logoutMethods...), ", "))
+	case guard.NotAllowed:
+		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, guard.Methods...), ", "))
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
-	case verdictRefuseAsk:
-		if !callerOf(r).navigation {
+	case guard.RefuseAsk:
+		if !guard.CallerOf(r).Navigation {
 			return h.refuse(w, r, http.StatusForbidden)
 		}
 		h.logRefused(r, http.StatusForbidden)
-		if withholdsReferrer(r) {
+		if guard.WithholdsReferrer(r) {
 			return h.answerAgain(w, r, http.StatusForbidden)
 		}
 		return answerAsk(w, r, http.StatusForbidden, own)
-	case verdictRefuse, verdictLogout, verdictPass:
+	case guard.Refuse, guard.Logout, guard.Pass:
 	}
 	return h.refuse(w, r, http.StatusForbidden)
 }
@@ -117,15 +123,12 @@ func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict 
 // that only the app knows: those logouts are never counted.
 func (l *logout) mayHaveSession(r *http.Request) bool {
 	found := len(l.presented) > 0 || r.Header.Get("Authorization") != ""
-	eachCookie(r.Header["Cookie"], func(name, value string) bool {
-		found = found || len(value) >= minCredential && !isOwnCookie(name) && !l.h.sessions.kept(name)
+	cookie.Each(r.Header["Cookie"], func(name, value string) bool {
+		found = found || len(value) >= cookie.MinCredential && !cookie.IsOwn(name) && !l.h.sessions.Kept(name)
 		return !found
 	})
 	return found
 }
-
-// minCredential is the shortest value that nobody can guess.
-const minCredential = 16
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int) error {
 	h.logRefused(r, status)
@@ -139,8 +142,8 @@ func (h *Handler) logRefused(r *http.Request, status int) {
 	h.logger.Warn("refused a request",
 		zap.String("host", r.Host), zap.String("method", r.Method), zap.String("path", shown),
 		zap.Int("status", status), zap.String("client_ip", clientIP(r)),
-		zap.String("sec_fetch_site", soleValue(r.Header, "Sec-Fetch-Site")),
-		zap.String("sec_fetch_dest", soleValue(r.Header, "Sec-Fetch-Dest")))
+		zap.String("sec_fetch_site", guard.SoleValue(r.Header, "Sec-Fetch-Site")),
+		zap.String("sec_fetch_dest", guard.SoleValue(r.Header, "Sec-Fetch-Dest")))
 }
 
 func clientIP(r *http.Request) string {
@@ -169,19 +172,19 @@ func (h *Handler) newLogout(r *http.Request, own origin.Origin) *logout {
 // began. A request to u decides where the cookies of the app may lie.
 func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *logout {
 	l := &logout{
-		h: h, id: newID(), began: h.app.now(), own: own, caller: callerOf(r), method: r.Method, url: u,
-		presented: h.sessions.in(r.Header["Cookie"]),
+		h: h, id: newID(), began: h.app.now(), own: own, caller: guard.CallerOf(r), method: r.Method, url: u,
+		presented: h.sessions.In(r.Header["Cookie"]),
 		secure:    own.Trustworthy(),
 	}
 	if cut, found := strings.CutSuffix(l.url.Path, r.URL.Path); found {
 		l.cut = cut
 	}
 	for _, c := range l.presented {
-		if !slices.Contains(l.names, c.name) {
-			l.names = append(l.names, c.name)
+		if !slices.Contains(l.names, c.Name) {
+			l.names = append(l.names, c.Name)
 		}
 	}
-	for _, name := range h.sessions.configured {
+	for _, name := range h.sessions.Configured {
 		if !slices.Contains(l.names, name) {
 			l.names = append(l.names, name)
 		}
@@ -190,7 +193,7 @@ func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *log
 	l.credentials, l.refusable = h.credentialsIn(r, l.presented)
 	l.tokens = h.tokensIn(r, l.presented)
 	l.path = plainPath(l.url)
-	l.variants = variantsFor(own, append([]string{l.path}, h.places...)...)
+	l.variants = cookie.Variants(own, append([]string{l.path}, h.places...)...)
 	return l
 }
 
@@ -217,14 +220,14 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	if outer, nested := r.Context().Value(ongoingKey{}).(*appAnswer); nested {
 		l.deadline = outer.deadline // its time is running already
 	}
-	if l.visit != nil && l.caller.navigation {
+	if l.visit != nil && l.caller.Navigation {
 		go l.h.app.getReady(context.WithoutCancel(r.Context()), l.own, *l.visit)
 	}
 	body, detach := bufferBody(w, r, time.Until(l.deadline))
 	defer detach()
 	l.chooseTarget(requestedReturns(r, body))
 
-	pass := func(status int) bool { return !l.caller.navigation && status >= 200 && status < 300 }
+	pass := func(status int) bool { return !l.caller.Navigation && status >= 200 && status < 300 }
 	answer := newAppAnswer(w, pass, func(h http.Header) { l.amend(h, r) })
 	answer.deadline = l.deadline
 	asked, taken := l.h.forApp(r)
@@ -250,7 +253,7 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		return nil
 	}
 	l.relay(w.Header(), res)
-	if l.caller.navigation {
+	if l.caller.Navigation {
 		return l.answerPerson(w, r, res, out)
 	}
 	return l.answerScript(w, res, out)
@@ -317,11 +320,11 @@ func (l *logout) relay(h http.Header, res appResult) {
 // many, those that delete what a line of ours deletes stay behind: there is
 // room for one of both.
 func (l *logout) appCookies(lines []string) (kept []string) {
-	many := linesBytes(lines) > maxRelayed
+	many := cookie.LinesBytes(lines) > maxRelayed
 	for _, line := range lines {
-		sc := parseSetCookie(line, l.began)
-		if many && sc.expired && slices.Contains(l.names, sc.name) && slices.ContainsFunc(l.variants, func(v variant) bool {
-			return !v.partitioned && v.domain == sc.domain && (v.path == sc.path || sc.path == "" && v.path == "/")
+		sc := cookie.ParseSet(line, l.began)
+		if many && sc.Expired && slices.Contains(l.names, sc.Name) && slices.ContainsFunc(l.variants, func(v cookie.Variant) bool {
+			return !v.Partitioned && v.Domain == sc.Domain && (v.Path == sc.Path || sc.Path == "" && v.Path == "/")
 		}) {
 			continue
 		}
@@ -335,15 +338,8 @@ func (l *logout) appCookies(lines []string) (kept []string) {
 // maxRelayed is how many bytes of an app's Set-Cookie lines pass as they are.
 const maxRelayed = 1 << 10
 
-func linesBytes(lines []string) (n int) {
-	for _, line := range lines {
-		n += len("Set-Cookie: \r\n") + len(line)
-	}
-	return n
-}
-
 func (l *logout) keepsAppCookie(line string) bool {
-	return l.h.sessions.mayPass(parseSetCookie(line, l.began))
+	return l.h.sessions.MayPass(cookie.ParseSet(line, l.began))
 }
 
 // amend changes an answer of the app that goes to a script.
@@ -359,7 +355,7 @@ func (l *logout) amend(h http.Header, r *http.Request) {
 	}
 	if l.visit != nil || l.tour != nil || !rd.isLast() {
 		// "cookies" would take the marker with it (CSD-06).
-		types = without(types, clearCookies)
+		types = cookie.Without(types, cookie.ClearCookies)
 		h.Add("Set-Cookie", l.marker(l.pending(rd)))
 	}
 	if len(h["Set-Cookie"]) == 0 {
@@ -370,7 +366,7 @@ func (l *logout) amend(h http.Header, r *http.Request) {
 
 func (l *logout) setClearSiteData(h http.Header, types []string) {
 	h.Del("Clear-Site-Data")
-	if value := clearSiteData(types); value != "" && l.secure {
+	if value := cookie.ClearSiteData(types); value != "" && l.secure {
 		h.Set("Clear-Site-Data", value)
 	}
 }

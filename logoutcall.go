@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"golang.org/x/net/http/httpguts"
@@ -116,8 +118,8 @@ func (c *LogoutCall) compile() (*sessionCall, error) {
 	if call.method == "" {
 		call.method = http.MethodPost
 	}
-	if !slices.Contains(logoutMethods, call.method) {
-		return nil, fmt.Errorf("%q is no method of a logout; write one of %s in capitals before the path", call.method, strings.Join(logoutMethods, ", "))
+	if !slices.Contains(guard.Methods, call.method) {
+		return nil, fmt.Errorf("%q is no method of a logout; write one of %s in capitals before the path", call.method, strings.Join(guard.Methods, ", "))
 	}
 	var err error
 	if call.uri, err = compileCallPath(c.Path); err != nil {

@@ -7,13 +7,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 const (
 	markerPurpose  = "marker"
 	markerLifetime = time.Minute
-	markerCookie   = browserCookie + "-marker"
+	markerCookie   = cookie.BrowserCookie + "-marker"
 )
 
 // marker is the cookie left with a browser whose logout was answered to a
@@ -22,18 +28,9 @@ const (
 func (l *logout) marker(rest pending) string {
 	line, ok := l.h.app.markerOf(l.own, rest, markerLifetime)
 	if !ok {
-		return ownCookie(l.own, markerCookie, "", 0)
+		return cookie.Own(l.own, markerCookie, "", 0)
 	}
 	return line
-}
-
-// isNavigation is the cheap question asked of every request.
-func isNavigation(r *http.Request) bool {
-	if r.Method != http.MethodGet {
-		return false
-	}
-	mode := r.Header["Sec-Fetch-Mode"]
-	return len(mode) == 1 && mode[0] == "navigate"
 }
 
 func hasMarker(lines []string) bool {
@@ -54,10 +51,10 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		return next.ServeHTTP(w, r) // the site's handler in front of us has decided
 	}
 	caddyhttp.SetVar(r.Context(), markerCookie, true)
-	if loginReturns || isSpeculative(r.Header) || soleValue(r.Header, "Sec-Fetch-Dest") != "document" {
+	if loginReturns || guard.IsSpeculative(r.Header) || guard.SoleValue(r.Header, "Sec-Fetch-Dest") != "document" {
 		return next.ServeHTTP(w, r)
 	}
-	drop := ownCookie(own, markerCookie, "", 0)
+	drop := cookie.Own(own, markerCookie, "", 0)
 	page, err := returnTarget(clientURL(r).RequestURI(), own, nil)
 	if err != nil {
 		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
@@ -77,11 +74,11 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		rd := rest.Round
 		rd.Page, rd.Browser = page, rand.Text()
 		w.Header().Add("Set-Cookie", drop)
-		w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rd.Browser, markerLifetime))
+		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rd.Browser, markerLifetime))
 		return answerRedirect(w, h.app.roundURL(rd))
 	}
 	done := *rest.Round.Landing
-	done.Target, done.GoOn = page, done.Outcome != outcomeFailed
+	done.Target, done.GoOn = page, done.Outcome != outcome.Failed
 	rest.Round.Landing = &done
 	if rest.Tour != nil {
 		return h.beginTour(w, r, own, rest)
@@ -97,7 +94,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		}
 		done.Target = withoutState(page)
 	} else {
-		switch soleValue(r.Header, "Sec-Fetch-Site") {
+		switch guard.SoleValue(r.Header, "Sec-Fetch-Site") {
 		case "cross-site", "same-site":
 			rest = unproven(rest)
 		default:

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -107,24 +109,12 @@ func kindsOf(stats revocation.Stats) []kindCount {
 }
 
 // countLogout counts one act of logging out.
-func (m *metrics) countLogout(initiator string, out outcome) {
-	m.logouts.WithLabelValues(initiator, resultName(out)).Inc()
-}
-
-// resultName is the outcome of a whole logout, in one of three words.
-func resultName(out outcome) string {
-	switch out {
-	case outcomeFailed:
-		return "failed"
-	case outcomeNone:
-		return "none"
-	case outcomeEnded, outcomeRevoked, outcomeCleared:
-	}
-	return "ok"
+func (m *metrics) countLogout(initiator string, out outcome.Outcome) {
+	m.logouts.WithLabelValues(initiator, outcome.Word(out)).Inc()
 }
 
 // countApp counts what became of one app's session.
-func (l *logout) countApp(out outcome) {
+func (l *logout) countApp(out outcome.Outcome) {
 	m, app := l.h.app.metrics, l.h.app.appLabel(l.h, l.own.Hostname())
 	m.apps.WithLabelValues(app, string(out)).Inc()
 	if l.asked > 0 {

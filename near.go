@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 )
 
 // Apps take more for a logout than paths names: what follows a script's name
@@ -49,20 +51,20 @@ func (rs *logoutRules) unusual(path, query string) bool {
 func (rs *logoutRules) near(r *http.Request) (near, inBody bool) {
 	for i := range rs.rules {
 		rule := &rs.rules[i]
-		if len(rule.query) > 0 && r.URL.RawQuery == "" && isSafe(r.Method) {
+		if len(rule.query) > 0 && r.URL.RawQuery == "" && guard.IsSafe(r.Method) {
 			continue
 		}
 		switch {
 		case len(rule.query) > 0 && rule.matchQuery(r.URL.RawQuery):
 			return true, false // whatever the path: front controllers
 		case len(rule.query) > 0:
-			inBody = inBody || !isSafe(r.Method)
+			inBody = inBody || !guard.IsSafe(r.Method)
 		case !rule.nearPath(r.URL.Path):
 		case rule.takes(r.Method):
 			return true, false
 		case overrides(r, rule.method):
 			return true, false
-		case !isSafe(r.Method):
+		case !guard.IsSafe(r.Method):
 			inBody = true
 		}
 	}
@@ -160,35 +162,18 @@ func (h *Handler) bodyIsNear(w http.ResponseWriter, r *http.Request) bool {
 	return !whole || h.rules.bodyMakesLogout(r, fields)
 }
 
-// isOwnForm spares the app's own forms and scripts the look into their bodies.
-func isOwnForm(r *http.Request) bool {
-	return hasSole(r.Header, "Sec-Fetch-Site", "same-origin") &&
-		(hasSole(r.Header, "Sec-Fetch-Dest", "document") || hasSole(r.Header, "Sec-Fetch-Mode", "cors"))
-}
-
-// isOwnResource: /logout.css and the like of the app's own pages.
-func isOwnResource(r *http.Request) bool {
-	dest := r.Header["Sec-Fetch-Dest"]
-	return hasSole(r.Header, "Sec-Fetch-Site", "same-origin") && len(dest) == 1 && dest[0] != "document" && dest[0] != "empty"
-}
-
-func hasSole(h http.Header, name, value string) bool {
-	v := h[name]
-	return len(v) == 1 && v[0] == value
-}
-
 // serveNear refuses what comes from elsewhere. It reports whether it did.
 func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused bool, err error) {
 	near, inBody := h.rules.near(r)
 	if !near && !inBody || isOwnCall(r) {
 		return false, nil
 	}
-	if !near && isOwnForm(r) || isOwnResource(r) {
+	if !near && guard.IsOwnForm(r) || guard.IsOwnResource(r) {
 		return false, nil
 	}
 	own := ownOrigin(r)
-	verdict := guard(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
-	if verdict == verdictLogout || verdict == verdictPass || verdict == verdictNotAllowed {
+	verdict := guard.Check(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
+	if verdict == guard.Logout || verdict == guard.Pass || verdict == guard.NotAllowed {
 		return false, nil
 	}
 	if !near && !h.bodyIsNear(w, r) {

@@ -4,24 +4,17 @@ import (
 	"net/http"
 	"slices"
 	"time"
-)
 
-// outcome is what became of one app's session.
-type outcome string
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
-const (
-	outcomeEnded   outcome = "ended"   // the app deleted or replaced the session cookie
-	outcomeRevoked outcome = "revoked" // the edge refuses it from now on
-	outcomeCleared outcome = "cleared" // only the browser has forgotten it
-	outcomeNone    outcome = "none"    // no session was presented
-	outcomeFailed  outcome = "failed"  // the app could not be asked, or said no
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 // outcome says how the app's own logout went. A page that the app answered
 // with is no proof, whatever its status: only the session cookie is.
-func (l *logout) outcome(res appResult) outcome {
+func (l *logout) outcome(res appResult) outcome.Outcome {
 	if len(l.presented) == 0 {
-		return outcomeNone
+		return outcome.None
 	}
 	failed := res.status == 0 || res.status >= 400
 	if failed && l.tokens.areAll(l.presented) && slices.Contains(noSuchLogout, res.status) {
@@ -29,21 +22,21 @@ func (l *logout) outcome(res appResult) outcome {
 	}
 	switch {
 	case res.endsSession(l.presented, failed, l.began):
-		return outcomeEnded
+		return outcome.Ended
 	case failed:
-		return outcomeFailed
+		return outcome.Failed
 	}
-	return outcomeCleared
+	return outcome.Cleared
 }
 
 // endsSession reports whether an answer deletes or replaces a session cookie
 // that was presented.
-func (res appResult) endsSession(presented []cookie, failed bool, now time.Time) bool {
+func (res appResult) endsSession(presented []cookie.Cookie, failed bool, now time.Time) bool {
 	for _, line := range res.header["Set-Cookie"] {
-		sc := parseSetCookie(line, now)
+		sc := cookie.ParseSet(line, now)
 		for _, c := range presented {
 			// With an error, a new value may be one that comes with every answer.
-			if sc.name == c.name && (sc.expired || sc.value != c.value && !failed) {
+			if sc.Name == c.Name && (sc.Expired || sc.Value != c.Value && !failed) {
 				return true
 			}
 		}

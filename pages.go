@@ -12,6 +12,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -188,7 +194,7 @@ func (p page) policy() string {
 	case p.Form != nil && p.Form.Origin != "":
 		forms[0] = p.Form.Origin
 		for _, s := range p.Stops {
-			forms = union(forms, []string{s.origin.String()})
+			forms = cookie.Union(forms, []string{s.origin.String()})
 		}
 	case p.Form != nil:
 		forms[0] = "'self'"
@@ -207,7 +213,7 @@ const maxConnects = 1200
 // connects are the sources that the page's script may fetch from.
 func (p page) connects() string {
 	var sources []string
-	add := func(source string) { sources = union(sources, []string{source}) }
+	add := func(source string) { sources = cookie.Union(sources, []string{source}) }
 	if p.EvictFrom != "" {
 		add("'self'")
 	}
@@ -245,7 +251,7 @@ func (p page) connects() string {
 // answerError tells a person on a page, and a program in JSON.
 func answerError(w http.ResponseWriter, r *http.Request, status int) error {
 	p := textStatus[status]
-	if !callerOf(r).navigation {
+	if !guard.CallerOf(r).Navigation {
 		return answerJSON(w, status, logoutAnswer{Message: p.Text})
 	}
 	p.Kind = "error"
@@ -288,9 +294,9 @@ type logoutAnswer struct {
 }
 
 type appOutcome struct {
-	Host    string  `json:"host"`
-	App     string  `json:"app"`
-	Outcome outcome `json:"outcome"`
+	Host    string          `json:"host"`
+	App     string          `json:"app"`
+	Outcome outcome.Outcome `json:"outcome"`
 }
 
 func answerJSON(w http.ResponseWriter, status int, answer logoutAnswer) error {
@@ -323,7 +329,7 @@ func answerAsk(w http.ResponseWriter, r *http.Request, status int, own origin.Or
 func repeatForm(r *http.Request) *form {
 	uri := clientURL(r)
 	f := form{Method: "post", Action: uri.EscapedPath(), Button: textSignOut}
-	if isSafe(r.Method) {
+	if guard.IsSafe(r.Method) {
 		// A GET form replaces the query of its action with its fields.
 		f.Method = "get"
 		f.Fields = queryFields(uri.RawQuery)

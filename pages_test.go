@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 // TestHeadersOfEveryAnswer: PG-01 to PG-11 and HTTP-07 on whatever we answer.
@@ -138,7 +140,7 @@ func TestPagesEscape(t *testing.T) {
 // TestOnePlaceForWords: every outcome has words, and those that name the host
 // name it once.
 func TestOnePlaceForWords(t *testing.T) {
-	for _, out := range []outcome{outcomeEnded, outcomeCleared, outcomeNone, outcomeFailed, ""} {
+	for _, out := range []outcome.Outcome{outcome.Ended, outcome.Cleared, outcome.None, outcome.Failed, ""} {
 		p := landing{Outcome: out, Host: "app.example.com"}.page()
 		if p.Title == "" || p.Text == "" || strings.Contains(p.Text, "%") {
 			t.Errorf("%q: %+v", out, p)

@@ -10,6 +10,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -26,11 +32,11 @@ const (
 // serveSite is one site's part of a tour, asked for by the script of a hop page
 // on this site or one that is same-site with it.
 func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, base string) error {
-	if isSpeculative(r.Header) {
+	if guard.IsSpeculative(r.Header) {
 		return answerSpeculative(w)
 	}
 	if r.Method != http.MethodPost {
-		if page := origin.Parse(soleValue(r.Header, "Origin")); r.Method == http.MethodGet && h.app.serves(page) {
+		if page := origin.Parse(guard.SoleValue(r.Header, "Origin")); r.Method == http.MethodGet && h.app.serves(page) {
 			// That it is us who answer is all that the page before wants to know.
 			answerHeaders(w.Header())
 			w.Header().Set("Access-Control-Allow-Origin", page.String())
@@ -48,7 +54,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 		at = it.at(own)
 	}
 	// Not by a preflight: WebKit sends none behind a service worker.
-	if at < 0 || !mayAsk(r, it.stops[t.At].origin) || it.stops[at].domain != it.stops[t.At].domain {
+	if at < 0 || !guard.MayAsk(r, it.stops[t.At].origin) || it.stops[at].domain != it.stops[t.At].domain {
 		return h.refuse(w, r, http.StatusForbidden)
 	}
 	s := &it.stops[at]
@@ -59,11 +65,11 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	hdr.Set("Cross-Origin-Resource-Policy", "same-site")
 	hdr.Set("Content-Type", "text/plain; charset=utf-8")
 	if at == t.At {
-		hdr.Add("Set-Cookie", ownCookie(own, hopCookie, "", 0))
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0))
 	}
 	if said == wordOver {
 		if at == it.hub {
-			hdr.Add("Set-Cookie", ownCookie(own, tourCookie, "", 0))
+			hdr.Add("Set-Cookie", cookie.Own(own, tourCookie, "", 0))
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -90,24 +96,6 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	w.WriteHeader(status)
 	_, err := io.WriteString(w, body)
 	return ignoreGone(err)
-}
-
-// mayAsk: only a script of the page that has the token. A form of another page
-// that this site's service worker has sent on has our own Origin too, in some
-// engines, but not this mode (browsers: Firefox, WebKit).
-func mayAsk(r *http.Request, page origin.Origin) bool {
-	if origin.Parse(soleValue(r.Header, "Origin")) != page ||
-		soleValue(r.Header, "Sec-Fetch-Mode") != "cors" || soleValue(r.Header, "Sec-Fetch-Dest") != "empty" {
-		return false
-	}
-	if referer := r.Header.Get("Referer"); referer != "" && origin.Parse(referer) != page {
-		return false
-	}
-	switch soleValue(r.Header, "Sec-Fetch-Site") {
-	case "same-origin", "same-site":
-		return true
-	}
-	return false
 }
 
 // readTourBody: whoever sends slowly waits for nobody but itself.
@@ -177,7 +165,7 @@ func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, 
 	v := word{ID: t.ID, App: s.first + i, Result: resultFailed}
 	switch {
 	case p.mine:
-		var presented *leftover
+		var presented *cookie.Leftover
 		defer func() { p.step.finish(v.Result, presented) }()
 		for _, line := range p.end.lines {
 			hdr.Add("Set-Cookie", line)
@@ -198,30 +186,30 @@ func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, 
 // result is the outcome, and what the site still needs.
 func (e partEnd) result(r *http.Request, own origin.Origin, s *stop, app *siteApp) result {
 	done := resultOf(e.outcome)
-	if done != resultNone && isWebKit(r) && own != (origin.Origin{}) && s.origin.String() != originHeader(r) && slices.Contains(app.clears(), clearStorage) {
+	if done != resultNone && guard.IsWebKit(r) && own != (origin.Origin{}) && s.origin.String() != originHeader(r) && slices.Contains(app.clears(), cookie.ClearStorage) {
 		done |= needsStorage
 	}
-	if len(r.Header["Cookie"]) > 0 && slices.Contains(app.clears(), clearCookies) {
+	if len(r.Header["Cookie"]) > 0 && slices.Contains(app.clears(), cookie.ClearCookies) {
 		done |= needsCookies
 	}
 	return done
 }
 
 func originHeader(r *http.Request) string {
-	return origin.Parse(soleValue(r.Header, "Origin")).String()
+	return origin.Parse(guard.SoleValue(r.Header, "Origin")).String()
 }
 
 // clears is what the browser is asked to clear for an app.
 func (app *siteApp) clears() (types []string) {
 	for _, h := range app.handlers {
-		types = union(types, h.clear)
+		types = cookie.Union(types, h.clear)
 	}
 	return types
 }
 
 // setTypes sets Clear-Site-Data, "cookies" apart: that is for the second round.
 func setTypes(h http.Header, own origin.Origin, types []string) {
-	if value := clearSiteData(without(types, clearCookies)); value != "" && own.Trustworthy() {
+	if value := cookie.ClearSiteData(cookie.Without(types, cookie.ClearCookies)); value != "" && own.Trustworthy() {
 		h.Set("Clear-Site-Data", value)
 	}
 }
@@ -231,14 +219,14 @@ func (h *Handler) clearCookies(hdr http.Header, own origin.Origin, t tour, s *st
 	app := s.first + i
 	st, mine := h.app.shared.steps.begin(stepKey{t.ID, "cookies " + own.String() + s.apps[i].base}, h.app.now())
 	if t.result(app)&needsCookies != 0 && own.Trustworthy() && (mine || st.isFresh(h.app.now())) {
-		hdr.Set("Clear-Site-Data", clearSiteData([]string{clearCookies}))
+		hdr.Set("Clear-Site-Data", cookie.ClearSiteData([]string{cookie.ClearCookies}))
 	}
 	return word{ID: t.ID, App: app, Result: t.result(app) &^ needsCookies}
 }
 
 // partEnd is the end of one app at one site of a tour.
 type partEnd struct {
-	outcome outcome
+	outcome outcome.Outcome
 	lines   []string // Set-Cookie lines of the app
 	parts   []*logout
 }
@@ -264,7 +252,7 @@ func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin
 		for i, l := range e.parts {
 			wg.Go(func() {
 				asked := time.Now()
-				if results[i] = l.h.endSession(from, next, own, app.cut, l.presented); results[i].outcome != outcomeNone {
+				if results[i] = l.h.endSession(from, next, own, app.cut, l.presented); results[i].outcome != outcome.None {
 					l.asked = time.Since(asked)
 				}
 				l.endTokens(false)
@@ -274,26 +262,16 @@ func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin
 		for i, res := range results {
 			out := e.parts[i].conclude(r, res.outcome)
 			e.lines = append(e.lines, res.cookies...)
-			e.outcome = worse(e.outcome, out)
+			e.outcome = outcome.Worse(e.outcome, out)
 			e.parts[i].logPart(r, app, out)
 		}
 		return e
 	}
 }
 
-// worse is the outcome of an app with two directives.
-func worse(a, b outcome) outcome {
-	for _, o := range []outcome{outcomeFailed, outcomeCleared, outcomeRevoked, outcomeEnded} {
-		if a == o || b == o {
-			return o
-		}
-	}
-	return outcomeNone
-}
-
 // expire adds the expirations of all directives. It returns what they were
 // about, and what found no room.
-func (e partEnd) expire(hdr http.Header) (presented, rest *leftover) {
+func (e partEnd) expire(hdr http.Header) (presented, rest *cookie.Leftover) {
 	for _, l := range e.parts {
 		next := l.expire(hdr)
 		about := l.newLeftover(next)
@@ -313,11 +291,11 @@ func (e partEnd) expire(hdr http.Header) (presented, rest *leftover) {
 }
 
 // expireAgain repeats the first expirations for what is still presented.
-func expireAgain(hdr http.Header, r *http.Request, own origin.Origin, rest *leftover) *leftover {
+func expireAgain(hdr http.Header, r *http.Request, own origin.Origin, rest *cookie.Leftover) *cookie.Leftover {
 	if rest == nil {
 		return nil
 	}
-	lines, left := rest.expire(r.Header["Cookie"], own)
+	lines, left := rest.Expire(r.Header["Cookie"], own)
 	for _, line := range lines {
 		hdr.Add("Set-Cookie", line)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
@@ -25,10 +27,6 @@ type logoutRules struct {
 	lengths uint64    // bit n: a last segment of n bytes may; bit 63: one of more
 	first   [256]bool // first bytes, behind the slash, of unusual paths
 	queries bool      // some rule has a query
-}
-
-var logoutMethods = []string{
-	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 }
 
 // compilePaths reads the entries of paths as they stand in the config. base is
@@ -64,8 +62,8 @@ func compilePaths(entries []string, base string) (*logoutRules, error) {
 func parsePath(entry string) (rule logoutRule, added bool, err error) {
 	path := entry
 	if method, rest, found := strings.Cut(entry, " "); found && !strings.HasPrefix(entry, "/") && !strings.HasPrefix(entry, "+") {
-		if !slices.Contains(logoutMethods, method) {
-			return rule, false, fmt.Errorf("paths: %q is no method of a logout; write one of %s in capitals before the path, or none for all of them", method, strings.Join(logoutMethods, ", "))
+		if !slices.Contains(guard.Methods, method) {
+			return rule, false, fmt.Errorf("paths: %q is no method of a logout; write one of %s in capitals before the path, or none for all of them", method, strings.Join(guard.Methods, ", "))
 		}
 		rule.method, path = method, rest
 	}

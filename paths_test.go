@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
@@ -132,4 +134,4 @@ func FuzzPaths(f *testing.F) {
 	})
 }
 
-func isLogoutMethod(method string) bool { return slices.Contains(logoutMethods, method) }
+func isLogoutMethod(method string) bool { return slices.Contains(guard.Methods, method) }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -35,9 +37,9 @@ func (l *logout) pending(rd round) pending {
 	if rd.Rest == nil {
 		return rest
 	}
-	_, others := rd.Rest.stillPresented(l.cookies)
-	for _, c := range others[:min(len(others), maxSessionCookies)] {
-		rest.Seen = append(rest.Seen, rd.Rest.digest(c)...)
+	_, others := rd.Rest.StillPresented(l.cookies)
+	for _, c := range others[:min(len(others), cookie.MaxSessionCookies)] {
+		rest.Seen = append(rest.Seen, rd.Rest.Digest(c)...)
 	}
 	return rest
 }
@@ -48,14 +50,14 @@ func (h *Handler) signedInAgain(rest pending, r *http.Request) bool {
 	if rest.Round.Rest == nil {
 		return false
 	}
-	_, others := rest.Round.Rest.stillPresented(r.Header["Cookie"])
-	return slices.ContainsFunc(others, func(c cookie) bool {
-		return h.sessions.is(c.name, c.value) && !rest.knows(rest.Round.Rest.digest(c))
+	_, others := rest.Round.Rest.StillPresented(r.Header["Cookie"])
+	return slices.ContainsFunc(others, func(c cookie.Cookie) bool {
+		return h.sessions.Is(c.Name, c.Value) && !rest.knows(rest.Round.Rest.Digest(c))
 	})
 }
 
 func (rest pending) knows(digest string) bool {
-	for seen := range slices.Chunk(rest.Seen, digestSize) {
+	for seen := range slices.Chunk(rest.Seen, cookie.DigestSize) {
 		if string(seen) == digest {
 			return true
 		}
@@ -145,7 +147,7 @@ func (a *App) markerOf(own origin.Origin, rest pending, lifetime time.Duration) 
 	for {
 		token := a.sealPending(shorter)
 		if len(token)+len("__Host-"+markerCookie) <= maxMarker {
-			return ownCookie(own, markerCookie, token, lifetime), token != ""
+			return cookie.Own(own, markerCookie, token, lifetime), token != ""
 		}
 		switch v, l := shorter.Visit, shorter.Round.Landing; {
 		case v != nil && len(v.Hints) > 0:
@@ -179,7 +181,7 @@ func (a *App) arrive(h http.Header, own origin.Origin, rest pending, b became) (
 		a.logger.Info("single sign-on", zap.String("logout_id", l.ID), zap.String("host", own.Host),
 			zap.String("provider", rest.Visit.Provider), zap.String("outcome", string(b.outcome)))
 	}
-	h.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
+	h.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
 	return a.onward(rest.Round)
 }
 
@@ -213,7 +215,7 @@ func (a *App) label(name string, own origin.Origin) string {
 }
 
 func (a *App) openMarker(r *http.Request, own origin.Origin) (rest pending, ok bool) {
-	plain, err := a.shared.keys.Open(markerPurpose, cookieValue(r.Header["Cookie"], ownCookieName(own, markerCookie)))
+	plain, err := a.shared.keys.Open(markerPurpose, cookie.Value(r.Header["Cookie"], cookie.OwnName(own, markerCookie)))
 	if err != nil || json.Unmarshal(plain, &rest) != nil {
 		return pending{}, false
 	}

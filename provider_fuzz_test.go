@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
@@ -42,7 +44,7 @@ func FuzzProviderAnswers(f *testing.F) {
 		path := backPaths[int(which)%len(backPaths)]
 		rest := pending{
 			Visit: &visit{Provider: "main", Clients: []client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
-			Round: round{Host: own.Host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.Host, Began: began.Unix(), Outcome: outcomeEnded, Target: "/bye", GoOn: true, Browser: "b"}},
+			Round: round{Host: own.Host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.Host, Began: began.Unix(), Outcome: outcome.Ended, Target: "/bye", GoOn: true, Browser: "b"}},
 		}
 		query = strings.ReplaceAll(query, "STATE", a.sealState(rest.Visit, own))
 		cookies = strings.ReplaceAll(cookies, "MARKER", a.sealPending(rest))

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -18,7 +20,7 @@ import (
 
 const (
 	// revokedCookie remembers what a browser was sent away for.
-	revokedCookie   = browserCookie + "-revoked"
+	revokedCookie   = cookie.BrowserCookie + "-revoked"
 	revokedLifetime = 10 * time.Minute
 
 	// refusalVar is where handlers of one request find what was refused.
@@ -29,10 +31,10 @@ const (
 type refusal struct {
 	handlers []*Handler // that have seen it
 	own      origin.Origin
-	names    []string  // of the cookies that the browser is to forget
-	variants []variant // in which shapes
-	digest   string    // tells it from others
-	expired  bool      // an answer says so
+	names    []string         // of the cookies that the browser is to forget
+	variants []cookie.Variant // in which shapes
+	digest   string           // tells it from others
+	expired  bool             // an answer says so
 	now      func() time.Time
 }
 
@@ -48,7 +50,7 @@ func (h *Handler) takeRefused(list *revocation.List, r *http.Request) *refusal {
 	own := ownOrigin(r)
 	return &refusal{
 		own: own, now: h.app.now, names: h.forgettable(refused, kept),
-		variants: variantsFor(own, append([]string{plainPath(clientURL(r))}, h.places...)...),
+		variants: cookie.Variants(own, append([]string{plainPath(clientURL(r))}, h.places...)...),
 		digest:   hex.EncodeToString(refused[0].Fingerprint[:4]),
 	}
 }
@@ -66,16 +68,16 @@ func setCookies(hdr http.Header, lines []string) {
 // again, and a name is all that an expiration has.
 func (h *Handler) forgettable(refused []revocation.Refused, kept []string) (names []string) {
 	others := make(map[string]bool)
-	eachCookie(kept, func(name, _ string) bool {
+	cookie.Each(kept, func(name, _ string) bool {
 		others[name] = true
 		return true
 	})
 	for _, c := range refused {
-		if len(names) == maxSessionCookies {
+		if len(names) == cookie.MaxSessionCookies {
 			break
 		}
-		kept := h.sessions.keep.matches(c.Name) || h.sessions.builtinKeep.matches(c.Name) && !strings.ContainsAny(c.Value, ", \t")
-		if c.Value != "" && isCookieName(c.Name) && !others[c.Name] && !kept && !slices.Contains(names, c.Name) {
+		kept := h.sessions.Keep.Matches(c.Name) || h.sessions.BuiltinKeep.Matches(c.Name) && !strings.ContainsAny(c.Value, ", \t")
+		if c.Value != "" && cookie.IsCookieName(c.Name) && !others[c.Name] && !kept && !slices.Contains(names, c.Name) {
 			names = append(names, c.Name)
 		}
 	}
@@ -89,23 +91,23 @@ func (ref *refusal) expire(hdr http.Header) {
 		return
 	}
 	ref.expired = true
-	var set []setCookie
+	var set []cookie.Set
 	for _, line := range hdr["Set-Cookie"] {
-		if sc := parseSetCookie(line, ref.now()); !sc.expired {
+		if sc := cookie.ParseSet(line, ref.now()); !sc.Expired {
 			set = append(set, sc)
 		}
 	}
-	spared := func(name string, v variant) bool {
-		return slices.ContainsFunc(set, func(sc setCookie) bool {
-			return sc.name == name && sc.domain == v.domain && sc.partitioned == v.partitioned && (sc.path == v.path || !strings.HasPrefix(sc.path, "/"))
+	spared := func(name string, v cookie.Variant) bool {
+		return slices.ContainsFunc(set, func(sc cookie.Set) bool {
+			return sc.Name == name && sc.Domain == v.Domain && sc.Partitioned == v.Partitioned && (sc.Path == v.Path || !strings.HasPrefix(sc.Path, "/"))
 		})
 	}
-	lines, rest := expirations(ref.names, ref.variants, ref.own, 0, expirationBudget/2, spared)
+	lines, rest := cookie.Expirations(ref.names, ref.variants, ref.own, 0, cookie.ExpirationBudget/2, spared)
 	if rest >= 0 {
 		// Nobody remembers what this browser was told before: beside what is
 		// most likely it is told another part each time.
 		rest += rand.IntN(len(ref.names)*len(ref.variants) - rest) //nolint:gosec // no secret
-		more, _ := expirations(ref.names, ref.variants, ref.own, rest, expirationBudget/2, spared)
+		more, _ := cookie.Expirations(ref.names, ref.variants, ref.own, rest, cookie.ExpirationBudget/2, spared)
 		lines = append(lines, more...)
 	}
 	if len(lines) == 0 {
@@ -152,7 +154,7 @@ func (h *Handler) forApp(r *http.Request) (asked *http.Request, taken http.Heade
 // isRefused reports whether all sessions that a logout presents are refused
 // already, so that the app is asked without any.
 func (l *logout) isRefused(asked *http.Request) bool {
-	return len(l.presented) > 0 && len(l.h.sessions.in(asked.Header["Cookie"])) == 0
+	return len(l.presented) > 0 && len(l.h.sessions.In(asked.Header["Cookie"])) == 0
 }
 
 // endRefused ends a session that is refused already: the app may not know, if
@@ -169,7 +171,7 @@ func dropRefused(hdr http.Header, list *revocation.List, now time.Time) {
 	lines := hdr["Set-Cookie"]
 	kept := make([]string, 0, len(lines))
 	for _, line := range lines {
-		if sc := parseSetCookie(line, now); sc.expired || !list.Refuses(sc.value) {
+		if sc := cookie.ParseSet(line, now); sc.Expired || !list.Refuses(sc.Value) {
 			kept = append(kept, line)
 		}
 	}

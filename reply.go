@@ -7,13 +7,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // What the caller of a logout gets: the table of the README.
 
 // answerPerson sends the browser to the landing page, or shows it at once.
-func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome) error {
+func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome.Outcome) error {
 	h := w.Header()
 	l.followApp(res)
 	rd := l.round(l.landing(res, out), l.expire(h))
@@ -21,8 +27,8 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 		return l.answerTour(w, r, rd)
 	}
 	done, next := *rd.Landing, l.h.app.onward(rd)
-	inPlace := !isSafe(l.method) || isWebKit(r)
-	if l.visit == nil && rd.isLast() && inPlace && !l.caller.viaWorker {
+	inPlace := !guard.IsSafe(l.method) || guard.IsWebKit(r)
+	if l.visit == nil && rd.isLast() && inPlace && !l.caller.ViaWorker {
 		// Here and now: the page with the form may forbid redirects to
 		// elsewhere (browsers: form-action in Chromium, WebKit), and WebKit
 		// takes Clear-Site-Data from no redirect, so that the app's service
@@ -30,12 +36,12 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 		l.setClearSiteData(h, done.Clear)
 		p := l.h.app.landingPage(done)
 		p.Self = l.h.app.doneURL(done)
-		if slices.Contains(done.Clear, clearCache) && l.secure {
+		if slices.Contains(done.Clear, cookie.ClearCache) && l.secure {
 			p.EvictFrom = p.Self
 		}
 		return answerPage(w, http.StatusOK, p)
 	}
-	switch page := inPlace || l.caller.viaWorker; {
+	switch page := inPlace || l.caller.ViaWorker; {
 	case l.visit != nil && page:
 		next = l.hop(h, rd) // a page must not have the provider's address in it: that has the hint
 	case l.visit != nil:
@@ -43,16 +49,16 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 		defer stop()
 		next = l.h.app.depart(ctx, h, l.own, l.pending(rd))
 	}
-	h.Add("Set-Cookie", ownCookie(l.own, browserCookie, done.Browser, landingLifetime))
-	if l.caller.viaWorker {
+	h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, done.Browser, landingLifetime))
+	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
 		// (browsers: Chromium); the page dismisses the worker and goes on.
 		return answerPage(w, http.StatusOK, goOn(next))
 	}
 	// "cookies" waits for the landing page: it would take browserCookie along,
 	// and in Chromium the cookies of sites that are still needed (CSD-06).
-	l.setClearSiteData(h, without(done.Clear, clearCookies))
-	if !isSafe(l.method) || l.visit != nil && inPlace {
+	l.setClearSiteData(h, cookie.Without(done.Clear, cookie.ClearCookies))
+	if !guard.IsSafe(l.method) || l.visit != nil && inPlace {
 		return answerPage(w, http.StatusOK, goOn(next))
 	}
 	if l.visit != nil {
@@ -73,13 +79,13 @@ func (l *logout) visitDeadline() time.Time {
 const visitGrace = 200 * time.Millisecond
 
 // answerScript gives our JSON in place of an answer that a script could not use.
-func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome) error {
+func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome.Outcome) error {
 	h := w.Header()
 	l.followApp(res)
 	rd := l.round(l.landing(res, out), l.expire(h))
 	types := rd.Landing.Clear
 	answer := logoutAnswer{
-		Success: out != outcomeFailed, Message: messageLoggedOut, LogoutID: l.id,
+		Success: out != outcome.Failed, Message: messageLoggedOut, LogoutID: l.id,
 		Apps: []appOutcome{{Host: l.own.Host, App: l.h.appName(), Outcome: out}},
 	}
 	if !answer.Success {
@@ -88,7 +94,7 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 	// A script may go anywhere from here: the next page continues too.
 	switch {
 	case l.visit != nil || l.tour != nil:
-		types = without(types, clearCookies)
+		types = cookie.Without(types, cookie.ClearCookies)
 		hop := l.hop(h, rd)
 		answer.FrontChannelLogoutURL = l.own.String() + hop
 		// Who goes to the landing page at once reads what is true by then.
@@ -97,12 +103,12 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 		}
 		rd.Landing.Clear = types // "cookies" would take the marker that the link needs
 	case !rd.isLast():
-		types = without(types, clearCookies)
+		types = cookie.Without(types, cookie.ClearCookies)
 		h.Add("Set-Cookie", l.marker(l.pending(rd.withoutLanding())))
 	}
 	answer.RedirectURL = l.h.app.onward(rd)
-	if !slices.Contains(types, clearCookies) {
-		h.Add("Set-Cookie", ownCookie(l.own, browserCookie, rd.Browser, landingLifetime))
+	if !slices.Contains(types, cookie.ClearCookies) {
+		h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, rd.Browser, landingLifetime))
 	}
 	l.setClearSiteData(h, types)
 	return answerJSON(w, http.StatusOK, answer)
@@ -112,20 +118,20 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome)
 // of the first that found no room, or -1. With a visit to come, it leaves alone
 // what may be the provider's own: that goes when the browser is back.
 func (l *logout) expire(h http.Header) (rest int) {
-	budget, spared := expirationBudget, l.spared()
+	budget, spared := cookie.ExpirationBudget, l.spared()
 	if l.visit != nil || l.tour != nil {
 		budget = visitBudget // the way to the provider needs room, too, and so does a tour
 	}
 	// A long return URL makes the address of the next answer long, twice sealed.
-	budget -= linesBytes(h["Set-Cookie"]) + max(0, len(l.target)-256)*2
+	budget -= cookie.LinesBytes(h["Set-Cookie"]) + max(0, len(l.target)-256)*2
 	add := func(lines []string) {
 		for _, line := range lines {
 			h.Add("Set-Cookie", line)
 		}
 	}
-	unseen, _ := expirations(l.unseenNames(), l.unseenVariants(), l.own, 0, budget/2, spared)
+	unseen, _ := cookie.Expirations(l.unseenNames(), l.unseenVariants(), l.own, 0, budget/2, spared)
 	add(unseen)
-	lines, rest := expirations(l.names, l.variants, l.own, 0, budget-linesBytes(unseen), spared)
+	lines, rest := cookie.Expirations(l.names, l.variants, l.own, 0, budget-cookie.LinesBytes(unseen), spared)
 	add(slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(unseen, line) }))
 	if rest < 0 && spared != nil && !l.sibling {
 		rest = 0
@@ -137,14 +143,14 @@ func (l *logout) expire(h http.Header) (rest int) {
 // at what is still presented, so the first one is all that these have.
 func (l *logout) unseenNames() []string {
 	return slices.DeleteFunc(slices.Clone(l.names), func(name string) bool {
-		return slices.ContainsFunc(l.presented, func(c cookie) bool { return c.name == name })
+		return slices.ContainsFunc(l.presented, func(c cookie.Cookie) bool { return c.Name == name })
 	})
 }
 
 // unseenVariants are why a cookie is not presented: it is limited to a path.
-func (l *logout) unseenVariants() (limited []variant) {
+func (l *logout) unseenVariants() (limited []cookie.Variant) {
 	for _, v := range l.variants {
-		if v.path != "/" && v.domain == "" && !v.partitioned {
+		if v.Path != "/" && v.Domain == "" && !v.Partitioned {
 			limited = append(limited, v)
 		}
 	}
@@ -158,17 +164,17 @@ const visitBudget = 1300
 // spared tells the cookies that the provider may need to know whose session to
 // end, nil if there are none: on a registrable domain that it shares with the
 // app it may have set them for all of it.
-func (l *logout) spared() func(string, variant) bool {
-	if l.visit == nil && (!l.sibling || l.h.provider == nil) || !slices.ContainsFunc(l.names, l.h.sessions.mayBeProviders) {
+func (l *logout) spared() func(string, cookie.Variant) bool {
+	if l.visit == nil && (!l.sibling || l.h.provider == nil) || !slices.ContainsFunc(l.names, l.h.sessions.MayBeProviders) {
 		return nil
 	}
 	host := l.h.provider.host(l.own)
 	if host != l.own.Hostname() && (origin.Registrable(host) == "" || origin.Registrable(host) != origin.Registrable(l.own.Hostname())) {
 		return nil
 	}
-	return func(name string, v variant) bool {
-		reaches := v.domain == host || v.domain != "" && strings.HasSuffix(host, "."+v.domain) || v.domain == "" && host == l.own.Hostname()
-		return reaches && l.h.sessions.mayBeProviders(name)
+	return func(name string, v cookie.Variant) bool {
+		reaches := v.Domain == host || v.Domain != "" && strings.HasSuffix(host, "."+v.Domain) || v.Domain == "" && host == l.own.Hostname()
+		return reaches && l.h.sessions.MayBeProviders(name)
 	}
 }
 
@@ -188,10 +194,4 @@ func (l *logout) hop(h http.Header, rd round) string {
 	line, address := l.h.app.stay(l.own, &rest)
 	h.Add("Set-Cookie", line)
 	return address
-}
-
-// isWebKit tells the engine by the only word it gives about itself.
-func isWebKit(r *http.Request) bool {
-	agent := r.Header.Get("User-Agent")
-	return strings.Contains(agent, "AppleWebKit/") && !strings.Contains(agent, "Chrome/") && !strings.Contains(agent, "Chromium/")
 }

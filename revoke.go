@@ -10,6 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
@@ -44,7 +48,7 @@ type revocable struct {
 // credentialsIn reads what a logout will have refused: the session cookies and
 // credentials in headers that this very request presented. What others could
 // guess or have, too, is not refused: they would be logged out with it.
-func (h *Handler) credentialsIn(r *http.Request, presented []cookie) (found []revocable, all bool) {
+func (h *Handler) credentialsIn(r *http.Request, presented []cookie.Cookie) (found []revocable, all bool) {
 	list := h.app.awaitList(r.Context())
 	if list == nil {
 		return nil, false
@@ -69,14 +73,14 @@ func (h *Handler) credentialsIn(r *http.Request, presented []cookie) (found []re
 	all = true
 	pairs := make([]string, 0, len(presented))
 	for _, c := range presented {
-		all = add(c.value) && all
-		pairs = append(pairs, c.name+"="+c.value)
+		all = add(c.Value) && all
+		pairs = append(pairs, c.Name+"="+c.Value)
 		// FastAPI's apps keep a whole header in a cookie, and take either.
-		if word, token, found := strings.Cut(strings.Trim(asAppsRead(c.value), `"`), " "); found && strings.EqualFold(word, "Bearer") {
+		if word, token, found := strings.Cut(strings.Trim(asAppsRead(c.Value), `"`), " "); found && strings.EqualFold(word, "Bearer") {
 			add(token)
 		}
 		// Of what others sign, the beginning is no secret.
-		if id := revocation.WithoutRoute(c.value); id != c.value && strings.Contains(strings.ToLower(c.name), "jsessionid") && !strings.EqualFold(id[:3], "eyj") {
+		if id := revocation.WithoutRoute(c.Value); id != c.Value && strings.Contains(strings.ToLower(c.Name), "jsessionid") && !strings.EqualFold(id[:3], "eyj") {
 			add(id)
 		}
 	}
@@ -136,7 +140,7 @@ func plainBase64(value string) string {
 			return '-'
 		case c == '/':
 			return '_'
-		case c == '.' || c < 0x80 && isBase64(byte(c)):
+		case c == '.' || c < 0x80 && cookie.IsBase64(byte(c)):
 			return c
 		}
 		return -1
@@ -182,10 +186,10 @@ func isBentJWT(value string) bool {
 func isSecret(value string) bool {
 	for start := 0; start < len(value); {
 		end := start
-		for end < len(value) && isBase64(value[end]) {
+		for end < len(value) && cookie.IsBase64(value[end]) {
 			end++
 		}
-		if run := value[start:end]; len(run) >= minCredential && isRandom(run) {
+		if run := value[start:end]; len(run) >= cookie.MinCredential && isRandom(run) {
 			return true
 		}
 		start = end + 1
@@ -241,27 +245,27 @@ func isRandom(run string) bool {
 
 // conclude refuses what a logout presented, now that the app had its turn and
 // needs it no more, and says what became of the session.
-func (l *logout) conclude(r *http.Request, out outcome) outcome {
+func (l *logout) conclude(r *http.Request, out outcome.Outcome) outcome.Outcome {
 	if l.concluded != "" {
 		return l.concluded
 	}
 	l.concluded = out
 	// What failed stays failed: the app has a session that it did not end, even
 	// if nobody gets to it through this edge any more.
-	if l.revoke(r, out) && out == outcomeCleared {
-		l.concluded = outcomeRevoked
+	if l.revoke(r, out) && out == outcome.Cleared {
+		l.concluded = outcome.Revoked
 	}
 	return l.concluded
 }
 
 // revoke reports whether everything that makes a session is refused from now
 // on, also after a power cut.
-func (l *logout) revoke(r *http.Request, out outcome) bool {
+func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 	list := l.h.app.shared.revocations.list.Load()
 	if list == nil || len(l.credentials) == 0 {
 		return false
 	}
-	known := out == outcomeEnded
+	known := out == outcome.Ended
 	var revocations []revocation.Revocation
 	for _, c := range l.credentials {
 		revocations = append(revocations, list.OfCredential(c.fingerprint, c.until))

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
@@ -58,22 +60,22 @@ func TestTheOldSessionIsRefused(t *testing.T) {
 	jwt := jwtOf(`{"sub":"alice","exp":1795000000}`, strings.Repeat("s", 32))
 	for name, tc := range map[string]struct {
 		words, header, value string
-		want                 outcome
+		want                 outcome.Outcome
 	}{
-		"an opaque cookie":            {"", "Cookie", "session=" + opaque, outcomeRevoked},
-		"a short one":                 {"", "Cookie", "PHPSESSID=k8wz3pxv1t6yr2nb9ml4cj7hg5", outcomeRevoked},
-		"a JWT":                       {"", "Cookie", "token=" + jwt, outcomeRevoked},
-		"one that the site names":     {"session_cookies who", "Cookie", "who=" + opaque, outcomeRevoked},
-		"a bearer token":              {"session_headers Authorization", "Authorization", "Bearer " + jwt, outcomeNone},
-		"a header of the app's own":   {"session_headers X-Session", "X-Session", opaque, outcomeNone},
-		"one cut into chunks":         {"", "Cookie", "session.1=" + jwt[:40] + "; session.2=" + jwt[40:], outcomeRevoked},
-		"a cookie of no known name":   {"", "Cookie", "u=" + opaque, outcomeRevoked},
-		"a JWT of {user}":             {"", "Cookie", "token=" + jwtOf(`{"user":{"_id":"4711"},"iat":1790000000}`, strings.Repeat("s", 32)), outcomeRevoked},
-		"a JWT of {_id}":              {"", "Cookie", "token=" + jwtOf(`{"_id":"4711","iat":1790000000}`, strings.Repeat("s", 32)), outcomeRevoked},
-		"in pieces":                   {"", "Cookie", "session.0=" + jwt[:40] + "; session.1=" + jwt[40:], outcomeRevoked},
-		"a signed session of Flask":   {"", "Cookie", "session=eyJfdXNlcl9pZCI6IjEifQ.aF3kAA.a8b4c2d9e6VYmFyYmF6cXV4MTIz", outcomeRevoked},
-		"a session of Laravel":        {"", "Cookie", "laravel_session=eyJpdiI6Ik8rL0E9PSIsInZhbHVlIjoiSzh3WjNwWHYifQ%3D%3D", outcomeRevoked},
-		"a value that can be counted": {"", "Cookie", "session=1234567890123456789", outcomeCleared},
+		"an opaque cookie":            {"", "Cookie", "session=" + opaque, outcome.Revoked},
+		"a short one":                 {"", "Cookie", "PHPSESSID=k8wz3pxv1t6yr2nb9ml4cj7hg5", outcome.Revoked},
+		"a JWT":                       {"", "Cookie", "token=" + jwt, outcome.Revoked},
+		"one that the site names":     {"session_cookies who", "Cookie", "who=" + opaque, outcome.Revoked},
+		"a bearer token":              {"session_headers Authorization", "Authorization", "Bearer " + jwt, outcome.None},
+		"a header of the app's own":   {"session_headers X-Session", "X-Session", opaque, outcome.None},
+		"one cut into chunks":         {"", "Cookie", "session.1=" + jwt[:40] + "; session.2=" + jwt[40:], outcome.Revoked},
+		"a cookie of no known name":   {"", "Cookie", "u=" + opaque, outcome.Revoked},
+		"a JWT of {user}":             {"", "Cookie", "token=" + jwtOf(`{"user":{"_id":"4711"},"iat":1790000000}`, strings.Repeat("s", 32)), outcome.Revoked},
+		"a JWT of {_id}":              {"", "Cookie", "token=" + jwtOf(`{"_id":"4711","iat":1790000000}`, strings.Repeat("s", 32)), outcome.Revoked},
+		"in pieces":                   {"", "Cookie", "session.0=" + jwt[:40] + "; session.1=" + jwt[40:], outcome.Revoked},
+		"a signed session of Flask":   {"", "Cookie", "session=eyJfdXNlcl9pZCI6IjEifQ.aF3kAA.a8b4c2d9e6VYmFyYmF6cXV4MTIz", outcome.Revoked},
+		"a session of Laravel":        {"", "Cookie", "laravel_session=eyJpdiI6Ik8rL0E9PSIsInZhbHVlIjoiSzh3WjNwWHYifQ%3D%3D", outcome.Revoked},
+		"a value that can be counted": {"", "Cookie", "session=1234567890123456789", outcome.Cleared},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, app := statelessApp(t, tc.words)
@@ -84,7 +86,7 @@ func TestTheOldSessionIsRefused(t *testing.T) {
 			if body := bodyOf(t, res); res.StatusCode != http.StatusOK {
 				t.Fatalf("%d %s", res.StatusCode, body)
 			}
-			if refused := !reaches(s, app, tc.header, tc.value); refused != (tc.want != outcomeCleared) {
+			if refused := !reaches(s, app, tc.header, tc.value); refused != (tc.want != outcome.Cleared) {
 				t.Errorf("refused: %v", refused)
 			}
 		})

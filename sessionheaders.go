@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
@@ -61,7 +63,7 @@ func (h *Handler) headerCredentials(r *http.Request) (found []string) {
 	for _, name := range h.headers {
 		for _, line := range r.Header[name] {
 			eachHeaderCredential(name, line, func(value string) bool {
-				if len(value) >= minCredential && !slices.Contains(found, value) {
+				if len(value) >= cookie.MinCredential && !slices.Contains(found, value) {
 					found = append(found, value)
 				}
 				return len(found) < maxRevoked

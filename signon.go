@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -60,8 +62,8 @@ func (h *Handler) serveSignOnEnd(w http.ResponseWriter, r *http.Request, next ca
 	h.takeRefusedHeaders(list, r.Header)
 	clean := newFinalHeader(w, func(hdr http.Header) {
 		hdr["Set-Cookie"] = slices.DeleteFunc(hdr["Set-Cookie"], func(line string) bool {
-			sc := parseSetCookie(line, h.app.now())
-			return !sc.expired && slices.ContainsFunc(refused, func(c revocation.Refused) bool { return c.Name == sc.name })
+			sc := cookie.ParseSet(line, h.app.now())
+			return !sc.Expired && slices.ContainsFunc(refused, func(c revocation.Refused) bool { return c.Name == sc.Name })
 		})
 		if len(hdr["Set-Cookie"]) == 0 {
 			hdr.Del("Set-Cookie")

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/quic-go/quic-go/http3"
@@ -77,7 +79,7 @@ func snapshotOf(r *http.Request, own origin.Origin) browserRequest {
 	for _, line := range r.Header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
 			pair = strings.Trim(pair, " \t")
-			if name, _, _ := strings.Cut(pair, "="); pair != "" && !isOwnCookie(strings.Trim(name, " \t")) {
+			if name, _, _ := strings.Cut(pair, "="); pair != "" && !cookie.IsOwn(strings.Trim(name, " \t")) {
 				from.cookies = append(from.cookies, pair)
 			}
 		}

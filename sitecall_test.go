@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -46,13 +50,13 @@ func TestCallFaults(t *testing.T) {
 				got := s.end("", "Cookie: sessionid=one")
 				want := app.outcome
 				if by == "derived" && (name == "404" || name == "405") {
-					want = outcomeCleared
+					want = outcome.Cleared
 				}
 				if got.Outcome != want {
 					t.Errorf("outcome %s, want %s", got.Outcome, want)
 				}
 				wantInTime(t, got.Took)
-				if logged.Len() != map[bool]int{true: 1}[want == outcomeFailed] {
+				if logged.Len() != map[bool]int{true: 1}[want == outcome.Failed] {
 					t.Errorf("logged:\n%s", logsOf(logged))
 				}
 				if tooSlow := strings.Contains(logsOf(logged), "did not answer in time"); tooSlow != (name == "hangs") {
@@ -70,35 +74,35 @@ func TestCallHandlers(t *testing.T) {
 	s := endingSite(t, "127.0.0.1:1", shortCall)
 	h := ours(s.http, "app.example.com")[0]
 	logged := s.observe()
-	presented := []cookie{{"sessionid", "one"}}
+	presented := []cookie.Cookie{{"sessionid", "one"}}
 	for name, tc := range map[string]struct {
 		next caddyhttp.HandlerFunc
-		want outcome
+		want outcome.Outcome
 		says string
 	}{
-		"panics":   {func(http.ResponseWriter, *http.Request) error { panic("a bug") }, outcomeFailed, "a handler behind us panicked"},
-		"aborts":   {func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }, outcomeFailed, "did not end its session"},
-		"stubborn": {stubborn{release}.ServeHTTP, outcomeFailed, "did not answer in time"},
+		"panics":   {func(http.ResponseWriter, *http.Request) error { panic("a bug") }, outcome.Failed, "a handler behind us panicked"},
+		"aborts":   {func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }, outcome.Failed, "did not end its session"},
+		"stubborn": {stubborn{release}.ServeHTTP, outcome.Failed, "did not answer in time"},
 		"writes and panics": {func(w http.ResponseWriter, _ *http.Request) error {
 			expire(w)
 			w.WriteHeader(204)
 			panic(http.ErrAbortHandler)
-		}, outcomeEnded, ""},
+		}, outcome.Ended, ""},
 		"ends and stays": {func(w http.ResponseWriter, r *http.Request) error {
 			expire(w)
 			w.WriteHeader(204)
 			return stubborn{release}.ServeHTTP(w, r)
-		}, outcomeEnded, ""},
+		}, outcome.Ended, ""},
 		"cancelled": {func(_ http.ResponseWriter, r *http.Request) error {
 			<-r.Context().Done()
 			return r.Context().Err()
-		}, outcomeFailed, "did not answer in time"},
+		}, outcome.Failed, "did not answer in time"},
 		"has no deadline": {func(w http.ResponseWriter, r *http.Request) error {
 			if _, has := r.Context().Deadline(); !has && isOwnCall(r) {
 				expire(w)
 			}
 			return nil
-		}, outcomeEnded, ""},
+		}, outcome.Ended, ""},
 		"flushes, and says 1xx first": {func(w http.ResponseWriter, _ *http.Request) error {
 			_ = http.NewResponseController(w).Flush()
 			w.WriteHeader(103)
@@ -107,7 +111,7 @@ func TestCallHandlers(t *testing.T) {
 				t.Error("a handler has a connection")
 			}
 			return nil
-		}, outcomeEnded, ""},
+		}, outcome.Ended, ""},
 	} {
 		r := request("POST", "https://app.example.com/hop", "", "Cookie: sessionid=one")
 		s.serveWith(h, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
@@ -155,7 +159,7 @@ func TestCallDoesNotStrike(t *testing.T) {
 			max_fails 1
 		}
 	}`)
-	if got := s.end("", "Cookie: sessionid=one"); got.Outcome != outcomeFailed {
+	if got := s.end("", "Cookie: sessionid=one"); got.Outcome != outcome.Failed {
 		t.Errorf("%+v", got)
 	}
 	if res := s.do(request("GET", "https://app.example.com/page", "", clicked...)); res.StatusCode != 200 {
@@ -274,11 +278,11 @@ func TestCallThroughFastCGI(t *testing.T) {
 	if err := os.WriteFile(root+"/login.php", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for block, want := range map[string]outcome{
-		"paths POST /login.php?action=logout": outcomeCleared, // nobody is who=ana
-		"logout_call POST /login.php?action=logout {\nbody application/x-www-form-urlencoded who=ana\n}":    outcomeEnded,
-		"logout_call POST /login.php?action=hang {\ntimeout 300ms\n}":                                       outcomeFailed,
-		"logout_call POST /login.php?action=logout {\nbody application/x-www-form-urlencoded who=nobody\n}": outcomeCleared,
+	for block, want := range map[string]outcome.Outcome{
+		"paths POST /login.php?action=logout": outcome.Cleared, // nobody is who=ana
+		"logout_call POST /login.php?action=logout {\nbody application/x-www-form-urlencoded who=ana\n}":    outcome.Ended,
+		"logout_call POST /login.php?action=hang {\ntimeout 300ms\n}":                                       outcome.Failed,
+		"logout_call POST /login.php?action=logout {\nbody application/x-www-form-urlencoded who=nobody\n}": outcome.Cleared,
 	} {
 		s := newSite(t, "", `app.example.com {
 			root * `+root+`
@@ -292,7 +296,7 @@ func TestCallThroughFastCGI(t *testing.T) {
 		if got.Outcome != want {
 			t.Errorf("%s: %s", block, got.Outcome)
 		}
-		if want == outcomeFailed {
+		if want == outcome.Failed {
 			wantInTime(t, got.Took)
 		}
 	}

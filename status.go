@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/journal"
@@ -89,7 +91,7 @@ func (a *App) status() adminStatus {
 	groups := make(map[string][]string)
 	for _, site := range s.Sites {
 		for _, app := range site.Apps {
-			groups[app.Group] = union(groups[app.Group], []string{site.Host})
+			groups[app.Group] = cookie.Union(groups[app.Group], []string{site.Host})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {

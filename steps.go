@@ -3,6 +3,8 @@ package universallogout
 import (
 	"sync"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 )
 
 const (
@@ -27,7 +29,7 @@ type step struct {
 	began  time.Time
 	done   chan struct{} // closed when result is there
 	result result
-	rest   *leftover // what was presented when it began
+	rest   *cookie.Leftover // what was presented when it began
 }
 
 // steps are single-use.
@@ -73,7 +75,7 @@ func (ss *steps) forget(now time.Time) {
 	}
 }
 
-func (s *step) finish(r result, rest *leftover) {
+func (s *step) finish(r result, rest *cookie.Leftover) {
 	s.result, s.rest = r, rest
 	close(s.done)
 }

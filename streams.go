@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -92,14 +94,14 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request, next caddy
 // stream is open, whatever the names of cookies: apps differ in how they read
 // names.
 func (h *Handler) presentsAny(r *http.Request) (found bool) {
-	eachCookie(r.Header["Cookie"], func(name, value string) bool {
-		found = len(value) >= minCredential && !isOwnCookie(name) && !h.sessions.kept(name)
+	cookie.Each(r.Header["Cookie"], func(name, value string) bool {
+		found = len(value) >= cookie.MinCredential && !cookie.IsOwn(name) && !h.sessions.Kept(name)
 		return !found
 	})
 	for _, name := range h.headers {
 		for _, line := range r.Header[name] {
 			eachTaken(name, line, func(value string) bool {
-				found = found || len(value) >= minCredential
+				found = found || len(value) >= cookie.MinCredential
 				return !found
 			})
 		}

@@ -1,6 +1,10 @@
 package universallogout
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+)
 
 // Every sentence that a person can read on our pages or in our JSON.
 var (
@@ -10,13 +14,13 @@ var (
 	}
 	textSignOut = "Sign out"
 
-	textOutcome = map[outcome]page{
-		outcomeEnded:   {Mood: moodGood, Title: "You are signed out", Text: "%s has ended your session, and this browser has forgotten it."},
-		outcomeRevoked: {Mood: moodGood, Title: "You are signed out", Text: "This browser has forgotten your session at %s. Whoever still has it is refused from now on."},
-		outcomeCleared: {Mood: moodGood, Title: "You are signed out", Text: "This browser has forgotten your session at %s. The app did not say whether it ended the session on its side, too."},
-		outcomeNone:    {Mood: moodGood, Title: "You are signed out", Text: "There was no session at %s in this browser."},
-		outcomeFailed:  {Mood: moodBad, Title: "You are signed out in this browser", Text: "This browser has forgotten your session at %s, but the app could not end it on its side. You may still be signed in there: if that matters, sign in and out once more when it works again, or tell whoever runs it."},
-		"":             {Mood: moodNote, Title: "Signed out", Text: "You can close this window."},
+	textOutcome = map[outcome.Outcome]page{
+		outcome.Ended:   {Mood: moodGood, Title: "You are signed out", Text: "%s has ended your session, and this browser has forgotten it."},
+		outcome.Revoked: {Mood: moodGood, Title: "You are signed out", Text: "This browser has forgotten your session at %s. Whoever still has it is refused from now on."},
+		outcome.Cleared: {Mood: moodGood, Title: "You are signed out", Text: "This browser has forgotten your session at %s. The app did not say whether it ended the session on its side, too."},
+		outcome.None:    {Mood: moodGood, Title: "You are signed out", Text: "There was no session at %s in this browser."},
+		outcome.Failed:  {Mood: moodBad, Title: "You are signed out in this browser", Text: "This browser has forgotten your session at %s, but the app could not end it on its side. You may still be signed in there: if that matters, sign in and out once more when it works again, or tell whoever runs it."},
+		"":              {Mood: moodNote, Title: "Signed out", Text: "You can close this window."},
 	}
 	textProvider = map[providerOutcome]string{
 		providerEnded: "Your session at %s, which signs you in to your apps, has ended, too.",

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -37,7 +39,7 @@ const maxTokens = 4
 
 // tokensIn finds the tokens of a logout where the site says that they are, and
 // in session cookies that are called so.
-func (h *Handler) tokensIn(r *http.Request, presented []cookie) (t presentedTokens) {
+func (h *Handler) tokensIn(r *http.Request, presented []cookie.Cookie) (t presentedTokens) {
 	if h.provider == nil || h.provider.isPortal() {
 		return t
 	}
@@ -53,41 +55,41 @@ func (h *Handler) tokensIn(r *http.Request, presented []cookie) (t presentedToke
 		if token != "" {
 			addToken(configured.tokens, token)
 			for _, c := range presented {
-				if c.value == token {
-					t.cookies = append(t.cookies, c.name)
+				if c.Value == token {
+					t.cookies = append(t.cookies, c.Name)
 				}
 			}
 		}
 	}
-	foreign := func(c cookie) bool {
-		claims, err := jwks.Peek(c.value)
+	foreign := func(c cookie.Cookie) bool {
+		claims, err := jwks.Peek(c.Value)
 		return err == nil && claims.String("iss") != h.provider.Issuer
 	}
 	// An app that makes tokens of its own makes all of them.
-	appsOwn := slices.ContainsFunc(presented, func(c cookie) bool { return isTokenName(c.name) && foreign(c) })
+	appsOwn := slices.ContainsFunc(presented, func(c cookie.Cookie) bool { return isTokenName(c.Name) && foreign(c) })
 	for _, c := range presented {
-		name := strings.ToLower(withoutSecurityPrefix(c.name))
-		_, err := jwks.Peek(c.value)
+		name := strings.ToLower(cookie.WithoutSecurityPrefix(c.Name))
+		_, err := jwks.Peek(c.Value)
 		switch isJWT := err == nil; {
 		case isJWT && foreign(c), !isJWT && appsOwn:
 			continue // no business of the provider, whatever it is called
 		case slices.Contains(refreshTokenNames, name):
-			addToken(&t.refresh, c.value)
+			addToken(&t.refresh, c.Value)
 		case slices.Contains(accessTokenNames, name):
-			addToken(&t.access, c.value)
+			addToken(&t.access, c.Value)
 		case isJWT:
-			addToken(&t.id, c.value)
+			addToken(&t.id, c.Value)
 		case slices.Contains(idTokenNames, name): // an encrypted one
 		default:
 			continue
 		}
-		t.cookies = append(t.cookies, c.name)
+		t.cookies = append(t.cookies, c.Name)
 	}
 	return t
 }
 
 func isTokenName(name string) bool {
-	name = strings.ToLower(withoutSecurityPrefix(name))
+	name = strings.ToLower(cookie.WithoutSecurityPrefix(name))
 	return slices.Contains(idTokenNames, name) || slices.Contains(accessTokenNames, name) || slices.Contains(refreshTokenNames, name)
 }
 
@@ -98,8 +100,8 @@ func addToken(tokens *[]string, token string) {
 }
 
 // areAll reports whether cookies are nothing but the provider's tokens.
-func (t presentedTokens) areAll(cookies []cookie) bool {
-	return len(cookies) > 0 && !slices.ContainsFunc(cookies, func(c cookie) bool { return !slices.Contains(t.cookies, c.name) })
+func (t presentedTokens) areAll(cookies []cookie.Cookie) bool {
+	return len(cookies) > 0 && !slices.ContainsFunc(cookies, func(c cookie.Cookie) bool { return !slices.Contains(t.cookies, c.Name) })
 }
 
 // tokensBudget is how long a logout waits for its tokens to be revoked

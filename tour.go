@@ -6,6 +6,12 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -40,7 +46,7 @@ func (l *logout) ownApp(r *http.Request) (app siteApp, number int) {
 }
 
 // begin notes in the tour what became of the app where it begins.
-func (t *tour) begin(number int, out outcome) {
+func (t *tour) begin(number int, out outcome.Outcome) {
 	if number >= 0 && number < len(t.Apps) {
 		t.set(number, resultOf(out))
 	}
@@ -49,20 +55,20 @@ func (t *tour) begin(number int, out outcome) {
 // answerTour sends the browser to the other sites.
 func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd round) error {
 	h := w.Header()
-	if l.caller.viaWorker {
+	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
 		// (browsers: Chromium); the page dismisses the worker and goes on.
 		return answerPage(w, http.StatusOK, goOn(l.hop(h, rd)))
 	}
 	// "cookies" waits for the second round: in Chromium it would take from
 	// other sites what they still need (CSD-06).
-	l.setClearSiteData(h, without(rd.Landing.Clear, clearCookies))
+	l.setClearSiteData(h, cookie.Without(rd.Landing.Clear, cookie.ClearCookies))
 	return l.h.beginTour(w, r, l.own, l.pending(rd))
 }
 
 // beginTour shows the first page of a tour.
 func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending) error {
-	w.Header().Add("Set-Cookie", ownCookie(own, browserCookie, rest.Round.Browser, landingLifetime))
+	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Round.Browser, landingLifetime))
 	it, ok := h.app.itineraryOf(*rest.Tour)
 	if !ok { // the configuration has changed meanwhile
 		rest.Tour = nil
@@ -83,7 +89,7 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.O
 // there is more to do.
 func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour, it *itinerary, byScript bool) error {
 	rest, ok := h.app.openMarker(r, own)
-	if !ok && origin.Parse(soleValue(r.Header, "Origin")) != own {
+	if !ok && origin.Parse(guard.SoleValue(r.Header, "Origin")) != own {
 		// Our cookie is not sent with another site's form. From our own page it is.
 		return answerPage(w, http.StatusOK, h.app.hopPage(t, it))
 	}
@@ -106,7 +112,7 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 		st.finish(resultNone, nil)
 	}
 	if it.hub == 0 {
-		w.Header().Add("Set-Cookie", ownCookie(own, tourCookie, "", 0)) // of one before that was not finished
+		w.Header().Add("Set-Cookie", cookie.Own(own, tourCookie, "", 0)) // of one before that was not finished
 	}
 	t.log(h.app.logger, it)
 	done := *rest.Round.Landing
@@ -132,7 +138,7 @@ func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *t
 	if t.next(it) >= 0 {
 		return answerPage(w, http.StatusOK, h.app.overPage())
 	}
-	p := h.app.landingPage(landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcomeCleared, Tour: t})
+	p := h.app.landingPage(landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcome.Cleared, Tour: t})
 	p.Forget = false
 	return answerPage(w, http.StatusOK, p)
 }
@@ -142,8 +148,8 @@ func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *t
 func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t *tour) {
 	rest, ok := a.openMarker(r, own)
 	if ok && rest.Touring && rest.Tour != nil && rest.Tour.ID != t.ID && rest.Tour.Made <= t.Made {
-		hdr.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
-		hdr.Add("Set-Cookie", ownCookie(own, browserCookie, "", 0))
+		hdr.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
+		hdr.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	}
 }
 
@@ -169,7 +175,7 @@ func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.O
 		hdr.Add("Set-Cookie", line)
 		return answerPage(w, http.StatusOK, goOn(address))
 	}
-	hdr.Add("Set-Cookie", ownCookie(own, markerCookie, "", 0))
+	hdr.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
 	if !rest.Round.isLast() || rest.Round.Landing == nil {
 		return answerPage(w, http.StatusOK, goOn(h.app.onward(rest.Round)))
 	}
@@ -191,7 +197,7 @@ func (a *App) stay(own origin.Origin, rest *pending) (line, address string) {
 	}
 	line, ok := a.markerOf(own, *rest, markerLifetime)
 	if !ok {
-		line = ownCookie(own, markerCookie, "", 0)
+		line = cookie.Own(own, markerCookie, "", 0)
 	}
 	return line, a.Prefix + "/hop?t=" + a.stateOf(st)
 }
@@ -242,7 +248,7 @@ func (t *tour) secondRound(it *itinerary, near bool) *tour {
 }
 
 func (t *tour) log(logger *zap.Logger, it *itinerary) {
-	counts := make(map[outcome]int)
+	counts := make(map[outcome.Outcome]int)
 	unvisited := 0
 	for _, b := range t.Apps {
 		if out, ok := outcomes[result(b).plain()]; ok {
@@ -252,8 +258,8 @@ func (t *tour) log(logger *zap.Logger, it *itinerary) {
 		}
 	}
 	logger.Info("went through the sites", zap.String("logout_id", t.ID), zap.String("host", origin.Parse(t.Start).Host),
-		zap.String("group", t.Group), zap.Int("sites", len(it.stops)), zap.Int("ended", counts[outcomeEnded]),
-		zap.Int("revoked", counts[outcomeRevoked]), zap.Int("cleared", counts[outcomeCleared]), zap.Int("none", counts[outcomeNone]), zap.Int("failed", counts[outcomeFailed]),
+		zap.String("group", t.Group), zap.Int("sites", len(it.stops)), zap.Int("ended", counts[outcome.Ended]),
+		zap.Int("revoked", counts[outcome.Revoked]), zap.Int("cleared", counts[outcome.Cleared]), zap.Int("none", counts[outcome.None]), zap.Int("failed", counts[outcome.Failed]),
 		zap.Int("unvisited", unvisited), zap.Bool("second_round", t.Cookies))
 }
 
@@ -311,7 +317,7 @@ func (t *tour) addApps(p *page, it *itinerary) (none int) {
 			case r == resultNone && i == it.hub && it.hasBareHub():
 			case r == resultNone:
 				none++
-			case r == resultUnvisited || outcomes[r] == outcomeFailed:
+			case r == resultUnvisited || outcomes[r] == outcome.Failed:
 				line.Link = s.origin.String() + app.base + "/"
 				p.Left = append(p.Left, line)
 			default:

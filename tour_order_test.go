@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 )
@@ -198,7 +200,7 @@ func TestJSONOfTours(t *testing.T) {
 			return answer
 		}
 		answer := ask()
-		if len(answer.Apps) != 1 || answer.Apps[0].Host != "a.alpha.com" || answer.Apps[0].Outcome != outcomeEnded {
+		if len(answer.Apps) != 1 || answer.Apps[0].Host != "a.alpha.com" || answer.Apps[0].Outcome != outcome.Ended {
 			t.Errorf("%+v", answer)
 		}
 		f := lab.follow(j, request("GET", answer.FrontChannelLogoutURL, "", clicked...))

@@ -1,4 +1,4 @@
-package universallogout
+package cookie
 
 import (
 	"fmt"
@@ -50,7 +50,7 @@ type namePatterns struct {
 }
 
 // compileNames reads patterns as they stand in the config.
-func compileNames(word string, patterns []string) (*namePatterns, error) {
+func CompileNames(word string, patterns []string) (*namePatterns, error) {
 	for _, p := range patterns {
 		name := strings.TrimSuffix(strings.TrimPrefix(p, "*"), "*")
 		switch {
@@ -58,7 +58,7 @@ func compileNames(word string, patterns []string) (*namePatterns, error) {
 			return nil, fmt.Errorf("%s: %q matches every cookie; name them, or use prefix* or *suffix", word, p)
 		case strings.Contains(name, "*") || strings.HasPrefix(p, "*") && strings.HasSuffix(p, "*"):
 			return nil, fmt.Errorf("%s: %q: * may stand at the beginning or at the end, once", word, p)
-		case !isCookieName(name) || strings.Contains(name, ","):
+		case !IsCookieName(name) || strings.Contains(name, ","):
 			return nil, fmt.Errorf("%s: %q is no cookie name; write names with spaces between them, without = ; and ,", word, p)
 		}
 	}
@@ -84,8 +84,8 @@ func newNamePatterns(patterns []string) *namePatterns {
 	return np
 }
 
-func (np *namePatterns) matches(name string) bool {
-	plain := withoutSecurityPrefix(name)
+func (np *namePatterns) Matches(name string) bool {
+	plain := WithoutSecurityPrefix(name)
 	for _, n := range [...]string{name, plain, withoutChunk(plain)} {
 		if _, ok := np.exact[n]; ok {
 			return true
@@ -115,7 +115,7 @@ func (np *namePatterns) exactNames() []string {
 // Longer ones first: __Host-Http- begins with __Host-.
 var securityPrefixes = []string{"__host-http-", "__host-", "__secure-", "__http-"}
 
-func withoutSecurityPrefix(name string) string {
+func WithoutSecurityPrefix(name string) string {
 	for _, p := range securityPrefixes {
 		if len(name) > len(p) && strings.EqualFold(name[:len(p)], p) {
 			return name[len(p):]
@@ -139,35 +139,35 @@ func withoutChunk(name string) string {
 }
 
 // sessionCookies says which cookies of an app are credentials.
-type sessionCookies struct {
+type Rules struct {
 	names       *namePatterns
 	providers   *namePatterns
 	apps        *namePatterns // those of names that no provider has
-	configured  []string      // exact names from the config, expired even unseen
-	keep        *namePatterns
-	builtinKeep *namePatterns
+	Configured  []string      // exact names from the config, expired even unseen
+	Keep        *namePatterns
+	BuiltinKeep *namePatterns
 }
 
-func newSessionCookies(names, keep []string) (*sessionCookies, error) {
-	sc := &sessionCookies{
+func NewRules(names, keep []string) (*Rules, error) {
+	sc := &Rules{
 		names:       newNamePatterns(builtinSessionCookies),
 		providers:   newNamePatterns(builtinProviderCookies),
 		apps:        newNamePatterns(slices.DeleteFunc(slices.Clone(builtinSessionCookies), func(p string) bool { return strings.Contains(p, "*") })),
-		builtinKeep: newNamePatterns(builtinKeepCookies),
+		BuiltinKeep: newNamePatterns(builtinKeepCookies),
 	}
 	var err error
 	if len(names) > 0 {
-		if sc.names, err = compileNames("session_cookies", names); err != nil {
+		if sc.names, err = CompileNames("session_cookies", names); err != nil {
 			return nil, err
 		}
-		sc.configured = sc.names.exactNames()
+		sc.Configured = sc.names.exactNames()
 		sc.providers, sc.apps = newNamePatterns(nil), sc.names
 	}
-	if sc.keep, err = compileNames("keep_cookies", keep); err != nil {
+	if sc.Keep, err = CompileNames("keep_cookies", keep); err != nil {
 		return nil, err
 	}
-	for _, name := range sc.configured {
-		if sc.keep.matches(name) {
+	for _, name := range sc.Configured {
+		if sc.Keep.Matches(name) {
 			return nil, fmt.Errorf("session_cookies and keep_cookies both name %s; only one can be meant", name)
 		}
 	}
@@ -175,13 +175,13 @@ func newSessionCookies(names, keep []string) (*sessionCookies, error) {
 }
 
 // is reports whether a cookie is a session cookie of the app.
-func (sc *sessionCookies) is(name, value string) bool {
+func (sc *Rules) Is(name, value string) bool {
 	switch {
-	case isOwnCookie(name), sc.keep.matches(name):
+	case IsOwn(name), sc.Keep.Matches(name):
 		return false
-	case sc.names.matches(name), sc.providers.matches(name):
+	case sc.names.Matches(name), sc.providers.Matches(name):
 		return true
-	case sc.builtinKeep.matches(name):
+	case sc.BuiltinKeep.Matches(name):
 		return false
 	}
 	return looksLikeCredential(value)
@@ -189,29 +189,29 @@ func (sc *sessionCookies) is(name, value string) bool {
 
 // mayBeProviders reports whether a session cookie of this name could as well
 // be one of a provider that shares our registrable domain.
-func (sc *sessionCookies) mayBeProviders(name string) bool {
-	return !sc.apps.matches(name)
+func (sc *Rules) MayBeProviders(name string) bool {
+	return !sc.apps.Matches(name)
 }
 
 // kept reports whether a cookie is none of those that hold sessions.
-func (sc *sessionCookies) kept(name string) bool {
-	return sc.keep.matches(name) || sc.builtinKeep.matches(name)
+func (sc *Rules) Kept(name string) bool {
+	return sc.Keep.Matches(name) || sc.BuiltinKeep.Matches(name)
 }
 
 // mayPass reports whether a cookie that an app's answer to its logout sets may
 // go on to the browser: it begins no session anew.
-func (sc *sessionCookies) mayPass(set setCookie) bool {
-	return set.expired || set.value == "" || !sc.is(set.name, set.value)
+func (sc *Rules) MayPass(set Set) bool {
+	return set.Expired || set.Value == "" || !sc.Is(set.Name, set.Value)
 }
 
 // in lists the session cookies of a request, each name and value once.
-func (sc *sessionCookies) in(lines []string) (found []cookie) {
-	eachCookie(lines, func(name, value string) bool {
-		c := cookie{name, value}
-		if sc.is(name, value) && !slices.Contains(found, c) {
+func (sc *Rules) In(lines []string) (found []Cookie) {
+	Each(lines, func(name, value string) bool {
+		c := Cookie{name, value}
+		if sc.Is(name, value) && !slices.Contains(found, c) {
 			found = append(found, c)
 		}
-		return len(found) < maxSessionCookies
+		return len(found) < MaxSessionCookies
 	})
 	return found
 }
@@ -224,7 +224,7 @@ const credentialRun = 32
 func looksLikeCredential(value string) bool {
 	for start := 0; start < len(value); {
 		end := start
-		for end < len(value) && isBase64(value[end]) {
+		for end < len(value) && IsBase64(value[end]) {
 			end++
 		}
 		if end-start >= credentialRun && looksRandom(value[start:end]) {
@@ -235,7 +235,7 @@ func looksLikeCredential(value string) bool {
 	return false
 }
 
-func isBase64(c byte) bool {
+func IsBase64(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' ||
 		c == '+' || c == '/' || c == '-' || c == '_'
 }

@@ -1,4 +1,4 @@
-package universallogout
+package cookie
 
 import (
 	"fmt"
@@ -10,21 +10,21 @@ import (
 // registrable domain in Chromium (browsers: 2.1), "cache" scans the whole
 // cache there, so both are for who asks for them.
 const (
-	clearStorage = "storage"
-	clearCookies = "cookies"
-	clearCache   = "cache"
+	ClearStorage = "storage"
+	ClearCookies = "cookies"
+	ClearCache   = "cache"
 )
 
-func compileClearSiteData(types []string, keepCookies bool) ([]string, error) {
+func CompileClearSiteData(types []string, keepCookies bool) ([]string, error) {
 	switch {
 	case len(types) == 0:
-		return []string{clearStorage}, nil
+		return []string{ClearStorage}, nil
 	case len(types) == 1 && types[0] == "off":
 		return nil, nil
 	}
 	for _, t := range types {
 		switch t {
-		case clearStorage, clearCookies, clearCache:
+		case ClearStorage, ClearCookies, ClearCache:
 		case "off":
 			return nil, fmt.Errorf("clear_site_data: off stands alone")
 		case "*", "executionContexts":
@@ -33,7 +33,7 @@ func compileClearSiteData(types []string, keepCookies bool) ([]string, error) {
 			return nil, fmt.Errorf("clear_site_data: %q is none of storage, cookies, cache, off", t)
 		}
 	}
-	if keepCookies && slices.Contains(types, clearCookies) {
+	if keepCookies && slices.Contains(types, ClearCookies) {
 		return nil, fmt.Errorf("clear_site_data cookies clears every cookie, also those in keep_cookies; leave out one of the two")
 	}
 	return types, nil
@@ -42,7 +42,7 @@ func compileClearSiteData(types []string, keepCookies bool) ([]string, error) {
 // appClearSiteData reads the Clear-Site-Data lines of an app: quoted types,
 // exactly as browsers compare them (CSD-01). "*" becomes what it meant when
 // the app was written.
-func appClearSiteData(lines []string) (types []string) {
+func AppClearSiteData(lines []string) (types []string) {
 	for _, line := range lines {
 		for part := range strings.SplitSeq(line, ",") {
 			part = strings.Trim(part, " \t")
@@ -50,7 +50,7 @@ func appClearSiteData(lines []string) (types []string) {
 				continue
 			}
 			if t := part[1 : len(part)-1]; t == "*" {
-				types = append(types, clearCache, clearCookies, clearStorage)
+				types = append(types, ClearCache, ClearCookies, ClearStorage)
 			} else if isToken(t) {
 				types = append(types, t)
 			}
@@ -66,7 +66,7 @@ func isToken(s string) bool {
 }
 
 // union keeps the order of a and appends what only b has.
-func union(a, b []string) []string {
+func Union(a, b []string) []string {
 	all := slices.Clone(a)
 	for _, t := range b {
 		if !slices.Contains(all, t) {
@@ -76,12 +76,12 @@ func union(a, b []string) []string {
 	return all
 }
 
-func without(types []string, unwanted string) []string {
+func Without(types []string, unwanted string) []string {
 	return slices.DeleteFunc(slices.Clone(types), func(t string) bool { return t == unwanted })
 }
 
 // clearSiteData is the header's value, "" for nothing.
-func clearSiteData(types []string) string {
+func ClearSiteData(types []string) string {
 	if len(types) == 0 {
 		return ""
 	}

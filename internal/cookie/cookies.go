@@ -1,4 +1,4 @@
-package universallogout
+package cookie
 
 import (
 	"net/http"
@@ -12,38 +12,38 @@ import (
 const (
 	// maxSessionCookies bounds the work that one request can cause. Browsers
 	// keep at most 180 cookies for a domain.
-	maxSessionCookies = 180
+	MaxSessionCookies = 180
 
 	// expirationBudget is how many bytes of Set-Cookie lines one answer gets.
 	// With the rest of its header that stays below the 4 KB that many proxies
 	// in front of us buffer; what does not fit goes with the next answer.
-	expirationBudget = 2300
+	ExpirationBudget = 2300
 
 	// maxExpirationRounds bounds the answers that one logout spreads its
 	// expirations over, and every roundsBetweenPages of them is a page:
 	// browsers follow 19 redirects.
 	maxExpirationRounds = 60
-	roundsBetweenPages  = 10
+	RoundsBetweenPages  = 10
 
 	// maxCookieName: browsers keep no longer ones (CK-13).
-	maxCookieName = 4096
+	MaxCookieName = 4096
 )
 
-type cookie struct{ name, value string }
+type Cookie struct{ Name, Value string }
 
 // eachCookie calls yield for the cookies of Cookie header lines until it
 // returns false. It reads as browsers write and apps read (CK-16): names keep
 // their bytes, so PHP's "s[id]" and names with spaces are found, which
 // net/http drops. Nameless cookies and names with control characters are
 // passed over: no app can tell them apart.
-func eachCookie(lines []string, yield func(name, value string) bool) {
+func Each(lines []string, yield func(name, value string) bool) {
 	for _, line := range lines {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
 			name, value, found := strings.Cut(pair, "=")
 			name = strings.Trim(name, " \t")
-			if !found || !isCookieName(name) {
+			if !found || !IsCookieName(name) {
 				continue
 			}
 			if !yield(name, strings.Trim(value, " \t")) {
@@ -55,7 +55,7 @@ func eachCookie(lines []string, yield func(name, value string) bool) {
 
 // withoutPairs takes cookies out of Cookie header lines. Lines of which nothing
 // is taken stay as they are, and those of which nothing is left go.
-func withoutPairs(lines []string, take func(pair string) bool) (kept []string) {
+func WithoutPairs(lines []string, take func(pair string) bool) (kept []string) {
 	for _, line := range lines {
 		var pairs []string
 		taken := false
@@ -78,7 +78,7 @@ func withoutPairs(lines []string, take func(pair string) bool) (kept []string) {
 	return kept
 }
 
-func isCookieName(name string) bool {
+func IsCookieName(name string) bool {
 	if name == "" {
 		return false
 	}
@@ -91,8 +91,8 @@ func isCookieName(name string) bool {
 }
 
 // cookieValue is the value of the first cookie with this name.
-func cookieValue(lines []string, name string) (value string) {
-	eachCookie(lines, func(n, v string) bool {
+func Value(lines []string, name string) (value string) {
+	Each(lines, func(n, v string) bool {
 		if n == name {
 			value = v
 		}
@@ -104,22 +104,22 @@ func cookieValue(lines []string, name string) (value string) {
 // variant is one identity that a cookie of a given name can have: browsers
 // delete only what equals it in domain, host-only flag, path and partition
 // (CK-01, CK-09), and the Cookie header tells none of them.
-type variant struct {
-	domain      string // "": host-only
-	path        string
-	partitioned bool
+type Variant struct {
+	Domain      string // "": host-only
+	Path        string
+	Partitioned bool
 }
 
 // unusual counts how far the variant is from the cookie most apps set. Of two
 // oddities a path is the rarer one.
-func (v variant) unusual() (n int) {
-	if v.domain != "" {
+func (v Variant) unusual() (n int) {
+	if v.Domain != "" {
 		n += 4
 	}
-	if v.path != "/" {
+	if v.Path != "/" {
 		n += 5
 	}
-	if v.partitioned {
+	if v.Partitioned {
 		n += 4
 	}
 	return n
@@ -127,30 +127,30 @@ func (v variant) unusual() (n int) {
 
 // variantsFor lists what a cookie seen on a request to own can be, most likely
 // first: at one of paths, or in a folder on the way there.
-func variantsFor(own origin.Origin, paths ...string) []variant {
+func Variants(own origin.Origin, paths ...string) []Variant {
 	partitions := []bool{false}
 	if own.Https() {
 		partitions = append(partitions, true) // CHIPS: Partitioned needs Secure
 	}
-	domains, folders := cookieDomains(own.Hostname()), []string{"/"}
+	domains, folders := CookieDomains(own.Hostname()), []string{"/"}
 	for _, path := range paths {
-		folders = union(folders, cookiePaths(path))
+		folders = Union(folders, CookiePaths(path))
 	}
-	all := make([]variant, 0, len(partitions)*len(domains)*len(folders))
+	all := make([]Variant, 0, len(partitions)*len(domains)*len(folders))
 	for _, partitioned := range partitions {
 		for _, domain := range domains {
 			for _, p := range folders {
-				all = append(all, variant{domain, p, partitioned})
+				all = append(all, Variant{domain, p, partitioned})
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b variant) int { return a.unusual() - b.unusual() })
+	slices.SortStableFunc(all, func(a, b Variant) int { return a.unusual() - b.unusual() })
 	return all
 }
 
 // cookieDomains are the Domain attributes a site may use: none, the
 // registrable domain, and every name from it up to the host (CK-02, CK-03).
-func cookieDomains(host string) []string {
+func CookieDomains(host string) []string {
 	domains := []string{""}
 	registrable := origin.Registrable(host)
 	if registrable == "" {
@@ -170,7 +170,7 @@ const maxCookieFolders = 4
 // lies in, each with and without a slash at its end (CK-20). Of a deep path
 // the outermost and the innermost count: the app's own, and what browsers make
 // the default for a cookie that was set beside it.
-func cookiePaths(path string) []string {
+func CookiePaths(path string) []string {
 	var folders []string
 	for i := 1; i < len(path); i++ {
 		if path[i] == '/' && path[i-1] != '/' && isCookiePath(path[:i]) {
@@ -198,7 +198,7 @@ func isCookiePath(path string) bool {
 // if browsers let no cookie of this name be that variant. It is our own
 // serialiser because net/http drops odd names, and domains with an underscore
 // lose their attribute there (CK-16).
-func expiration(name string, v variant, own origin.Origin) string {
+func Expiration(name string, v Variant, own origin.Origin) string {
 	prefix := ""
 	for _, p := range securityPrefixes {
 		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
@@ -206,17 +206,17 @@ func expiration(name string, v variant, own origin.Origin) string {
 			break
 		}
 	}
-	if strings.HasPrefix(prefix, "__host-") && (v.domain != "" || v.path != "/") {
+	if strings.HasPrefix(prefix, "__host-") && (v.Domain != "" || v.Path != "/") {
 		return ""
 	}
 	var b strings.Builder
-	b.Grow(len(name) + len(v.path) + len(v.domain) + 112)
+	b.Grow(len(name) + len(v.Path) + len(v.Domain) + 112)
 	b.WriteString(name)
 	b.WriteString("=; Path=")
-	b.WriteString(v.path)
-	if v.domain != "" {
+	b.WriteString(v.Path)
+	if v.Domain != "" {
 		b.WriteString("; Domain=")
-		b.WriteString(v.domain)
+		b.WriteString(v.Domain)
 	}
 	// Max-Age for today's browsers, Expires for what came before (CK-04).
 	b.WriteString("; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
@@ -227,7 +227,7 @@ func expiration(name string, v variant, own origin.Origin) string {
 	if strings.HasSuffix(prefix, "http-") {
 		b.WriteString("; HttpOnly")
 	}
-	if v.partitioned {
+	if v.Partitioned {
 		b.WriteString("; SameSite=None; Partitioned")
 	} else {
 		b.WriteString("; SameSite=Lax")
@@ -240,13 +240,13 @@ func expiration(name string, v variant, own origin.Origin) string {
 // the budget and the number of the first that did not, or -1 if that was all.
 // A name that is "" is passed over: its cookie is gone already. So is what is
 // spared, if that is not nil.
-func expirations(names []string, variants []variant, own origin.Origin, from, budget int, spared func(string, variant) bool) (lines []string, next int) {
+func Expirations(names []string, variants []Variant, own origin.Origin, from, budget int, spared func(string, Variant) bool) (lines []string, next int) {
 	for n := from; n < len(names)*len(variants); n++ {
 		name, v := names[n%len(names)], variants[n/len(names)]
-		if name == "" || len(name) > maxCookieName || spared != nil && spared(name, v) {
+		if name == "" || len(name) > MaxCookieName || spared != nil && spared(name, v) {
 			continue
 		}
-		line := expiration(name, v, own)
+		line := Expiration(name, v, own)
 		if line == "" {
 			continue
 		}
@@ -259,21 +259,21 @@ func expirations(names []string, variants []variant, own origin.Origin, from, bu
 }
 
 // setCookie is what matters of a Set-Cookie line of an app.
-type setCookie struct {
-	name, value  string
-	domain, path string
-	partitioned  bool
-	expired      bool
+type Set struct {
+	Name, Value  string
+	Domain, Path string
+	Partitioned  bool
+	Expired      bool
 }
 
 // parseSetCookie reads a line as browsers do (RFC 6265bis 5.6).
-func parseSetCookie(line string, now time.Time) setCookie {
+func ParseSet(line string, now time.Time) Set {
 	pair, attributes, _ := strings.Cut(line, ";")
 	name, value, found := strings.Cut(pair, "=")
 	if !found {
-		return setCookie{value: strings.Trim(pair, " \t")}
+		return Set{Value: strings.Trim(pair, " \t")}
 	}
-	sc := setCookie{name: strings.Trim(name, " \t"), value: strings.Trim(value, " \t")}
+	sc := Set{Name: strings.Trim(name, " \t"), Value: strings.Trim(value, " \t")}
 	maxAge, expires := "", ""
 	for attribute := range strings.SplitSeq(attributes, ";") {
 		key, val, _ := strings.Cut(attribute, "=")
@@ -284,21 +284,21 @@ func parseSetCookie(line string, now time.Time) setCookie {
 		case "expires":
 			expires = val
 		case "domain":
-			sc.domain = strings.ToLower(strings.TrimPrefix(val, "."))
+			sc.Domain = strings.ToLower(strings.TrimPrefix(val, "."))
 		case "path":
-			sc.path = val
+			sc.Path = val
 		case "partitioned":
-			sc.partitioned = true
+			sc.Partitioned = true
 		}
 	}
 	switch {
 	case isNumber(maxAge):
-		sc.expired = strings.HasPrefix(maxAge, "-") || strings.Trim(maxAge, "0") == ""
+		sc.Expired = strings.HasPrefix(maxAge, "-") || strings.Trim(maxAge, "0") == ""
 	case expires != "":
 		// Two-digit years and dashes are what old frameworks write.
 		for _, layout := range []string{http.TimeFormat, "Mon, 02-Jan-2006 15:04:05 MST", "Mon, 02-Jan-06 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 MST"} {
 			if t, err := time.Parse(layout, expires); err == nil {
-				sc.expired = t.Before(now)
+				sc.Expired = t.Before(now)
 				break
 			}
 		}

@@ -1,4 +1,4 @@
-package universallogout
+package guard
 
 import (
 	"net/http"
@@ -9,150 +9,150 @@ import (
 )
 
 // verdict is what the guard says about a request on a logout path.
-type verdict int
+type Verdict int
 
 const (
-	verdictLogout      verdict = iota // do it
-	verdictAsk                        // the confirmation page
-	verdictRefuse                     // 403
-	verdictRefuseAsk                  // 403, with the confirmation page
-	verdictSpeculative                // 503: the browser only guesses; it comes again if the user does
-	verdictNotAllowed                 // 405
-	verdictPass                       // no logout whatever its path: on to the app
+	Logout      Verdict = iota // do it
+	Ask                        // the confirmation page
+	Refuse                     // 403
+	RefuseAsk                  // 403, with the confirmation page
+	Speculative                // 503: the browser only guesses; it comes again if the user does
+	NotAllowed                 // 405
+	Pass                       // no logout whatever its path: on to the app
 )
 
 // caller is who sent a request, as far as its answer depends on it.
-type caller struct {
+type Caller struct {
 	// navigation: a person waits for a page. Otherwise a script waits for data.
-	navigation bool
+	Navigation bool
 
 	// viaWorker: the navigation came through a service worker that fetched it.
 	// Its Origin, Sec-Fetch-Site and Sec-Fetch-Mode are then the worker's in
 	// some engines (browsers: Firefox, WebKit), and Clear-Site-Data on its
 	// answer can hang the tab (browsers: Chromium).
-	viaWorker bool
+	ViaWorker bool
 }
 
 // callerOf tells pages from scripts.
-func callerOf(r *http.Request) caller {
+func CallerOf(r *http.Request) Caller {
 	html := acceptsHTML(r)
-	switch mode := soleValue(r.Header, "Sec-Fetch-Mode"); mode {
+	switch mode := SoleValue(r.Header, "Sec-Fetch-Mode"); mode {
 	case "navigate":
-		return caller{navigation: true, viaWorker: soleValue(r.Header, "Sec-Fetch-Dest") == "empty"}
+		return Caller{Navigation: true, ViaWorker: SoleValue(r.Header, "Sec-Fetch-Dest") == "empty"}
 	case "":
 		if r.Header.Get("X-Requested-With") != "" {
-			return caller{}
+			return Caller{}
 		}
 		// No Fetch Metadata: plain http, an old browser, or a program.
 		anything := (accepts(r, "*/*") || len(r.Header["Accept"]) == 0) && !acceptsSubresource(r)
-		return caller{navigation: html || (isSafe(r.Method) && anything && !accepts(r, "application/json"))}
+		return Caller{Navigation: html || (IsSafe(r.Method) && anything && !accepts(r, "application/json"))}
 	case "same-origin":
 		// Firefox's mode of a navigation that a worker sent on; what scripts
 		// fetch with this mode does not ask for a page.
-		return caller{navigation: html, viaWorker: html}
+		return Caller{Navigation: html, ViaWorker: html}
 	default:
-		return caller{}
+		return Caller{}
 	}
 }
 
 // guard decides who may log out the person behind r (design 5.2). trusted
 // tells the origins of other sites that may start a logout here.
-func guard(r *http.Request, own origin.Origin, trusted func(origin.Origin) bool, allowCrossSite bool) verdict {
-	if isSpeculative(r.Header) {
-		return verdictSpeculative
+func Check(r *http.Request, own origin.Origin, trusted func(origin.Origin) bool, allowCrossSite bool) Verdict {
+	if IsSpeculative(r.Header) {
+		return Speculative
 	}
 	friend := func(o origin.Origin) bool { return o != (origin.Origin{}) && (o == own || trusted(o)) }
 
 	if r.Method == http.MethodOptions {
-		return verdictPass
+		return Pass
 	}
 	if r.Method == http.MethodConnect || len(r.Header["Upgrade"]) > 0 {
 		// Only a WebSocket handshake can reach us from another site's page like
 		// this, and it always names its Origin. An app that does not look at
 		// Upgrade would take it for a plain GET of its logout.
-		if o := r.Header["Origin"]; len(o) > 0 && !friend(origin.Parse(soleValue(r.Header, "Origin"))) {
-			return verdictRefuse
+		if o := r.Header["Origin"]; len(o) > 0 && !friend(origin.Parse(SoleValue(r.Header, "Origin"))) {
+			return Refuse
 		}
-		return verdictPass
+		return Pass
 	}
-	if r.Method != http.MethodHead && !slices.Contains(logoutMethods, r.Method) {
-		return verdictNotAllowed
+	if r.Method != http.MethodHead && !slices.Contains(Methods, r.Method) {
+		return NotAllowed
 	}
-	switch soleValue(r.Header, "Sec-Fetch-Dest") {
+	switch SoleValue(r.Header, "Sec-Fetch-Dest") {
 	case "", "document", "empty":
 	default:
-		return verdictRefuse // frames, images, scripts: CSRF-06
+		return Refuse // frames, images, scripts: CSRF-06
 	}
-	if isSafe(r.Method) {
+	if IsSafe(r.Method) {
 		return guardGet(r, own, friend, allowCrossSite)
 	}
 	return guardPost(r, own, friend, allowCrossSite)
 }
 
-func guardGet(r *http.Request, own origin.Origin, friend func(origin.Origin) bool, allowCrossSite bool) verdict {
-	c := callerOf(r)
-	site := soleValue(r.Header, "Sec-Fetch-Site")
+func guardGet(r *http.Request, own origin.Origin, friend func(origin.Origin) bool, allowCrossSite bool) Verdict {
+	c := CallerOf(r)
+	site := SoleValue(r.Header, "Sec-Fetch-Site")
 	referer := origin.Parse(r.Header.Get("Referer"))
 	switch {
-	case !c.navigation && site == "":
+	case !c.Navigation && site == "":
 		if friend(referer) && !acceptsSubresource(r) {
-			return verdictLogout
+			return Logout
 		}
-		return verdictRefuse
-	case !c.navigation:
+		return Refuse
+	case !c.Navigation:
 		if site == "same-origin" {
-			return verdictLogout
+			return Logout
 		}
-		return verdictRefuse
+		return Refuse
 	case allowCrossSite:
-		return verdictLogout
-	case c.viaWorker && !fromFriend(r, friend):
-		return verdictAsk
+		return Logout
+	case c.ViaWorker && !fromFriend(r, friend):
+		return Ask
 	case site == "":
 		if referer != (origin.Origin{}) && referer == own {
-			return verdictLogout
+			return Logout
 		}
-		return verdictAsk
+		return Ask
 	case site == "same-origin" || site == "none":
-		return verdictLogout
+		return Logout
 	case (site == "same-site" || site == "cross-site") && referer != own && friend(referer):
 		// Our own origin as Referer of a request that is not same-origin: the
 		// way led from our page over somebody else's redirect.
-		return verdictLogout
+		return Logout
 	default:
-		return verdictAsk
+		return Ask
 	}
 }
 
-func guardPost(r *http.Request, own origin.Origin, friend func(origin.Origin) bool, allowCrossSite bool) verdict {
+func guardPost(r *http.Request, own origin.Origin, friend func(origin.Origin) bool, allowCrossSite bool) Verdict {
 	if allowCrossSite {
-		return verdictLogout
+		return Logout
 	}
-	site := soleValue(r.Header, "Sec-Fetch-Site")
+	site := SoleValue(r.Header, "Sec-Fetch-Site")
 	referer := r.Header.Get("Referer")
 	if len(r.Header["Origin"]) == 0 {
 		switch {
 		case site != "" && site != "same-origin":
-			return verdictRefuseAsk
+			return RefuseAsk
 		case referer != "" && !friend(origin.Parse(referer)):
-			return verdictRefuseAsk
+			return RefuseAsk
 		}
-		return verdictLogout // our own page, or no browser
+		return Logout // our own page, or no browser
 	}
-	source := origin.Parse(soleValue(r.Header, "Origin"))
+	source := origin.Parse(SoleValue(r.Header, "Origin"))
 	if !friend(source) {
-		return verdictRefuseAsk
+		return RefuseAsk
 	}
-	if source == own && soleValue(r.Header, "Sec-Fetch-Dest") == "empty" {
+	if source == own && SoleValue(r.Header, "Sec-Fetch-Dest") == "empty" {
 		// A service worker may have sent it on: then Origin is its own.
 		switch {
 		case referer != "" && !friend(origin.Parse(referer)):
-			return verdictRefuseAsk
-		case callerOf(r).viaWorker && isScript(referer):
-			return verdictRefuseAsk
+			return RefuseAsk
+		case CallerOf(r).ViaWorker && isScript(referer):
+			return RefuseAsk
 		}
 	}
-	return verdictLogout
+	return Logout
 }
 
 // fromFriend reads the Referer of a navigation that a service worker sent on:
@@ -162,7 +162,7 @@ func guardPost(r *http.Request, own origin.Origin, friend func(origin.Origin) bo
 func fromFriend(r *http.Request, friend func(origin.Origin) bool) bool {
 	referer := r.Header.Get("Referer")
 	if referer == "" {
-		return soleValue(r.Header, "Sec-Fetch-Mode") == "navigate"
+		return SoleValue(r.Header, "Sec-Fetch-Mode") == "navigate"
 	}
 	return friend(origin.Parse(referer)) && !isScript(referer)
 }
@@ -170,14 +170,14 @@ func fromFriend(r *http.Request, friend func(origin.Origin) bool) bool {
 // withholdsReferrer tells a form on a page of our own with Referrer-Policy:
 // no-referrer. Its Origin is null like a stranger's, but a browser that does
 // not speak through a worker calls no stranger same-origin.
-func withholdsReferrer(r *http.Request) bool {
-	return soleValue(r.Header, "Origin") == "null" && soleValue(r.Header, "Sec-Fetch-Site") == "same-origin" &&
-		soleValue(r.Header, "Sec-Fetch-Mode") == "navigate" && soleValue(r.Header, "Sec-Fetch-Dest") == "document"
+func WithholdsReferrer(r *http.Request) bool {
+	return SoleValue(r.Header, "Origin") == "null" && SoleValue(r.Header, "Sec-Fetch-Site") == "same-origin" &&
+		SoleValue(r.Header, "Sec-Fetch-Mode") == "navigate" && SoleValue(r.Header, "Sec-Fetch-Dest") == "document"
 }
 
 // isSpeculative tells prefetches and previews (CSRF-05). Sec-Purpose is a
 // list whose members may have parameters: prefetch;prerender.
-func isSpeculative(h http.Header) bool {
+func IsSpeculative(h http.Header) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 		for _, line := range h[name] {
 			line = strings.ToLower(line)
@@ -191,7 +191,7 @@ func isSpeculative(h http.Header) bool {
 	return false
 }
 
-func isSafe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+func IsSafe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 func acceptsHTML(r *http.Request) bool {
 	return accepts(r, "text/html") || accepts(r, "application/xhtml+xml")
@@ -221,7 +221,7 @@ func isScript(rawURL string) bool {
 
 // soleValue is the value of a header that has one; several are worth less
 // than none, so they become a value that stands for nothing.
-func soleValue(h http.Header, name string) string {
+func SoleValue(h http.Header, name string) string {
 	switch v := h[name]; len(v) {
 	case 0:
 		return ""

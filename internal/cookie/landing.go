@@ -1,0 +1,34 @@
+package cookie
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+)
+
+const // browserCookie proves that the browser which shows a landing page is the
+// one that logged out: else a link to it would clear somebody's storage.
+BrowserCookie = "universal-logout"
+
+// ownCookie is a cookie of ours that no script and no other host can touch.
+// On plain http, where __Host- does not exist, it is an ordinary one.
+func Own(own origin.Origin, name, value string, lifetime time.Duration) string {
+	line := fmt.Sprintf("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax", OwnName(own, name), value, int(lifetime.Seconds()))
+	if own.Https() {
+		line += "; Secure"
+	}
+	return line
+}
+
+func OwnName(own origin.Origin, name string) string {
+	if own.Https() {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func IsOwn(name string) bool {
+	return strings.HasPrefix(WithoutSecurityPrefix(name), BrowserCookie)
+}
