@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 
 	"go.uber.org/zap"
@@ -49,7 +51,7 @@ func (l *logout) auditFields(r *http.Request, out outcome.Outcome) []zap.Field {
 	fields := []zap.Field{
 		zap.String("logout_id", l.id), zap.String("initiator", initiatorUser), zap.String("host", l.own.Host),
 		zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.String("result", outcome.Word(out)),
-		zap.Int("sites", l.sites()), zap.Int("revocations", l.revoked), zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", clientIP(r)),
+		zap.Int("sites", l.sites()), zap.Int("revocations", l.revoked), zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", inbound.ClientIP(r)),
 	}
 	if l.visit != nil {
 		fields = append(fields, zap.String("provider", l.visit.Provider))
@@ -85,5 +87,5 @@ func (l *logout) logPart(r *http.Request, app *siteApp, out outcome.Outcome) {
 	l.countApp(out)
 	l.h.logger.Info("logged out with another site", zap.String("logout_id", l.id), zap.String("host", l.own.Host),
 		zap.String("app", app.name()), zap.String("outcome", string(out)), zap.Int("session_cookies", len(l.presented)), zap.Int("revocations", l.revoked),
-		zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", clientIP(r)))
+		zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", inbound.ClientIP(r)))
 }

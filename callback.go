@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -34,7 +36,7 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 		w.Header().Set("Allow", http.MethodGet)
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
-	a, own, q := h.app, ownOrigin(r), r.URL.Query()
+	a, own, q := h.app, inbound.Origin(r), r.URL.Query()
 	st, sealed := a.openState(q.Get("state"))
 	if sealed && st.Site != own.String() && own == a.hub && a.serves(origin.Parse(st.Site)) {
 		return answerRedirect(w, forwarded(st.Site+r.URL.Path, q))
@@ -69,7 +71,7 @@ func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st state) e
 	ctx, stop := h.app.within(r)
 	defer stop()
 	lost := pending{Visit: &visit{Provider: st.Provider}, Round: round{Landing: &landing{}}}
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	p := lost.Round.withProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing.page()
 	p.Forget = false
 	return answerPage(w, http.StatusOK, p)
@@ -95,7 +97,7 @@ func forwarded(address string, q url.Values) string {
 }
 
 func (h *Handler) logBack(r *http.Request, what string) {
-	h.logger.Info(what, zap.String("host", r.Host), zap.String("path", r.URL.Path), zap.String("client_ip", clientIP(r)))
+	h.logger.Info(what, zap.String("host", r.Host), zap.String("path", r.URL.Path), zap.String("client_ip", inbound.ClientIP(r)))
 }
 
 // returned: the provider has ended its session, or the user said no there.
@@ -223,7 +225,7 @@ func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {
 // continueLogout goes on with a logout that a script began, or that had to show
 // a page in between.
 func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, token string) error {
-	a, own := h.app, ownOrigin(r)
+	a, own := h.app, inbound.Origin(r)
 	st, sealed := a.openState(token)
 	rest, ok := a.openMarker(r, own)
 	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.stops[0].origin == own {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 
 	"go.uber.org/zap"
@@ -59,7 +61,7 @@ func (p *endProbe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	}
 	q := r.URL.Query()
 	of, _ := strconv.Atoi(q.Get("of"))
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	h := ours(app.(*caddyhttp.App), own.Hostname())[of]
 	from := snapshotOf(r, own)
 	presented := h.sessions.In(r.Header["Cookie"])

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -69,7 +71,7 @@ func (h *Handler) serveApp(w http.ResponseWriter, r *http.Request, next caddyhtt
 	}
 	// What our own calls present, and what a browser brings to a sign-on that it
 	// is to end, is refused: that is why.
-	if !list.IsEmpty() && h.isRefused(list, r) && !isOwnCall(r) {
+	if !list.IsEmpty() && h.isRefused(list, r) && !inbound.IsOwnCall(r) {
 		if h.endsSignOn(r) {
 			return h.serveSignOnEnd(w, r, next, list)
 		}
@@ -184,7 +186,7 @@ func (h *Handler) isRevokedTo(r *http.Request, own origin.Origin) bool {
 		target = local
 	}
 	path := target[:strings.IndexAny(target+"?", "?#")]
-	return path == clientURL(r).EscapedPath() || path == "" && clientURL(r).Path == "/"
+	return path == inbound.URL(r).EscapedPath() || path == "" && inbound.URL(r).Path == "/"
 }
 
 // reject leaves the answer to the site's error routes.
@@ -215,7 +217,7 @@ func (h *Handler) refuseHeader(w http.ResponseWriter, r *http.Request, name stri
 // the same session under a new name (CK-19).
 func (h *Handler) revokeSetAgain(hdr http.Header, r *http.Request, cookies []string, list *revocation.List) {
 	lines := hdr["Set-Cookie"]
-	if len(lines) == 0 || !h.refusesCookies(list, cookies) || isOwnCall(r) || h.Role == roleAddresses {
+	if len(lines) == 0 || !h.refusesCookies(list, cookies) || inbound.IsOwnCall(r) || h.Role == roleAddresses {
 		return
 	}
 	var again []revocation.Revocation

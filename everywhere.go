@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -53,7 +55,7 @@ const stepFinished = "finished"
 // serveEverywhere is "sign out everywhere": a page with one button, and what
 // the button does.
 func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		if !guard.IsTopLevel(r) {
@@ -73,7 +75,7 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 		return h.answerForeign(w, r)
 	}
 	l := main.newLogout(r, own)
-	if !l.mayHaveSession(r) && !h.app.shared.limit.allow(clientIP(r), 1, l.began) {
+	if !l.mayHaveSession(r) && !h.app.shared.limit.allow(inbound.ClientIP(r), 1, l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}
 	return l.serveEverywhere(w, r, next)

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -265,19 +267,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.identity != nil {
 		h.identity.forget(r)
 	}
-	if unusual && h.app.owns(path) && h.Role != roleApp && !isOwnCall(r) {
+	if unusual && h.app.owns(path) && h.Role != roleApp && !inbound.IsOwnCall(r) {
 		return h.serveAddress(w, r, next)
 	}
-	if unusual && asksForRound(r) && !isOwnCall(r) {
+	if unusual && asksForRound(r) && !inbound.IsOwnCall(r) {
 		if base, ok := asksForSite(r); ok && h.Role != roleApp {
 			return h.serveSite(w, r, next, base)
 		}
-		own := ownOrigin(r)
+		own := inbound.Origin(r)
 		if rd, ok := h.app.openRound(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
-	if h.rules.mayMatch(path) && h.rules.match(r) && !isOwnCall(r) {
+	if h.rules.mayMatch(path) && h.rules.match(r) && !inbound.IsOwnCall(r) {
 		return h.serveLogout(w, r, next)
 	}
 	if unusual {
@@ -289,7 +291,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		next = h.identity.behind(next)
 	}
 	navigation := guard.IsNavigation(r)
-	if navigation && hasMarker(r.Header["Cookie"]) && !isOwnCall(r) {
+	if navigation && hasMarker(r.Header["Cookie"]) && !inbound.IsOwnCall(r) {
 		// A logout goes on whatever the browser still presents.
 		return h.serveMarked(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			return h.serveApp(w, r, next, true)
@@ -344,7 +346,7 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next cadd
 		return answerSpeculative(w)
 	}
 	if asksForRound(r) { // of a sign-out everywhere
-		own := ownOrigin(r)
+		own := inbound.Origin(r)
 		if rd, ok := h.app.openRound(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
 		}

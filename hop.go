@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -45,7 +47,7 @@ func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 // that this form was on the page that the token was given to.
 func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	form, _ := url.ParseQuery(readTourBody(w, r)) // what is readable of it
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	t, it, ok := h.app.openTour(form.Get("t"))
 	if !ok {
 		if t.ID != "" {
@@ -130,7 +132,7 @@ func clearedBy(h http.Header) []string { return cookie.AppClearSiteData(h["Clear
 // reloadHop is the page of a hop once more: without the worker that was in the
 // way, or without script, and then it does itself what the script would do.
 func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, plain bool) error {
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	t, it, ok := h.app.openTour(cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)))
 	switch site := guard.SoleValue(r.Header, "Sec-Fetch-Site"); {
 	case !ok || it.stops[t.At].origin != own:
@@ -194,7 +196,7 @@ func (h *Handler) answerOver(w http.ResponseWriter, t *tour, it *itinerary) erro
 // answerForeign: nobody knows that the user meant it. The button asks.
 func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request) error {
 	h.logRefused(r, http.StatusForbidden)
-	return answerPage(w, http.StatusForbidden, h.everywherePage(r, ownOrigin(r), textAskEverywhere))
+	return answerPage(w, http.StatusForbidden, h.everywherePage(r, inbound.Origin(r), textAskEverywhere))
 }
 
 // hopPage asks the sites of one registrable domain, and then goes on.

@@ -10,11 +10,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // Identify is how the edge learns whose session a cookie is. An administrator
@@ -133,7 +134,7 @@ func (id *identity) forget(r *http.Request) {
 		return
 	}
 	delete(r.Header, id.header)
-	if isFromTrustedProxy(r) {
+	if inbound.IsFromTrustedProxy(r) {
 		id.deleted.Do(func() {
 			id.h.logger.Warn("identify header is about an auth layer behind universal_logout: what a trusted proxy sends in it is deleted; "+
 				"if that one authenticates, write identify placeholder {"+headerPlaceholder+id.header+"}", zap.String("header", id.header))
@@ -141,15 +142,10 @@ func (id *identity) forget(r *http.Request) {
 	}
 }
 
-func isFromTrustedProxy(r *http.Request) bool {
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	return trusted
-}
-
 // subjectOf is the user whom the auth layer has named by now, or "".
 func (id *identity) subjectOf(r *http.Request) (sub string) {
 	switch {
-	case id.inFront && !isFromTrustedProxy(r):
+	case id.inFront && !inbound.IsFromTrustedProxy(r):
 	case id.header != "":
 		if values := r.Header[id.header]; len(values) == 1 { // of two, each could be the client's
 			sub = values[0]

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -24,7 +26,7 @@ func (id *identity) behind(next caddyhttp.Handler) caddyhttp.Handler {
 
 func (id *identity) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	list := id.h.app.shared.revocations.list.Load()
-	if list == nil || isOwnCall(r) {
+	if list == nil || inbound.IsOwnCall(r) {
 		return next.ServeHTTP(w, r)
 	}
 	b := binding{id: id, list: list, r: r, began: id.h.app.now()}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -182,7 +184,7 @@ func goOn(next string) page {
 // It does so by itself once in a while only: whoever takes the Referrer-Policy
 // from our page too would have it repeated for ever.
 func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int) error {
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	p := textGoingOn
 	if cookie.Value(r.Header["Cookie"], againCookie) != "" {
 		p = textAsk.about(own.Host)
@@ -211,13 +213,13 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
-	own, c := ownOrigin(r), guard.CallerOf(r)
+	own, c := inbound.Origin(r), guard.CallerOf(r)
 	token := r.URL.Query().Get("t")
 	l, ok := h.app.openLanding(token, own)
 	if !ok {
 		if token != "" {
 			h.logger.Info("a landing page with a token that is not ours, of another host, or too old",
-				zap.String("host", own.Host), zap.String("client_ip", clientIP(r)))
+				zap.String("host", own.Host), zap.String("client_ip", inbound.ClientIP(r)))
 		}
 		return answerBare(w)
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -65,7 +67,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	if nested && h.Role != roleApp {
 		return next.ServeHTTP(w, r) // the handler of this site that came first has it
 	}
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	verdict := guard.Check(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
 	if nested && verdict != guard.Pass {
 		// In front of us is a handler for the whole site, and we are the app's.
@@ -89,7 +91,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	if len(l.presented) == 0 && l.caller.Navigation && guard.SoleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
 		return h.answerAgain(w, r, http.StatusOK)
 	}
-	if !nested && !l.mayHaveSession(r) && !h.app.shared.limit.allow(clientIP(r), 1, l.began) {
+	if !nested && !l.mayHaveSession(r) && !h.app.shared.limit.allow(inbound.ClientIP(r), 1, l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}
 	return l.serve(w, r, next)
@@ -141,28 +143,15 @@ func (h *Handler) logRefused(r *http.Request, status int) {
 	shown, _, _ := strings.Cut(r.URL.Path, ";")
 	h.logger.Warn("refused a request",
 		zap.String("host", r.Host), zap.String("method", r.Method), zap.String("path", shown),
-		zap.Int("status", status), zap.String("client_ip", clientIP(r)),
+		zap.Int("status", status), zap.String("client_ip", inbound.ClientIP(r)),
 		zap.String("sec_fetch_site", guard.SoleValue(r.Header, "Sec-Fetch-Site")),
 		zap.String("sec_fetch_dest", guard.SoleValue(r.Header, "Sec-Fetch-Dest")))
-}
-
-func clientIP(r *http.Request) string {
-	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return ip
-}
-
-// clientURL is the URL as the browser sees it: handle_path has not cut it.
-func clientURL(r *http.Request) *url.URL {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		return original.URL
-	}
-	return r.URL
 }
 
 // newLogout reads what clearing would destroy and prepares the clearing, so
 // that nothing that happens later can prevent it.
 func (h *Handler) newLogout(r *http.Request, own origin.Origin) *logout {
-	l := h.newEnding(r, own, clientURL(r))
+	l := h.newEnding(r, own, inbound.URL(r))
 	l.tour = l.newTour(r)
 	l.visit = l.newVisit(r)
 	return l

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -44,7 +46,7 @@ func hasMarker(lines []string) bool {
 
 // serveMarked continues a logout, or drops the marker and lets the page be.
 func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	q := r.URL.Query()
 	loginReturns := q.Has("code") && q.Has("state")
 	if caddyhttp.GetVar(r.Context(), markerCookie) != nil {
@@ -55,12 +57,12 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		return next.ServeHTTP(w, r)
 	}
 	drop := cookie.Own(own, markerCookie, "", 0)
-	page, err := returnTarget(clientURL(r).RequestURI(), own, nil)
+	page, err := returnTarget(inbound.URL(r).RequestURI(), own, nil)
 	if err != nil {
 		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
 	}
 	rest, ok := h.app.openMarker(r, own)
-	if ok && rest.isAway(clientURL(r).Path) {
+	if ok && rest.isAway(inbound.URL(r).Path) {
 		if h.app.recent(rest.Round.Made, markerLifetime) || rest.Round.isLast() {
 			return next.ServeHTTP(w, r) // another tab, while the first is at the provider
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 )
 
@@ -165,13 +167,13 @@ func (h *Handler) bodyIsNear(w http.ResponseWriter, r *http.Request) bool {
 // serveNear refuses what comes from elsewhere. It reports whether it did.
 func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused bool, err error) {
 	near, inBody := h.rules.near(r)
-	if !near && !inBody || isOwnCall(r) {
+	if !near && !inBody || inbound.IsOwnCall(r) {
 		return false, nil
 	}
 	if !near && guard.IsOwnForm(r) || guard.IsOwnResource(r) {
 		return false, nil
 	}
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	verdict := guard.Check(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
 	if verdict == guard.Logout || verdict == guard.Pass || verdict == guard.NotAllowed {
 		return false, nil

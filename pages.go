@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -255,7 +257,7 @@ func answerError(w http.ResponseWriter, r *http.Request, status int) error {
 		return answerJSON(w, status, logoutAnswer{Message: p.Text})
 	}
 	p.Kind = "error"
-	p.Link, p.LinkText = "/", fmt.Sprintf(textBack, ownOrigin(r).Host)
+	p.Link, p.LinkText = "/", fmt.Sprintf(textBack, inbound.Origin(r).Host)
 	return answerPage(w, status, p)
 }
 
@@ -327,7 +329,7 @@ func answerAsk(w http.ResponseWriter, r *http.Request, status int, own origin.Or
 
 // repeatForm sends a request again, from our page and so from the same origin.
 func repeatForm(r *http.Request) *form {
-	uri := clientURL(r)
+	uri := inbound.URL(r)
 	f := form{Method: "post", Action: uri.EscapedPath(), Button: textSignOut}
 	if guard.IsSafe(r.Method) {
 		// A GET form replaces the query of its action with its fields.

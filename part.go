@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -47,7 +49,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
 	token, said, _ := strings.Cut(readTourBody(w, r), "\n")
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	t, it, ok := h.app.openTour(token)
 	at := -1
 	if ok {
@@ -325,7 +327,7 @@ func (app *siteApp) name() string { return cmp.Or(app.base, "/") }
 // asksForSite reads the address of an app's part below its own path, which
 // cookies are sent to that are limited to it.
 func asksForSite(r *http.Request) (base string, ok bool) {
-	u := clientURL(r)
+	u := inbound.URL(r)
 	if u.RawQuery != roundParameter+"=site" || r.Method != http.MethodPost || !origin.IsPlainPath(u.Path) {
 		return "", false
 	}

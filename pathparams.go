@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
@@ -12,7 +14,7 @@ import (
 // take /page;jsessionid=… for a cookie, from browsers that have none. The app
 // sees a visitor who is not signed in.
 func (h *Handler) takeRefusedParameters(list *revocation.List, r *http.Request) {
-	if h.Role == roleAddresses || isOwnCall(r) || !h.refusesParameters(list, r.URL.Path) {
+	if h.Role == roleAddresses || inbound.IsOwnCall(r) || !h.refusesParameters(list, r.URL.Path) {
 		return
 	}
 	escaped := r.URL.EscapedPath()

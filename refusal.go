@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -47,10 +49,10 @@ func (h *Handler) takeRefused(list *revocation.List, r *http.Request) *refusal {
 		return nil
 	}
 	setCookies(r.Header, kept)
-	own := ownOrigin(r)
+	own := inbound.Origin(r)
 	return &refusal{
 		own: own, now: h.app.now, names: h.forgettable(refused, kept),
-		variants: cookie.Variants(own, append([]string{plainPath(clientURL(r))}, h.places...)...),
+		variants: cookie.Variants(own, append([]string{plainPath(inbound.URL(r))}, h.places...)...),
 		digest:   hex.EncodeToString(refused[0].Fingerprint[:4]),
 	}
 }

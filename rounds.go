@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -76,7 +78,7 @@ func (a *App) after(rd round) string {
 // openRound reads the round that a request to a logout path is, if it is one
 // and comes from the browser that logged out.
 func (a *App) openRound(r *http.Request, own origin.Origin) (rd round, ok bool) {
-	raw := clientURL(r).RawQuery
+	raw := inbound.URL(r).RawQuery
 	if r.Method != http.MethodGet || !strings.HasPrefix(raw, roundParameter+"=") {
 		return round{}, false
 	}

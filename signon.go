@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -23,7 +25,7 @@ import (
 // such a request can do is bounded by its parameters: somebody with a copied
 // cookie can end the sign-on with it, and no more.
 func (h *Handler) endsSignOn(r *http.Request) bool {
-	own, u := ownOrigin(r), clientURL(r)
+	own, u := inbound.Origin(r), inbound.URL(r)
 	at := func(endpoint string) (query string, is bool) {
 		endpoint, query, _ = strings.Cut(endpoint, "?")
 		return query, endpoint != "" && strings.TrimPrefix(endpoint, own.String()) == u.EscapedPath()

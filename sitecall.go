@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -95,12 +97,6 @@ type siteCall struct {
 	keepBody          bool // of the answer
 }
 
-type ownCallKey struct{}
-
-// isOwnCall reports whether a request is one of ours to an app. No client can
-// make one.
-func isOwnCall(r *http.Request) bool { return r.Context().Value(ownCallKey{}) != nil }
-
 // newRequest makes the request that a server would make of one from a browser.
 func (from browserRequest) newRequest(ctx context.Context, w http.ResponseWriter, c siteCall, cookies []string) (*http.Request, error) {
 	u, err := url.ParseRequestURI(c.uri)
@@ -126,7 +122,7 @@ func (from browserRequest) newRequest(ctx context.Context, w http.ResponseWriter
 	}
 	// A fresh replacer and fresh groups of routes: with those of the browser's
 	// request the blocks for this path would be taken for done.
-	r = caddyhttp.PrepareRequest(r.WithContext(context.WithValue(ctx, ownCallKey{}, true)), caddy.NewReplacer(), w, from.server)
+	r = caddyhttp.PrepareRequest(r.WithContext(context.WithValue(ctx, inbound.OwnCallKey{}, true)), caddy.NewReplacer(), w, from.server)
 	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
 		for name, value := range from.vars {
 			if _, exists := vars[name]; !exists {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -98,7 +100,7 @@ func TestCallHandlers(t *testing.T) {
 			return r.Context().Err()
 		}, outcome.Failed, "did not answer in time"},
 		"has no deadline": {func(w http.ResponseWriter, r *http.Request) error {
-			if _, has := r.Context().Deadline(); !has && isOwnCall(r) {
+			if _, has := r.Context().Deadline(); !has && inbound.IsOwnCall(r) {
 				expire(w)
 			}
 			return nil
@@ -115,9 +117,9 @@ func TestCallHandlers(t *testing.T) {
 	} {
 		r := request("POST", "https://app.example.com/hop", "", "Cookie: sessionid=one")
 		s.serveWith(h, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
-			from := snapshotOf(r, ownOrigin(r))
+			from := snapshotOf(r, inbound.Origin(r))
 			began := time.Now()
-			got := h.endSession(from, tc.next, ownOrigin(r), "", presented)
+			got := h.endSession(from, tc.next, inbound.Origin(r), "", presented)
 			wantInTime(t, time.Since(began))
 			if got.outcome != tc.want {
 				t.Errorf("%s: %s", name, got.outcome)

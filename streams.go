@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"go.uber.org/zap"
@@ -60,7 +62,7 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request, next caddy
 			h.revokeSetAgain(w.Header(), r, r.Header["Cookie"], list)
 		}
 	}()
-	if isOwnCall(r) || r.Context().Value(streamKey{}) != nil || !h.presentsAny(r) {
+	if inbound.IsOwnCall(r) || r.Context().Value(streamKey{}) != nil || !h.presentsAny(r) {
 		return next.ServeHTTP(w, r) // or a handler in front of us has it
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), streamKey{}, true))

@@ -1,17 +1,17 @@
-package universallogout
+package inbound
 
 import (
 	"net/http"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // ownOrigin is the origin under which the browser sees this request's site.
 // What a proxy in front of Caddy says counts only if it is a trusted one.
-func ownOrigin(r *http.Request) origin.Origin {
+func Origin(r *http.Request) origin.Origin {
 	scheme, host := "http", r.Host
 	if r.TLS != nil {
 		scheme = "https"
