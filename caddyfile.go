@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -70,7 +72,7 @@ func (a *App) parseWord(d *caddyfile.Dispenser, word string) (err error) {
 		return a.parseAlso(d)
 	case "allowed_return_urls":
 		return parseList(d, &a.AllowedReturnURLs, func(entry string) error {
-			_, err := parseReturnPattern(entry)
+			_, err := returnurl.ParsePattern(entry)
 			return err
 		})
 	case "trusted_origins":

@@ -52,10 +52,10 @@ func (c *inspected) checkReturns() (warnings []warning) {
 	}
 	for i, p := range c.returns {
 		entry := c.AllowedReturnURLs[i]
-		switch host := p.origin.Hostname(); {
-		case p.wildcard && p.path == "" && !ours(host):
+		switch host := p.Origin.Hostname(); {
+		case p.Wildcard && p.Path == "" && !ours(host):
 			warnings = append(warnings, warning{"allowed_return_urls " + entry, "every page of every site below " + host + ", of which this configuration serves none, may be where a logout leads; name the sites, or a path"})
-		case p.origin.Scheme == "http":
+		case p.Origin.Scheme == "http":
 			warnings = append(warnings, warning{"allowed_return_urls " + entry, "it leads to the visitor's own machine, whatever listens there; leave it out where it is not for development"})
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -108,7 +110,7 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 	l.deadline = time.Now().Add(time.Duration(l.h.app.Timeout))
 	body, detach := bufferBody(w, r, time.Until(l.deadline))
 	defer detach()
-	l.chooseTarget(requestedReturns(r, body))
+	l.chooseTarget(returnurl.Requested(r, body))
 	if p := l.h.provider; p != nil && (l.visit == nil || l.visit.Unsure) {
 		// Whoever has no session here may have one there: ask, silently.
 		l.visit = l.visitTo(p)

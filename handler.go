@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -240,16 +242,16 @@ func (h *Handler) compileTarget(word, raw string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", word, err)
 	}
-	var allowed []returnPattern
+	var allowed []returnurl.Pattern
 	own := origin.Origin{Scheme: "https", Host: "own.invalid"} // for a path the host does not matter
 	if !strings.HasPrefix(target, "/") {
 		o := origin.Parse(target)
 		if o.Scheme == "http" && !o.Trustworthy() {
 			return "", fmt.Errorf("%s: %q: plain http is for loopback hosts only", word, target)
 		}
-		allowed = []returnPattern{{origin: o}}
+		allowed = []returnurl.Pattern{{Origin: o}}
 	}
-	target, err = returnTarget(target, own, allowed)
+	target, err = returnurl.Target(target, own, allowed)
 	if err != nil {
 		return "", fmt.Errorf("%s: %q is no address that every browser reads alike; write a path like /welcome or a URL like https://www.example.com/", word, raw)
 	}

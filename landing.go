@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -136,7 +138,7 @@ func (l *logout) appTarget(res appResult) string {
 		local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}
 		location = local.String()
 	}
-	target, err := returnTarget(location, l.own, l.h.app.returns)
+	target, err := returnurl.Target(location, l.own, l.h.app.returns)
 	if err != nil || l.leadsBack(target) || l.visit != nil && l.leadsToProvider(target) {
 		return ""
 	}
@@ -197,7 +199,7 @@ func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int
 		if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
 			p.Form.Fields = queryFields(string(body))
 		} else {
-			p.Form.Fields = queryFields(bodyValues(contentType, body).Encode())
+			p.Form.Fields = queryFields(returnurl.BodyValues(contentType, body).Encode())
 		}
 	}
 	return answerPage(w, status, p)

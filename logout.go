@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -214,7 +216,7 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	}
 	body, detach := bufferBody(w, r, time.Until(l.deadline))
 	defer detach()
-	l.chooseTarget(requestedReturns(r, body))
+	l.chooseTarget(returnurl.Requested(r, body))
 
 	pass := func(status int) bool { return !l.caller.Navigation && status >= 200 && status < 300 }
 	answer := newAppAnswer(w, pass, func(h http.Header) { l.amend(h, r) })
@@ -253,7 +255,7 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 func (l *logout) chooseTarget(requested []string) {
 	dropped := 0
 	for _, raw := range requested {
-		target, err := returnTarget(raw, l.own, l.h.app.returns)
+		target, err := returnurl.Target(raw, l.own, l.h.app.returns)
 		if err == nil && !l.leadsBack(target) {
 			l.target = target
 			break

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -57,7 +59,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		return next.ServeHTTP(w, r)
 	}
 	drop := cookie.Own(own, markerCookie, "", 0)
-	page, err := returnTarget(inbound.URL(r).RequestURI(), own, nil)
+	page, err := returnurl.Target(inbound.URL(r).RequestURI(), own, nil)
 	if err != nil {
 		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
 	}

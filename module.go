@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -80,7 +82,7 @@ type App struct {
 	// an app. Default: `/.universal-logout`.
 	Prefix string `json:"prefix,omitempty"`
 
-	returns   []returnPattern
+	returns   []returnurl.Pattern
 	also      []AlsoApp // resolved
 	trusted   map[origin.Origin]struct{}
 	providers map[string]*Provider           // and those that sites name by their issuer
@@ -258,7 +260,7 @@ func (a *App) compile() error {
 		if err != nil {
 			return fmt.Errorf("allowed_return_urls: %w", err)
 		}
-		p, err := parseReturnPattern(entry)
+		p, err := returnurl.ParsePattern(entry)
 		if err != nil {
 			return fmt.Errorf("allowed_return_urls: %w", err)
 		}
@@ -277,14 +279,14 @@ func (a *App) compile() error {
 		if err != nil {
 			return fmt.Errorf("trusted_origins: %w", err)
 		}
-		p, err := parseReturnPattern(entry)
+		p, err := returnurl.ParsePattern(entry)
 		switch {
 		case err != nil:
 			return fmt.Errorf("trusted_origins: %w", err)
-		case p.wildcard || p.path != "":
+		case p.Wildcard || p.Path != "":
 			return fmt.Errorf("trusted_origins: %q must be one origin, like https://portal.example.com, without a path or *", entry)
 		}
-		a.trusted[p.origin] = struct{}{}
+		a.trusted[p.Origin] = struct{}{}
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -127,21 +129,6 @@ func overrides(r *http.Request, method string) bool {
 	return queryHas(r.URL.RawQuery, "_method", method)
 }
 
-// formFields are the fields of a form as a query, however generous an app is
-// about its type. isForm is false for bodies that no page can make a form of.
-func formFields(contentType string, body []byte) (fields string, isForm bool) {
-	mediaType, _, _ := strings.Cut(contentType, ";")
-	switch strings.ToLower(strings.TrimSpace(mediaType)) {
-	case "", "application/x-www-form-urlencoded", "text/plain":
-		return string(body), true
-	case "multipart/form-data":
-		return bodyValues(contentType, body).Encode(), true
-	case "application/json":
-		return "", true // takes a preflight
-	}
-	return "", false
-}
-
 // bodyMakesLogout looks for a rule's query pairs, or a method override, in the
 // fields of a form.
 func (rs *logoutRules) bodyMakesLogout(r *http.Request, fields string) bool {
@@ -156,11 +143,11 @@ func (rs *logoutRules) bodyMakesLogout(r *http.Request, fields string) bool {
 // is taken for the worst.
 func (h *Handler) bodyIsNear(w http.ResponseWriter, r *http.Request) bool {
 	contentType := r.Header.Get("Content-Type")
-	if _, isForm := formFields(contentType, nil); !isForm {
+	if _, isForm := returnurl.FormFields(contentType, nil); !isForm {
 		return false
 	}
 	body, whole, _ := peekBody(w, r, time.Duration(h.app.Timeout))
-	fields, _ := formFields(contentType, body)
+	fields, _ := returnurl.FormFields(contentType, body)
 	return !whole || h.rules.bodyMakesLogout(r, fields)
 }
 

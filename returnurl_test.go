@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	whatwg "github.com/nlnwa/whatwg-url/url"
@@ -15,10 +17,10 @@ import (
 
 var testOwn = origin.Origin{Scheme: "https", Host: "app.example.com"}
 
-func patterns(t testing.TB, entries ...string) (all []returnPattern) {
+func patterns(t testing.TB, entries ...string) (all []returnurl.Pattern) {
 	t.Helper()
 	for _, e := range entries {
-		p, err := parseReturnPattern(e)
+		p, err := returnurl.ParsePattern(e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +50,7 @@ func corpus(t testing.TB) (payloads []payload) {
 // itself or as emitted.
 func TestCorpus(t *testing.T) {
 	for _, p := range corpus(t) {
-		target, err := returnTarget(p.In, testOwn, nil)
+		target, err := returnurl.Target(p.In, testOwn, nil)
 		if err == nil && p.Browser != "same" {
 			t.Errorf("%q became %q, a browser says %s", p.In, target, p.Browser)
 		}
@@ -114,7 +116,7 @@ func TestCorpusEverywhere(t *testing.T) {
 }
 
 // staysWithin reads what was emitted as a browser does.
-func staysWithin(t testing.TB, in, target string, allowed []returnPattern) {
+func staysWithin(t testing.TB, in, target string, allowed []returnurl.Pattern) {
 	t.Helper()
 	u, err := whatwg.ParseRef(testOwn.String()+"/.universal-logout/done", target)
 	if err != nil {
@@ -122,7 +124,7 @@ func staysWithin(t testing.TB, in, target string, allowed []returnPattern) {
 		return
 	}
 	o := origin.New(u.Scheme(), u.Host())
-	if o != testOwn && !allowedReturn(o, u.Pathname(), allowed) {
+	if o != testOwn && !returnurl.AllowedReturn(o, u.Pathname(), allowed) {
 		t.Errorf("%q became %q: leads to %s", in, target, o)
 	}
 	if strings.ContainsAny(target, "\r\n\t\\ \"<>") {
@@ -154,7 +156,7 @@ func TestMustPass(t *testing.T) {
 		"https://id.example.com:8443/signed-out?": "https://id.example.com:8443/signed-out",
 		"http://localhost:3000/callback":          "http://localhost:3000/callback",
 	} {
-		got, err := returnTarget(in, testOwn, allowed)
+		got, err := returnurl.Target(in, testOwn, allowed)
 		if err != nil || got != want {
 			t.Errorf("%q: %q, %v; want %q", in, got, err, want)
 		}
@@ -173,7 +175,7 @@ func TestMustNotPass(t *testing.T) {
 		"/a b", "/a\tb", "/ä", "/a'b", "/a//b", "/./a", "/a/..;/b", "app.example.com", "?x", "#x", "javascript:alert(1)",
 		"https://app.example.com./", "https://[::1]/", "/" + strings.Repeat("a", origin.MaxURL),
 	} {
-		if got, err := returnTarget(in, testOwn, allowed); err == nil {
+		if got, err := returnurl.Target(in, testOwn, allowed); err == nil {
 			t.Errorf("%q became %q", in, got)
 		}
 	}
@@ -276,7 +278,7 @@ func TestReturnPatterns(t *testing.T) {
 		"https://w*.example.com", "http://www.example.com", "ftp://www.example.com", "https://www.example.com/a*", "https://www.example.com/*/b",
 		"https://www.example.com/a b", "https://www.example.com/a%2fb", "https://www.example.com/../c", "https://bücher.example", "https://www.example.com?x", "https://www.example.com#x", "https://user@www.example.com", "https://www.example.com:99999", "https://0x7f.1",
 	} {
-		if p, err := parseReturnPattern(entry); err == nil {
+		if p, err := returnurl.ParsePattern(entry); err == nil {
 			t.Errorf("%q is taken for %+v", entry, p)
 		}
 	}
@@ -291,12 +293,12 @@ func FuzzReturnTarget(f *testing.F) {
 	f.Add("https://www.example.com/a/b?c#d")
 	allowed := patterns(f, "https://www.example.com", "https://*.apps.example.com", "https://docs.example.com/guide/*")
 	f.Fuzz(func(t *testing.T, in string) {
-		target, err := returnTarget(in, testOwn, allowed)
+		target, err := returnurl.Target(in, testOwn, allowed)
 		if err != nil {
 			return
 		}
 		staysWithin(t, in, target, allowed)
-		if again, err := returnTarget(target, testOwn, allowed); err != nil || again != target {
+		if again, err := returnurl.Target(target, testOwn, allowed); err != nil || again != target {
 			t.Errorf("%q became %q became %q, %v", in, target, again, err)
 		}
 	})

@@ -1,4 +1,4 @@
-package universallogout
+package returnurl
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	whatwg "github.com/nlnwa/whatwg-url/url"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // Names under which requests say where to go after the logout: ours and
@@ -24,16 +24,16 @@ var returnParameters = []string{"post_logout_redirect_uri", "rd", "redirect_uri"
 var errReturnURL = errors.New("the return URL leads elsewhere or has characters that no address needs")
 
 // returnPattern is one entry of allowed_return_urls.
-type returnPattern struct {
-	origin   origin.Origin
-	wildcard bool   // the leftmost label may be any one
-	path     string // "": any; ending in /*: everything below; else exactly this
+type Pattern struct {
+	Origin   origin.Origin
+	Wildcard bool   // the leftmost label may be any one
+	Path     string // "": any; ending in /*: everything below; else exactly this
 }
 
 // parseReturnPattern reads https://[*.]host[:port][/path[/*]].
-func parseReturnPattern(entry string) (returnPattern, error) {
-	fail := func(why string) (returnPattern, error) {
-		return returnPattern{}, fmt.Errorf("%q: %s; write an origin like https://www.example.com, with a path or /* after it if only some addresses are meant", entry, why)
+func ParsePattern(entry string) (Pattern, error) {
+	fail := func(why string) (Pattern, error) {
+		return Pattern{}, fmt.Errorf("%q: %s; write an origin like https://www.example.com, with a path or /* after it if only some addresses are meant", entry, why)
 	}
 	scheme, rest, found := strings.Cut(entry, "://")
 	scheme = strings.ToLower(scheme)
@@ -61,38 +61,38 @@ func parseReturnPattern(entry string) (returnPattern, error) {
 	if err != nil || u.Host() != strings.ToLower(name) && u.Host() != strings.TrimSuffix(strings.ToLower(name), ":"+origin.DefaultPort(scheme)) {
 		return fail("browsers read its host differently")
 	}
-	p := returnPattern{origin: origin.New(scheme, u.Host()), wildcard: wildcard, path: path}
+	p := Pattern{Origin: origin.New(scheme, u.Host()), Wildcard: wildcard, Path: path}
 	if path == "/" {
-		p.path = "" // https://www.example.com/ is how people write an origin
+		p.Path = "" // https://www.example.com/ is how people write an origin
 	}
-	if wildcard && !origin.CanOwnNamesBelow(p.origin.Hostname()) {
+	if wildcard && !origin.CanOwnNamesBelow(p.Origin.Hostname()) {
 		return fail("everybody can have a name below it")
 	}
-	if scheme == "http" && !p.origin.Trustworthy() {
+	if scheme == "http" && !p.Origin.Trustworthy() {
 		return fail("plain http is for loopback hosts only")
 	}
 	return p, nil
 }
 
-func (p returnPattern) matches(o origin.Origin, path string) bool {
-	if p.wildcard {
+func (p Pattern) matches(o origin.Origin, path string) bool {
+	if p.Wildcard {
 		label, rest, found := strings.Cut(o.Host, ".")
 		if !found || label == "" {
 			return false
 		}
 		o.Host = rest
 	}
-	if o != p.origin {
+	if o != p.Origin {
 		return false
 	}
-	below, isPrefix := strings.CutSuffix(p.path, "*")
+	below, isPrefix := strings.CutSuffix(p.Path, "*")
 	switch {
-	case p.path == "":
+	case p.Path == "":
 		return true
 	case isPrefix:
 		return strings.HasPrefix(path, below)
 	}
-	return path == p.path
+	return path == p.Path
 }
 
 // returnTarget is the address to emit for a return URL that a request or an
@@ -100,7 +100,7 @@ func (p returnPattern) matches(o origin.Origin, path string) bool {
 // allowed one, for every parser there is. What is emitted is rebuilt from what
 // a browser's parser understood, never the input (URL-09); for our own origin
 // it is a path, so that a forged Host header leads nowhere.
-func returnTarget(raw string, own origin.Origin, allowed []returnPattern) (string, error) {
+func Target(raw string, own origin.Origin, allowed []Pattern) (string, error) {
 	if !origin.IsPlainURL(raw) {
 		return "", errReturnURL
 	}
@@ -116,7 +116,7 @@ func returnTarget(raw string, own origin.Origin, allowed []returnPattern) (strin
 	case target == own:
 		raw = local
 	default:
-		if !allowedReturn(target, u.Pathname(), allowed) {
+		if !AllowedReturn(target, u.Pathname(), allowed) {
 			return "", errReturnURL
 		}
 		raw = target.String() + local
@@ -129,7 +129,7 @@ func returnTarget(raw string, own origin.Origin, allowed []returnPattern) (strin
 	return raw, nil
 }
 
-func allowedReturn(o origin.Origin, path string, allowed []returnPattern) bool {
+func AllowedReturn(o origin.Origin, path string, allowed []Pattern) bool {
 	for _, p := range allowed {
 		if p.matches(o, path) {
 			return true
@@ -140,9 +140,9 @@ func allowedReturn(o origin.Origin, path string, allowed []returnPattern) bool {
 
 // requestedReturns are the return URLs a request carries, in the order of
 // returnParameters, the query before the body.
-func requestedReturns(r *http.Request, body []byte) (urls []string) {
+func Requested(r *http.Request, body []byte) (urls []string) {
 	query, _ := url.ParseQuery(r.URL.RawQuery) // what is readable of it
-	form := bodyValues(r.Header.Get("Content-Type"), body)
+	form := BodyValues(r.Header.Get("Content-Type"), body)
 	for _, name := range returnParameters {
 		for _, values := range [...]url.Values{query, form} {
 			if v := values.Get(name); v != "" {
@@ -155,7 +155,7 @@ func requestedReturns(r *http.Request, body []byte) (urls []string) {
 
 // bodyValues reads the text fields of a form or of a JSON object. A body that
 // is neither, or broken, has none: it is the app's business.
-func bodyValues(contentType string, body []byte) url.Values {
+func BodyValues(contentType string, body []byte) url.Values {
 	values := make(url.Values)
 	if len(body) == 0 {
 		return values
