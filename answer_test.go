@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/limit"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -433,7 +435,7 @@ func TestSessionlessLimit(t *testing.T) {
 		universal_logout
 		reverse_proxy `+app.addr()+`
 	}`)
-	s.app.shared.limit = newSessionlessLimit()
+	s.app.shared.limit = limit.NewSessionlessLimit()
 	for i := range 30 {
 		if res := s.do(request("GET", "https://app.example.com/logout", "", clicked...)); res.StatusCode != 303 {
 			t.Fatalf("logout %d: %d", i, res.StatusCode)

@@ -77,7 +77,7 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 		return h.answerForeign(w, r)
 	}
 	l := main.newLogout(r, own)
-	if !l.mayHaveSession(r) && !h.app.shared.limit.allow(inbound.ClientIP(r), 1, l.began) {
+	if !l.mayHaveSession(r) && !h.app.shared.limit.Allow(inbound.ClientIP(r), 1, l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}
 	return l.serveEverywhere(w, r, next)

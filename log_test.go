@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/limit"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 )
@@ -21,7 +23,7 @@ func TestLoggedOnce(t *testing.T) {
 		universal_logout
 		reverse_proxy 127.0.0.1:1
 	}`)
-	s.app.shared.limit = newSessionlessLimit()
+	s.app.shared.limit = limit.NewSessionlessLimit()
 	core, logged := observer.New(zap.DebugLevel)
 	for _, h := range s.handlers() {
 		h.logger = zap.New(core)

@@ -93,7 +93,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	if len(l.presented) == 0 && l.caller.Navigation && guard.SoleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
 		return h.answerAgain(w, r, http.StatusOK)
 	}
-	if !nested && !l.mayHaveSession(r) && !h.app.shared.limit.allow(inbound.ClientIP(r), 1, l.began) {
+	if !nested && !l.mayHaveSession(r) && !h.app.shared.limit.Allow(inbound.ClientIP(r), 1, l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}
 	return l.serve(w, r, next)

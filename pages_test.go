@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/limit"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
@@ -18,7 +20,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		universal_logout
 		reverse_proxy `+app.addr()+`
 	}`)
-	s.app.shared.limit = newSessionlessLimit()
+	s.app.shared.limit = limit.NewSessionlessLimit()
 	foreign := []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Accept: text/html"}
 	session := "Cookie: sessionid=one"
 	for _, tc := range []struct {

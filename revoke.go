@@ -281,7 +281,7 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 	if !known {
 		limit = l.h.app.shared.revokingUnknown
 	}
-	if !limit.allow(inbound.ClientIP(r), len(l.credentials), l.began) {
+	if !limit.Allow(inbound.ClientIP(r), len(l.credentials), l.began) {
 		l.h.logger.Warn("logged out without refusing the session from now on: this client has had too many sessions refused that no app knew",
 			zap.String("logout_id", l.id), zap.String("host", l.own.Host), zap.String("client_ip", inbound.ClientIP(r)))
 		return false

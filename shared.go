@@ -3,6 +3,8 @@ package universallogout
 import (
 	"sync"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/limit"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/seal"
@@ -13,11 +15,11 @@ type shared struct {
 	keys                      *seal.Ring
 	steps                     *steps
 	revocations               *revocations
-	revoking, revokingUnknown *clientLimit  // of sessions refused: that an app ended, and others
-	limit                     *clientLimit  // of logouts without a session
-	streams                   streams       // that are open with a session
-	background                chan struct{} // one place for each piece of work that outlives its logout
-	metadata                  sync.Map      // issuer → metadata, as it was last seen
+	revoking, revokingUnknown *limit.Clients // of sessions refused: that an app ended, and others
+	limit                     *limit.Clients // of logouts without a session
+	streams                   streams        // that are open with a session
+	background                chan struct{}  // one place for each piece of work that outlives its logout
+	metadata                  sync.Map       // issuer → metadata, as it was last seen
 	metrics                   *metrics
 	running                   runningApps
 }
@@ -25,8 +27,8 @@ type shared struct {
 func newShared(keys *seal.Ring) *shared {
 	rv := newRevocations()
 	return &shared{
-		keys: keys, steps: newSteps(), limit: newSessionlessLimit(),
-		revoking: newClientLimit(revokingAtOnce, revokingEvery), revokingUnknown: newClientLimit(unknownAtOnce, unknownEvery),
+		keys: keys, steps: newSteps(), limit: limit.NewSessionlessLimit(),
+		revoking: limit.New(revokingAtOnce, revokingEvery), revokingUnknown: limit.New(unknownAtOnce, unknownEvery),
 		revocations: rv, background: make(chan struct{}, maxBackground), metrics: newMetrics(rv),
 	}
 }

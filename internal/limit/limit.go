@@ -1,4 +1,4 @@
-package universallogout
+package limit
 
 import (
 	"net/netip"
@@ -9,55 +9,55 @@ import (
 )
 
 const (
-	sessionlessPerMinute = 30
-	maxLimitedClients    = 8192
+	SessionlessPerMinute = 30
+	MaxLimitedClients    = 8192
 )
 
 // clientLimit bounds what each client may do: so much at once, and more as time
 // goes by.
-type clientLimit struct {
+type Clients struct {
 	atOnce  int
 	every   time.Duration
 	mu      sync.Mutex
-	clients map[netip.Prefix]*rate.Limiter
+	Clients map[netip.Prefix]*rate.Limiter
 }
 
-func newClientLimit(atOnce int, every time.Duration) *clientLimit {
-	return &clientLimit{atOnce: atOnce, every: every, clients: make(map[netip.Prefix]*rate.Limiter)}
+func New(atOnce int, every time.Duration) *Clients {
+	return &Clients{atOnce: atOnce, every: every, Clients: make(map[netip.Prefix]*rate.Limiter)}
 }
 
 // newSessionlessLimit bounds how many logouts a client may ask for that present
 // no session: each is a request to the app that nobody needs.
-func newSessionlessLimit() *clientLimit {
-	return newClientLimit(sessionlessPerMinute, time.Minute/sessionlessPerMinute)
+func NewSessionlessLimit() *Clients {
+	return New(SessionlessPerMinute, time.Minute/SessionlessPerMinute)
 }
 
 // allow takes n of the client's share.
-func (l *clientLimit) allow(clientIP string, n int, now time.Time) bool {
+func (l *Clients) Allow(clientIP string, n int, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	client := clientPrefix(clientIP)
-	limiter := l.clients[client]
+	limiter := l.Clients[client]
 	if limiter == nil {
-		if len(l.clients) >= maxLimitedClients {
+		if len(l.Clients) >= MaxLimitedClients {
 			l.forget(now)
 		}
 		limiter = rate.NewLimiter(rate.Every(l.every), l.atOnce)
-		l.clients[client] = limiter
+		l.Clients[client] = limiter
 	}
 	return limiter.AllowN(now, n)
 }
 
 // forget drops clients that have their whole share again, and all of them if
 // that makes no room: memory is bounded, also in a flood from many addresses.
-func (l *clientLimit) forget(now time.Time) {
-	for client, limiter := range l.clients {
+func (l *Clients) forget(now time.Time) {
+	for client, limiter := range l.Clients {
 		if limiter.TokensAt(now) >= float64(l.atOnce) {
-			delete(l.clients, client)
+			delete(l.Clients, client)
 		}
 	}
-	if len(l.clients) >= maxLimitedClients {
-		clear(l.clients)
+	if len(l.Clients) >= MaxLimitedClients {
+		clear(l.Clients)
 	}
 }
 
