@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -70,7 +72,7 @@ func allowOnly(w http.ResponseWriter, r *http.Request, methods ...string) error 
 func answerAdmin(w http.ResponseWriter, answer any) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	return ignoreGone(json.NewEncoder(w).Encode(answer))
+	return pages.IgnoreGone(json.NewEncoder(w).Encode(answer))
 }
 
 func serveStatus(w http.ResponseWriter, r *http.Request, a *App) error {

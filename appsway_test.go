@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // TestAppsOwnWayIsTaken: an app that sends the browser to the provider with a
@@ -122,7 +124,7 @@ func TestAddressesOfSiteWithMatcher(t *testing.T) {
 			if cookie != "" {
 				so.setCookie(cookie)
 			}
-			var answer logoutAnswer
+			var answer pages.LogoutAnswer
 			if err := json.Unmarshal([]byte(logout(so)), &answer); err != nil || answer.FrontChannelLogoutURL == "" {
 				t.Fatalf("%+v %v", answer, err)
 			}

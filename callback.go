@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -39,7 +41,7 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	a, own, q := h.app, inbound.Origin(r), r.URL.Query()
 	st, sealed := a.openState(q.Get("state"))
 	if sealed && st.Site != own.String() && own == a.hub && a.serves(origin.Parse(st.Site)) {
-		return answerRedirect(w, forwarded(st.Site+r.URL.Path, q))
+		return pages.Redirect(w, forwarded(st.Site+r.URL.Path, q))
 	}
 	rest, ok := a.openMarker(r, own)
 	known := ok && sealed && rest.isAbout(st, own)
@@ -62,7 +64,7 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	} else {
 		next = h.returned(ctx, w, r, own, rest, known)
 	}
-	return answerSecretRedirect(w, r, next)
+	return pages.RedirectSecret(w, r, next)
 }
 
 // answerLost is for a logout of which the browser has kept nothing: all that is
@@ -74,14 +76,14 @@ func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st state) e
 	own := inbound.Origin(r)
 	p := lost.Round.withProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing.page()
 	p.Forget = false
-	return answerPage(w, http.StatusOK, p)
+	return pages.Write(w, http.StatusOK, p)
 }
 
 // answerBare is the landing page of nobody's logout.
 func answerBare(w http.ResponseWriter) error {
 	p := landing{}.page()
 	p.Forget = false
-	return answerPage(w, http.StatusOK, p)
+	return pages.Write(w, http.StatusOK, p)
 }
 
 // forwarded is where a hub sends the browser on to: the site that the state
@@ -230,7 +232,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 	rest, ok := a.openMarker(r, own)
 	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.stops[0].origin == own {
 		if !rest.isOn(t) { // anybody could have made this link
-			return answerPage(w, http.StatusOK, a.overPage())
+			return pages.Write(w, http.StatusOK, a.overPage())
 		}
 		return h.finishTour(w, r, next, own, &t, &it, false)
 	}
@@ -238,9 +240,9 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 	lost := sealed && !ok && st.Site == own.String()
 	switch {
 	case lost && st.Tour && a.shared.steps.find(stepKey{st.ID, stepFinished}) == nil:
-		p := h.everywherePage(r, own, textEverywherePage)
-		p.Text = textUnfinished
-		return answerPage(w, http.StatusOK, p)
+		p := h.everywherePage(r, own, pages.TextEverywherePage)
+		p.Text = pages.TextUnfinished
+		return pages.Write(w, http.StatusOK, p)
 	case lost && st.Provider != "":
 		return h.answerLost(w, r, st)
 	case !known:
@@ -248,7 +250,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 	case h.signedInAgain(rest, r):
 		ctx, stop := a.within(r)
 		defer stop()
-		return answerRedirect(w, a.arrive(w.Header(), own, untouched(rest), h.stillAlive(ctx, rest)))
+		return pages.Redirect(w, a.arrive(w.Header(), own, untouched(rest), h.stillAlive(ctx, rest)))
 	case rest.Tour != nil:
 		return h.beginTour(w, r, own, rest)
 	}
@@ -261,5 +263,5 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin.Origi
 	defer stop()
 	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Round.Browser, landingLifetime))
 	next := h.app.depart(ctx, w.Header(), own, rest)
-	return answerSecretRedirect(w, r, next)
+	return pages.RedirectSecret(w, r, next)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // TestPlatformContract: an app or the platform behind it that answers its
@@ -55,7 +57,7 @@ func TestPlatformContract(t *testing.T) {
 				so.wantEnded(so.follow(so.jar, request("GET", "https://app.example.com/after", "", clicked...)))
 				return
 			}
-			var answer logoutAnswer
+			var answer pages.LogoutAnswer
 			if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Success == (name != "a redirect elsewhere") || answer.FrontChannelLogoutURL == "" || answer.RedirectURL == "" {
 				t.Fatalf("the script gets %s", body)
 			}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -166,7 +168,7 @@ func (h *Handler) answerRefused(w http.ResponseWriter, r *http.Request, ref *ref
 	}
 	if !guard.CallerOf(r).Navigation {
 		ref.expire(w.Header())
-		return true, answerError(w, r, http.StatusUnauthorized)
+		return true, pages.WriteError(w, r, http.StatusUnauthorized)
 	}
 	// A browser that keeps the cookie whatever we say goes there once only.
 	seen := cookie.Value(r.Header["Cookie"], cookie.OwnName(ref.own, revokedCookie)) == ref.digest
@@ -175,7 +177,7 @@ func (h *Handler) answerRefused(w http.ResponseWriter, r *http.Request, ref *ref
 	}
 	ref.expire(w.Header())
 	w.Header().Add("Set-Cookie", cookie.Own(ref.own, revokedCookie, ref.digest, revokedLifetime))
-	return true, answerRedirect(w, h.revokedTo)
+	return true, pages.Redirect(w, h.revokedTo)
 }
 
 // isRevokedTo reports whether a request is for the very place that people with
@@ -209,7 +211,7 @@ func (h *Handler) refuseHeader(w http.ResponseWriter, r *http.Request, name stri
 		return h.reject(w, r, ref)
 	}
 	ref.expire(w.Header())
-	return answerJSON(w, http.StatusUnauthorized, logoutAnswer{Message: textStatus[http.StatusUnauthorized].Text})
+	return pages.WriteJSON(w, http.StatusUnauthorized, pages.LogoutAnswer{Message: pages.TextStatus[http.StatusUnauthorized].Text})
 }
 
 // revokeSetAgain looks at an answer that was under way while something was

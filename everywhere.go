@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -63,7 +65,7 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 		if !guard.IsTopLevel(r) {
 			return h.refuse(w, r, http.StatusForbidden)
 		}
-		return answerPage(w, http.StatusOK, h.everywherePage(r, own, textEverywherePage))
+		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.TextEverywherePage))
 	case http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
@@ -129,22 +131,22 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 
 // everywherePage lists what this browser has just presented a session of, and
 // tells everybody else nothing.
-func (h *Handler) everywherePage(r *http.Request, own origin.Origin, p page) page {
+func (h *Handler) everywherePage(r *http.Request, own origin.Origin, p pages.Page) pages.Page {
 	p.Kind = "everywhere"
-	p.Form = &form{Method: "post", Action: h.app.Prefix + "/", Button: textEverywhere}
+	p.Form = &pages.Form{Method: "post", Action: h.app.Prefix + "/", Button: pages.TextEverywhere}
 	listener := h.app.listenerFor(r)
 	_, group := h.mainOf(r, own)
-	p.AppsTitle, p.AppsCount = textSessions, textSessionsAt
+	p.AppsTitle, p.AppsCount = pages.TextSessions, pages.TextSessionsAt
 	for _, app := range h.app.appsAt(listener, own.Hostname(), group) {
 		for _, handler := range app.handlers {
 			if len(handler.sessions.In(r.Header["Cookie"])) > 0 {
-				p.Apps = append(p.Apps, appLine{Name: own.Host + app.base})
+				p.Apps = append(p.Apps, pages.AppLine{Name: own.Host + app.base})
 				break
 			}
 		}
 	}
 	if h.app.isUnfinished(r, own) {
-		p.Mood, p.Text = moodBad, textUnfinished
+		p.Mood, p.Text = pages.MoodBad, pages.TextUnfinished
 	}
 	return p
 }

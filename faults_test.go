@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
@@ -89,7 +91,7 @@ func (so *signOn) startAnew(t *testing.T) {
 // afterScript looks at what a script got, and goes where it would go.
 func (so *signOn) afterScript(f followed, want outcome.Outcome) followed {
 	so.t.Helper()
-	var answer logoutAnswer
+	var answer pages.LogoutAnswer
 	if !strings.Contains(f.body, "logout_id") {
 		return so.follow(so.jar, request("GET", "https://app.example.com/login", "", clicked...))
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -345,7 +347,7 @@ func (a *App) owns(path string) bool {
 // serveAddress answers what lies below our prefix.
 func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if guard.IsSpeculative(r.Header) {
-		return answerSpeculative(w)
+		return pages.WriteSpeculative(w)
 	}
 	if asksForRound(r) { // of a sign-out everywhere
 		own := inbound.Origin(r)

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -51,7 +53,7 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 	t, it, ok := h.app.openTour(form.Get("t"))
 	if !ok {
 		if t.ID != "" {
-			return answerPage(w, http.StatusForbidden, h.everywherePage(r, own, textOutdated))
+			return pages.Write(w, http.StatusForbidden, h.everywherePage(r, own, pages.TextOutdated))
 		}
 		return h.answerForeign(w, r)
 	}
@@ -92,7 +94,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	if byWorker && r.Method == http.MethodPost {
 		// The page dismisses the worker, and comes back without it.
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
-		return answerPage(w, http.StatusOK, goOn(h.app.Prefix+"/hop"))
+		return pages.Write(w, http.StatusOK, goOn(h.app.Prefix+"/hop"))
 	}
 	var types []string
 	for i := range s.apps {
@@ -111,7 +113,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	case cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)) != "":
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0)) // nothing here asks for the part that would
 	}
-	return answerPage(w, http.StatusOK, h.app.hopPage(t, it))
+	return pages.Write(w, http.StatusOK, h.app.hopPage(t, it))
 }
 
 // partKey is the step of one app's part.
@@ -136,9 +138,9 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 	t, it, ok := h.app.openTour(cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)))
 	switch site := guard.SoleValue(r.Header, "Sec-Fetch-Site"); {
 	case !ok || it.stops[t.At].origin != own:
-		return answerPage(w, http.StatusOK, h.app.overPage())
+		return pages.Write(w, http.StatusOK, h.app.overPage())
 	case site != "" && site != "same-origin" && site != "none":
-		return answerPage(w, http.StatusOK, h.app.overPage()) // nobody else's page decides how it goes on
+		return pages.Write(w, http.StatusOK, h.app.overPage()) // nobody else's page decides how it goes on
 	case !plain:
 		return h.answerHop(w, r, own, &t, &it)
 	}
@@ -175,7 +177,7 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 	if value := cookie.ClearSiteData(types); value != "" {
 		hdr.Set("Clear-Site-Data", value)
 	}
-	return answerPage(w, http.StatusOK, h.app.plainPage(&t, &it))
+	return pages.Write(w, http.StatusOK, h.app.plainPage(&t, &it))
 }
 
 // maxPlainExpirations is for the one answer that a hop without script has.
@@ -190,27 +192,27 @@ func (h *Handler) answerOver(w http.ResponseWriter, t *tour, it *itinerary) erro
 			t.set(s.first+i, st.result)
 		}
 	}
-	return answerPage(w, http.StatusOK, h.app.plainPage(t, it).says(textWasDone))
+	return pages.Write(w, http.StatusOK, h.app.plainPage(t, it).Says(pages.TextWasDone))
 }
 
 // answerForeign: nobody knows that the user meant it. The button asks.
 func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request) error {
 	h.logRefused(r, http.StatusForbidden)
-	return answerPage(w, http.StatusForbidden, h.everywherePage(r, inbound.Origin(r), textAskEverywhere))
+	return pages.Write(w, http.StatusForbidden, h.everywherePage(r, inbound.Origin(r), pages.TextAskEverywhere))
 }
 
 // hopPage asks the sites of one registrable domain, and then goes on.
-func (a *App) hopPage(t *tour, it *itinerary) page {
-	p := textGoingOn
+func (a *App) hopPage(t *tour, it *itinerary) pages.Page {
+	p := pages.TextGoingOn
 	p.OnTour = true
 	p.Forget, p.Self, p.Returns = true, a.Prefix+"/hop", t.At == 0
 	if t.Cookies {
-		p.Text = textClearing
+		p.Text = pages.TextClearing
 	}
 	p.Done, p.Steps = t.steps(it)
 	for _, app := range t.asks(it) {
 		s, at := it.find(app)
-		p.Asks = append(p.Asks, ask{a.siteURL(s, at), s.origin.Host + at.base})
+		p.Asks = append(p.Asks, pages.Ask{a.siteURL(s, at), s.origin.Host + at.base})
 	}
 	after := t.afterAsking(it)
 	here := it.stops[t.At].domain
@@ -243,7 +245,7 @@ const maxNextStops = 3
 // nextStops are where the page may go on, the start at the end. Names that are
 // known inside a network only would lead the person to the browser's own error
 // page.
-func (a *App) nextStops(after *tour, it *itinerary) (stops []nextStop) {
+func (a *App) nextStops(after *tour, it *itinerary) (stops []pages.NextStop) {
 	for range maxNextStops {
 		n := after.next(it)
 		if n < 0 {
@@ -258,37 +260,37 @@ func (a *App) nextStops(after *tour, it *itinerary) (stops []nextStop) {
 	return stops
 }
 
-func (a *App) nextStop(it *itinerary, n int) nextStop {
+func (a *App) nextStop(it *itinerary, n int) pages.NextStop {
 	o := it.stops[n].origin
-	return nextStop{Number: n, origin: o, Hop: o.String() + a.Prefix + "/hop", Site: o.String() + a.Prefix + "/site"}
+	return pages.NextStop{Number: n, Origin: o, Hop: o.String() + a.Prefix + "/hop", Site: o.String() + a.Prefix + "/site"}
 }
 
 // plainPage has nothing but the button that leads to the next site.
-func (a *App) plainPage(t *tour, it *itinerary) page {
-	p := textPlain
+func (a *App) plainPage(t *tour, it *itinerary) pages.Page {
+	p := pages.TextPlain
 	p.OnTour = true
 	p.Done, p.Steps = t.steps(it)
 	n := t.next(it)
 	if n < 0 {
-		p.Text = textLastDone
+		p.Text = pages.TextLastDone
 	}
 	p.Form = a.hopForm(t, it, max(n, 0))
 	return p
 }
 
-func (a *App) hopForm(t *tour, it *itinerary, n int) *form {
+func (a *App) hopForm(t *tour, it *itinerary, n int) *pages.Form {
 	to := it.stops[n].origin
-	return &form{
-		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(textContinueTo, to.Host), Origin: to.String(),
+	return &pages.Form{
+		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(pages.TextContinueTo, to.Host), Origin: to.String(),
 		Fields: [][2]string{{"t", a.sealTour(*t)}, {"o", ""}},
 	}
 }
 
 // overPage is for a step that nobody knows anything of.
-func (a *App) overPage() page {
-	p := textOver
+func (a *App) overPage() pages.Page {
+	p := pages.TextOver
 	p.OnTour = true
-	p.Link, p.LinkText = a.Prefix+"/", textEverywhere
-	p.Form = &form{Method: "post", Action: a.Prefix + "/hop", Button: textContinue, Fields: [][2]string{{"t", ""}}, Kept: true}
+	p.Link, p.LinkText = a.Prefix+"/", pages.TextEverywhere
+	p.Form = &pages.Form{Method: "post", Action: a.Prefix + "/hop", Button: pages.TextContinue, Fields: [][2]string{{"t", ""}}, Kept: true}
 	return p
 }

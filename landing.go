@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -146,35 +148,35 @@ func (l *logout) appTarget(res appResult) string {
 }
 
 // page is what a person reads.
-func (l landing) page() page {
-	p := textOutcome[l.Outcome].about(l.Host)
+func (l landing) page() pages.Page {
+	p := pages.TextOutcome[l.Outcome].About(l.Host)
 	p.Kind, p.Forget = "landing", true
 	if text, ok := textProvider[l.ProviderOutcome]; ok {
 		p.Provider = strings.Replace(text, "%s", l.Provider, 1)
 	}
-	if l.ProviderOutcome == providerAlive && p.Mood != moodBad {
-		p.Mood, p.Title = textNotAll.Mood, textNotAll.Title
+	if l.ProviderOutcome == providerAlive && p.Mood != pages.MoodBad {
+		p.Mood, p.Title = pages.TextNotAll.Mood, pages.TextNotAll.Title
 	}
 	if l.ProviderOutcome == providerAlive && l.ProviderLink != "" {
-		p.ProviderLink, p.ProviderLinkText = l.ProviderLink, fmt.Sprintf(textEndProvider, l.Provider)
+		p.ProviderLink, p.ProviderLinkText = l.ProviderLink, fmt.Sprintf(pages.TextEndProvider, l.Provider)
 	}
 	switch {
 	case l.Target != "":
-		p.Link, p.LinkText = l.Target, fmt.Sprintf(textContinueTo, cmp.Or(origin.Parse(l.Target).Host, l.Host))
+		p.Link, p.LinkText = l.Target, fmt.Sprintf(pages.TextContinueTo, cmp.Or(origin.Parse(l.Target).Host, l.Host))
 		if l.GoOn {
 			p.Next = l.Target
 		}
 	case l.Outcome != "":
-		p.Link, p.LinkText = "/", fmt.Sprintf(textBack, l.Host)
+		p.Link, p.LinkText = "/", fmt.Sprintf(pages.TextBack, l.Host)
 	}
 	return p
 }
 
 // goOn is a page that does nothing but lead to the next.
-func goOn(next string) page {
-	p := textGoingOn
+func goOn(next string) pages.Page {
+	p := pages.TextGoingOn
 	p.Forget = true
-	p.Next, p.Link, p.LinkText = next, next, textContinue
+	p.Next, p.Link, p.LinkText = next, next, pages.TextContinue
 	return p
 }
 
@@ -187,22 +189,22 @@ func goOn(next string) page {
 // from our page too would have it repeated for ever.
 func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int) error {
 	own := inbound.Origin(r)
-	p := textGoingOn
+	p := pages.TextGoingOn
 	if cookie.Value(r.Header["Cookie"], againCookie) != "" {
-		p = textAsk.about(own.Host)
+		p = pages.TextAsk.About(own.Host)
 	}
-	p.Form = repeatForm(r)
-	p.Form.ByItself = p.Mood == moodBusy
+	p.Form = pages.RepeatForm(r)
+	p.Form.ByItself = p.Mood == pages.MoodBusy
 	if !guard.IsSafe(r.Method) {
 		body, _ := bufferBody(w, r, time.Duration(h.app.Timeout))
 		contentType := r.Header.Get("Content-Type")
 		if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
-			p.Form.Fields = queryFields(string(body))
+			p.Form.Fields = pages.QueryFields(string(body))
 		} else {
-			p.Form.Fields = queryFields(returnurl.BodyValues(contentType, body).Encode())
+			p.Form.Fields = pages.QueryFields(returnurl.BodyValues(contentType, body).Encode())
 		}
 	}
-	return answerPage(w, status, p)
+	return pages.Write(w, status, p)
 }
 
 // serveDone is the landing page. Without a token of ours it is a bare "signed
@@ -231,18 +233,18 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 	bound := isFrom(r, own, l.Browser) && c.Navigation && guard.IsTopLevel(r) && r.Method != http.MethodHead
 	if bound && c.ViaWorker && !r.URL.Query().Has("again") {
 		// The page dismisses the worker; then the same address is ours alone.
-		return answerPage(w, http.StatusOK, goOn(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
+		return pages.Write(w, http.StatusOK, goOn(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
 	}
 	if !bound {
 		p := h.app.landingPage(l)
 		p.Forget, p.Calls = false, nil
-		return answerPage(w, http.StatusOK, p)
+		return pages.Write(w, http.StatusOK, p)
 	}
 	return h.land(w, r, own, l)
 }
 
 // finish clears what the first answer of the logout could not.
-func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, l landing, p page) error {
+func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, l landing, p pages.Page) error {
 	h := w.Header()
 	h.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	if own.Trustworthy() && !guard.CallerOf(r).ViaWorker && len(l.Clear) > 0 {
@@ -251,7 +253,7 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, 
 			p.EvictFrom = p.Self
 		}
 	}
-	return answerPage(w, http.StatusOK, p)
+	return pages.Write(w, http.StatusOK, p)
 }
 
 // serveEviction is what the landing page fetches: a second answer with "cache"
@@ -260,7 +262,7 @@ func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, l landin
 	if r.Method != http.MethodPost || guard.SoleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(l.Clear, cookie.ClearCache) {
 		return h.refuse(w, r, http.StatusForbidden)
 	}
-	answerHeaders(w.Header())
+	pages.Headers(w.Header())
 	w.Header().Set("Clear-Site-Data", cookie.ClearSiteData([]string{cookie.ClearCache}))
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // TestLandingPageTellsTheTruth: "everywhere" is said only if there is nowhere
@@ -12,22 +14,22 @@ func TestLandingPageTellsTheTruth(t *testing.T) {
 	app := "%s {\nuniversal_logout\nreverse_proxy APP\n}\n"
 	hosts := []string{"mail.alpha.com", "wiki.alpha.com"}
 	many := append([]string{}, hosts...)
-	for i := range maxShownApps {
+	for i := range pages.MaxShownApps {
 		many = append(many, fmt.Sprintf("app%d.alpha.com", i))
 	}
 	for name, tc := range map[string]struct {
 		globals, more string
 		hosts         []string
 		signedOut     bool // before
-		says          page
+		says          pages.Page
 		has, lacks    string
 	}{
-		"everything":               {hosts: hosts, says: textAll, has: "<li>wiki.alpha.com <span>signed out</span></li>", lacks: "<details>"},
-		"many apps":                {hosts: many, says: textAll, has: fmt.Sprintf("<details><summary>Signed out of %d apps</summary>", maxShownApps+2), lacks: "<h2>"},
-		"an app elsewhere":         {globals: "also Mail https://mail.example/out", hosts: hosts, says: textAllHere, has: `<a href="https://mail.example/out">Sign out of Mail</a>`, lacks: "everywhere"},
-		"an app without TLS":       {more: "http://old.alpha.com {\nuniversal_logout\nreverse_proxy APP\n}\n", hosts: hosts, says: textAllSecure, has: `<a href="http://old.alpha.com/">old.alpha.com</a>`, lacks: "<details>"},
-		"nobody was there":         {hosts: hosts, signedOut: true, says: textNobody, has: "There was no session", lacks: "wiki.alpha.com"},
-		"an app without a session": {hosts: append([]string{"other.alpha.com"}, hosts...), says: textAll, has: "There was no session at one more app.", lacks: "other.alpha.com <span>"},
+		"everything":               {hosts: hosts, says: pages.TextAll, has: "<li>wiki.alpha.com <span>signed out</span></li>", lacks: "<details>"},
+		"many apps":                {hosts: many, says: pages.TextAll, has: fmt.Sprintf("<details><summary>Signed out of %d apps</summary>", pages.MaxShownApps+2), lacks: "<h2>"},
+		"an app elsewhere":         {globals: "also Mail https://mail.example/out", hosts: hosts, says: pages.TextAllHere, has: `<a href="https://mail.example/out">Sign out of Mail</a>`, lacks: "everywhere"},
+		"an app without TLS":       {more: "http://old.alpha.com {\nuniversal_logout\nreverse_proxy APP\n}\n", hosts: hosts, says: pages.TextAllSecure, has: `<a href="http://old.alpha.com/">old.alpha.com</a>`, lacks: "<details>"},
+		"nobody was there":         {hosts: hosts, signedOut: true, says: pages.TextNobody, has: "There was no session", lacks: "wiki.alpha.com"},
+		"an app without a session": {hosts: append([]string{"other.alpha.com"}, hosts...), says: pages.TextAll, has: "There was no session at one more app.", lacks: "other.alpha.com <span>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sites strings.Builder

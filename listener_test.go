@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
@@ -248,8 +250,8 @@ func TestFastCGI(t *testing.T) {
 	for _, tc := range []struct {
 		path, done string
 	}{
-		{"/login.php?action=logout", textOutcome[outcome.Ended].Title},
-		{"/login.php?action=logout&hang", textOutcome[outcome.Failed].Title},
+		{"/login.php?action=logout", pages.TextOutcome[outcome.Ended].Title},
+		{"/login.php?action=logout&hang", pages.TextOutcome[outcome.Failed].Title},
 	} {
 		began := time.Now()
 		res := send(t, client, "GET", "https://app.localhost:9443"+tc.path, "", headers...)
@@ -290,7 +292,7 @@ func TestReload(t *testing.T) {
 	for range 2 {
 		listen(t, config("clear_site_data off"))
 		res = send(t, client, "GET", "https://app.localhost:9443"+landing, "", clicked...)
-		if page, _ := io.ReadAll(res.Body); !strings.Contains(string(page), textOutcome[outcome.Ended].Title) || !strings.Contains(string(page), "app.localhost") {
+		if page, _ := io.ReadAll(res.Body); !strings.Contains(string(page), pages.TextOutcome[outcome.Ended].Title) || !strings.Contains(string(page), "app.localhost") {
 			t.Errorf("after a reload: %s", page)
 		}
 		_ = res.Body.Close()

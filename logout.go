@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -87,7 +89,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	if r.Method == http.MethodHead {
 		// What GET would answer, and nothing of what it would do (HTTP-02).
-		return answerRedirect(w, h.app.Prefix+"/done")
+		return pages.Redirect(w, h.app.Prefix+"/done")
 	}
 	l := h.newLogout(r, own)
 	if len(l.presented) == 0 && l.caller.Navigation && guard.SoleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
@@ -103,9 +105,9 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict guard.Verdict, own origin.Origin) error {
 	switch verdict {
 	case guard.Speculative:
-		return answerSpeculative(w)
+		return pages.WriteSpeculative(w)
 	case guard.Ask:
-		return answerAsk(w, r, http.StatusOK, own)
+		return pages.WriteConfirmation(w, r, http.StatusOK, own)
 	case guard.NotAllowed:
 		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, guard.Methods...), ", "))
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
@@ -117,7 +119,7 @@ func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict 
 		if guard.WithholdsReferrer(r) {
 			return h.answerAgain(w, r, http.StatusForbidden)
 		}
-		return answerAsk(w, r, http.StatusForbidden, own)
+		return pages.WriteConfirmation(w, r, http.StatusForbidden, own)
 	case guard.Refuse, guard.Logout, guard.Pass:
 	}
 	return h.refuse(w, r, http.StatusForbidden)
@@ -136,7 +138,7 @@ func (l *logout) mayHaveSession(r *http.Request) bool {
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int) error {
 	h.logRefused(r, status)
-	return answerError(w, r, status)
+	return pages.WriteError(w, r, status)
 }
 
 // logRefused names nothing of the request that may hold a credential: no

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -79,7 +81,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		rd.Page, rd.Browser = page, rand.Text()
 		w.Header().Add("Set-Cookie", drop)
 		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rd.Browser, markerLifetime))
-		return answerRedirect(w, h.app.roundURL(rd))
+		return pages.Redirect(w, h.app.roundURL(rd))
 	}
 	done := *rest.Round.Landing
 	done.Target, done.GoOn = page, done.Outcome != outcome.Failed
@@ -105,7 +107,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 			return next.ServeHTTP(w, r) // a click here is no way back from there
 		}
 	}
-	return answerRedirect(w, h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded}))
+	return pages.Redirect(w, h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded}))
 }
 
 // withoutState takes our own parameter out of an address of the app.

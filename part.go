@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -35,12 +37,12 @@ const (
 // on this site or one that is same-site with it.
 func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, base string) error {
 	if guard.IsSpeculative(r.Header) {
-		return answerSpeculative(w)
+		return pages.WriteSpeculative(w)
 	}
 	if r.Method != http.MethodPost {
 		if page := origin.Parse(guard.SoleValue(r.Header, "Origin")); r.Method == http.MethodGet && h.app.serves(page) {
 			// That it is us who answer is all that the page before wants to know.
-			answerHeaders(w.Header())
+			pages.Headers(w.Header())
 			w.Header().Set("Access-Control-Allow-Origin", page.String())
 			w.WriteHeader(http.StatusNoContent)
 			return nil
@@ -61,7 +63,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	s := &it.stops[at]
 	hdr := w.Header()
-	answerHeaders(hdr)
+	pages.Headers(hdr)
 	hdr.Set("Access-Control-Allow-Origin", it.stops[t.At].origin.String())
 	hdr.Set("Access-Control-Allow-Credentials", "true")
 	hdr.Set("Cross-Origin-Resource-Policy", "same-site")
@@ -97,7 +99,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	body := h.app.sealWord(v)
 	w.WriteHeader(status)
 	_, err := io.WriteString(w, body)
-	return ignoreGone(err)
+	return pages.IgnoreGone(err)
 }
 
 // readTourBody: whoever sends slowly waits for nobody but itself.

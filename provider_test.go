@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -113,7 +115,7 @@ func (so *signOn) fetchThenOpen() followed {
 // fetchThenHop logs out by a script that goes where our JSON says.
 func (so *signOn) fetchThenHop() followed {
 	so.t.Helper()
-	var answer logoutAnswer
+	var answer pages.LogoutAnswer
 	if body := so.fetch(); json.Unmarshal([]byte(body), &answer) != nil || answer.FrontChannelLogoutURL == "" {
 		so.t.Fatalf("no front_channel_logout_url: %s", body)
 	}

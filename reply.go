@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -39,7 +41,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 		if slices.Contains(done.Clear, cookie.ClearCache) && l.secure {
 			p.EvictFrom = p.Self
 		}
-		return answerPage(w, http.StatusOK, p)
+		return pages.Write(w, http.StatusOK, p)
 	}
 	switch page := inPlace || l.caller.ViaWorker; {
 	case l.visit != nil && page:
@@ -53,18 +55,18 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
 		// (browsers: Chromium); the page dismisses the worker and goes on.
-		return answerPage(w, http.StatusOK, goOn(next))
+		return pages.Write(w, http.StatusOK, goOn(next))
 	}
 	// "cookies" waits for the landing page: it would take browserCookie along,
 	// and in Chromium the cookies of sites that are still needed (CSD-06).
 	l.setClearSiteData(h, cookie.Without(done.Clear, cookie.ClearCookies))
 	if !guard.IsSafe(l.method) || l.visit != nil && inPlace {
-		return answerPage(w, http.StatusOK, goOn(next))
+		return pages.Write(w, http.StatusOK, goOn(next))
 	}
 	if l.visit != nil {
-		return answerSecretRedirect(w, r, next)
+		return pages.RedirectSecret(w, r, next)
 	}
-	return answerRedirect(w, next)
+	return pages.Redirect(w, next)
 }
 
 // visitDeadline leaves the way to the provider what the app has left of the
@@ -84,12 +86,12 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome.
 	l.followApp(res)
 	rd := l.round(l.landing(res, out), l.expire(h))
 	types := rd.Landing.Clear
-	answer := logoutAnswer{
-		Success: out != outcome.Failed, Message: messageLoggedOut, LogoutID: l.id,
-		Apps: []appOutcome{{Host: l.own.Host, App: l.h.appName(), Outcome: out}},
+	answer := pages.LogoutAnswer{
+		Success: out != outcome.Failed, Message: pages.MessageLoggedOut, LogoutID: l.id,
+		Apps: []pages.AppOutcome{{Host: l.own.Host, App: l.h.appName(), Outcome: out}},
 	}
 	if !answer.Success {
-		answer.Message = messageFailed
+		answer.Message = pages.MessageFailed
 	}
 	// A script may go anywhere from here: the next page continues too.
 	switch {
@@ -111,7 +113,7 @@ func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome.
 		h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, rd.Browser, landingLifetime))
 	}
 	l.setClearSiteData(h, types)
-	return answerJSON(w, http.StatusOK, answer)
+	return pages.WriteJSON(w, http.StatusOK, answer)
 }
 
 // expire adds the first expirations to a header of ours. It returns the number

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -102,7 +104,7 @@ func TestCorpusEverywhere(t *testing.T) {
 			f := s.follow(&jar{}, r)
 			out := f.body
 			if place == "JSON" {
-				var answer logoutAnswer
+				var answer pages.LogoutAnswer
 				if err := json.Unmarshal([]byte(f.body), &answer); err != nil {
 					t.Fatal(err)
 				}

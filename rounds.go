@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -98,7 +100,7 @@ func asksForRound(r *http.Request) bool {
 // answerRound gives the next expirations. It never reaches the app.
 func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin.Origin, rd round) error {
 	if guard.IsSpeculative(r.Header) {
-		return answerSpeculative(w)
+		return pages.WriteSpeculative(w)
 	}
 	lines, left := rd.Rest.Expire(r.Header["Cookie"], own)
 	for _, line := range lines {
@@ -111,7 +113,7 @@ func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin.Ori
 		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	}
 	if left != nil && left.Round%cookie.RoundsBetweenPages == 0 {
-		return answerPage(w, http.StatusOK, goOn(next))
+		return pages.Write(w, http.StatusOK, goOn(next))
 	}
-	return answerRedirect(w, next)
+	return pages.Redirect(w, next)
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -177,7 +179,7 @@ func TestFreshSessionIsLeftAlone(t *testing.T) {
 func TestHopBesideFreshSession(t *testing.T) {
 	t.Parallel()
 	so := newSignOn(t, signOnConfig{})
-	var answer logoutAnswer
+	var answer pages.LogoutAnswer
 	if err := json.Unmarshal([]byte(so.fetch()), &answer); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +205,7 @@ func TestPendingVisitIsToldAndEnded(t *testing.T) {
 		t.Run(clears, func(t *testing.T) {
 			t.Parallel()
 			so := newSignOn(t, signOnConfig{site: "clear_site_data " + clears + "\nreturn_to /welcome"})
-			var answer logoutAnswer
+			var answer pages.LogoutAnswer
 			if err := json.Unmarshal([]byte(so.fetch()), &answer); err != nil {
 				t.Fatal(err)
 			}

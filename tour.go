@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -58,7 +60,7 @@ func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd round) er
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
 		// (browsers: Chromium); the page dismisses the worker and goes on.
-		return answerPage(w, http.StatusOK, goOn(l.hop(h, rd)))
+		return pages.Write(w, http.StatusOK, goOn(l.hop(h, rd)))
 	}
 	// "cookies" waits for the second round: in Chromium it would take from
 	// other sites what they still need (CSD-06).
@@ -82,7 +84,7 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.O
 		return h.afterTour(w, r, own, rest)
 	}
 	w.Header().Add("Set-Cookie", line)
-	return answerPage(w, http.StatusOK, h.app.hopPage(rest.Tour, &it))
+	return pages.Write(w, http.StatusOK, h.app.hopPage(rest.Tour, &it))
 }
 
 // finishTour takes the browser back where the tour began, or sends it on if
@@ -91,7 +93,7 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 	rest, ok := h.app.openMarker(r, own)
 	if !ok && origin.Parse(guard.SoleValue(r.Header, "Origin")) != own {
 		// Our cookie is not sent with another site's form. From our own page it is.
-		return answerPage(w, http.StatusOK, h.app.hopPage(t, it))
+		return pages.Write(w, http.StatusOK, h.app.hopPage(t, it))
 	}
 	if !ok || !rest.isOn(*t) {
 		return h.answerForgotten(w, own, t, it)
@@ -106,7 +108,7 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 		if !byScript {
 			p = h.app.plainPage(t, it)
 		}
-		return answerPage(w, http.StatusOK, p)
+		return pages.Write(w, http.StatusOK, p)
 	}
 	if st, mine := h.app.shared.steps.begin(stepKey{t.ID, stepFinished}, h.app.now()); mine {
 		st.finish(resultNone, nil)
@@ -136,11 +138,11 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 // forgotten: it is over already, or another one came by since.
 func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *tour, it *itinerary) error {
 	if t.next(it) >= 0 {
-		return answerPage(w, http.StatusOK, h.app.overPage())
+		return pages.Write(w, http.StatusOK, h.app.overPage())
 	}
 	p := h.app.landingPage(landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcome.Cleared, Tour: t})
 	p.Forget = false
-	return answerPage(w, http.StatusOK, p)
+	return pages.Write(w, http.StatusOK, p)
 }
 
 // forgetOlder drops what a site remembers of a tour that began here and never
@@ -173,11 +175,11 @@ func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.O
 		// form-action in Chromium, WebKit).
 		line, address := h.app.stay(own, &rest)
 		hdr.Add("Set-Cookie", line)
-		return answerPage(w, http.StatusOK, goOn(address))
+		return pages.Write(w, http.StatusOK, goOn(address))
 	}
 	hdr.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
 	if !rest.Round.isLast() || rest.Round.Landing == nil {
-		return answerPage(w, http.StatusOK, goOn(h.app.onward(rest.Round)))
+		return pages.Write(w, http.StatusOK, goOn(h.app.onward(rest.Round)))
 	}
 	l := *rest.Round.Landing
 	return h.land(w, r, own, l)
@@ -218,14 +220,14 @@ func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin
 		rest := pending{Tour: away, Touring: true, Round: round{Host: own.Host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
 		if line, ok := a.markerOf(own, rest, tourLifetime); ok {
 			w.Header().Add("Set-Cookie", line)
-			return answerPage(w, http.StatusOK, a.hopPage(away, &it))
+			return pages.Write(w, http.StatusOK, a.hopPage(away, &it))
 		}
 	}
 	// Siblings come last: in Chromium they take our own cookies along.
 	near := l.Tour.secondRound(&it, true)
 	for _, app := range near.asks(&it) {
 		s, at := it.find(app)
-		p.Asks = append(p.Asks, ask{URL: a.siteURL(s, at)})
+		p.Asks = append(p.Asks, pages.Ask{URL: a.siteURL(s, at)})
 	}
 	p.Token = a.sealTour(*near)
 	return a.finish(w, r, own, l, p)
@@ -264,7 +266,7 @@ func (t *tour) log(logger *zap.Logger, it *itinerary) {
 }
 
 // landingPage tells what became of every app.
-func (a *App) landingPage(l landing) page {
+func (a *App) landingPage(l landing) pages.Page {
 	p := l.page()
 	a.addAlso(&p, l)
 	if l.Tour == nil {
@@ -273,46 +275,46 @@ func (a *App) landingPage(l landing) page {
 	p.OnTour = true
 	it, ok := a.itineraryOf(*l.Tour)
 	if !ok {
-		return p.says(textNotAll)
+		return p.Says(pages.TextNotAll)
 	}
 	none := l.Tour.addApps(&p, &it)
 	for _, host := range it.plain {
-		p.Left = append(p.Left, appLine{Name: host, Text: textPlainHTTP, Link: "http://" + host + "/"})
+		p.Left = append(p.Left, pages.AppLine{Name: host, Text: pages.TextPlainHTTP, Link: "http://" + host + "/"})
 	}
 	switch {
 	case l.Tour.failed():
-		p = p.says(textNotAll)
+		p = p.Says(pages.TextNotAll)
 	case l.ProviderOutcome == providerAlive:
-		p.Text = textAll.Text
+		p.Text = pages.TextAll.Text
 	case !l.Tour.found():
-		return p.says(textNobody)
+		return p.Says(pages.TextNobody)
 	case len(it.plain) > 0:
-		p = p.says(textAllSecure)
+		p = p.Says(pages.TextAllSecure)
 	case len(p.Also) > 0:
-		p = p.says(textAllHere)
+		p = p.Says(pages.TextAllHere)
 	default:
-		p = p.says(textAll)
+		p = p.Says(pages.TextAll)
 	}
 	if len(p.Left)+len(p.Also) > 0 {
-		p.AppsTitle = textOthers
+		p.AppsTitle = pages.TextOthers
 	}
 	switch {
 	case none == 1:
-		p.Note = textNoneThere
+		p.Note = pages.TextNoneThere
 	case none > 1:
-		p.Note = fmt.Sprintf(textNoneAtOthers, none)
+		p.Note = fmt.Sprintf(pages.TextNoneAtOthers, none)
 	}
 	return p
 }
 
 // addApps lists what became of the apps, and counts those without a session.
-func (t *tour) addApps(p *page, it *itinerary) (none int) {
-	p.AppsCount = textSignedOutOf
+func (t *tour) addApps(p *pages.Page, it *itinerary) (none int) {
+	p.AppsCount = pages.TextSignedOutOf
 	for i := range it.stops {
 		s := &it.stops[i]
 		for n, app := range s.apps {
 			r := t.result(s.first + n).plain()
-			line := appLine{Name: s.origin.Host + app.base, Text: textApp[r]}
+			line := pages.AppLine{Name: s.origin.Host + app.base, Text: textApp[r]}
 			switch {
 			case r == resultNone && i == it.hub && it.hasBareHub():
 			case r == resultNone:
@@ -330,9 +332,9 @@ func (t *tour) addApps(p *page, it *itinerary) (none int) {
 
 // addAlso names the apps that are not behind this Caddy. Those that browsers
 // call same-site with the page can be asked; what they answer nobody knows.
-func (a *App) addAlso(p *page, l landing) {
+func (a *App) addAlso(p *pages.Page, l landing) {
 	for _, also := range a.also {
-		p.Also = append(p.Also, link{fmt.Sprintf(textSignOutAt, also.Name), also.URL})
+		p.Also = append(p.Also, pages.Link{fmt.Sprintf(pages.TextSignOutAt, also.Name), also.URL})
 		if o := origin.Parse(also.URL); l.Browser != "" && origin.SameSite(o) == origin.SameSite(origin.Origin{Scheme: "https", Host: l.Host}) {
 			p.Calls = append(p.Calls, also.URL)
 		}

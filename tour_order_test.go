@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 
 	"go.uber.org/zap"
@@ -187,7 +189,7 @@ func TestJSONOfTours(t *testing.T) {
 	for _, address := range []string{"/logout", oursAt + "/"} {
 		lab := newTourLab(t, "", groupSites...)
 		j := lab.visitor("ana")
-		ask := func() (answer logoutAnswer) {
+		ask := func() (answer pages.LogoutAnswer) {
 			p := lab.open(j, request("POST", "https://a.alpha.com"+address, "", with(fetched[:4], "Origin: https://a.alpha.com")...))
 			if err := json.Unmarshal([]byte(p.body), &answer); err != nil {
 				t.Fatal(p.body)

@@ -1,4 +1,4 @@
-package universallogout
+package pages
 
 import (
 	"bytes"
@@ -12,17 +12,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 //go:embed pages/*.html
@@ -32,7 +28,7 @@ var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 
 // page is what the templates show. All of it may come from outside:
 // html/template escapes it.
-type page struct {
+type Page struct {
 	Kind      string // landing, progress, confirmation, everywhere, error
 	Mood      mood   // what the page looks like
 	Title     string
@@ -46,23 +42,23 @@ type page struct {
 	OnTour    bool   // through several sites
 	Forget    bool   // unregister the site's service workers
 	Returns   bool   // the browser comes back to this site
-	Form      *form
+	Form      *Form
 
-	Left      []appLine // where the user may still be signed in
-	Apps      []appLine // the other apps: those that ended, or are about to
+	Left      []AppLine // where the user may still be signed in
+	Apps      []AppLine // the other apps: those that ended, or are about to
 	AppsTitle string    // above them
 	AppsCount string    // instead, if they are many
 	Steps     int       // of a tour, 0 if the page is of none
 	Done      int       // of these
 
-	Asks  []ask      // the parts of a tour that the page's script asks for
+	Asks  []Ask      // the parts of a tour that the page's script asks for
 	Token string     // for them, if no form has it
 	Over  string     // where the hub hears that the tour is over
 	Plain string     // where the page goes on without script
 	Note  string     // about the apps that are not listed
-	Also  []link     // apps elsewhere
+	Also  []Link     // apps elsewhere
 	Calls []string   // addresses of such that are asked
-	Stops []nextStop // where the page may go on, the first that can be reached
+	Stops []NextStop // where the page may go on, the first that can be reached
 
 	Provider         string // what became of the single sign-on
 	ProviderLink     string // where it can be ended
@@ -74,46 +70,46 @@ type mood string
 
 const (
 	moodGood mood = "good" // signed out
-	moodBad  mood = "bad"  // not, or not everywhere
-	moodBusy mood = "busy" // goes on by itself
+	MoodBad  mood = "bad"  // not, or not everywhere
+	MoodBusy mood = "busy" // goes on by itself
 	moodAsk  mood = "ask"
 	moodNote mood = "note" // nothing happens here
 )
 
 // appLine is one app, on our pages.
-type appLine struct {
+type AppLine struct {
 	Name string
 	Text string
 	Link string
 }
 
 // ask is the part of one app in a tour.
-type ask struct{ URL, Name string }
+type Ask struct{ URL, Name string }
 
-type link struct{ Name, URL string }
+type Link struct{ Name, URL string }
 
 // nextStop is a site where a tour may go on.
-type nextStop struct {
+type NextStop struct {
 	Number int
-	origin origin.Origin
+	Origin origin.Origin
 	Hop    string // where the form goes
 	Site   string // what answers if anybody is there
 }
 
 // about names the host in the page's text, which may be from outside itself.
-func (p page) about(host string) page {
+func (p Page) About(host string) Page {
 	p.Text = strings.Replace(p.Text, "%s", host, 1)
 	return p
 }
 
 // says gives the page the words and looks of another.
-func (p page) says(text page) page {
+func (p Page) Says(text Page) Page {
 	p.Mood, p.Title, p.Text = text.Mood, text.Title, text.Text
 	return p
 }
 
 // form repeats a request that nobody knows the user meant.
-type form struct {
+type Form struct {
 	Method   string
 	Action   string
 	Fields   [][2]string
@@ -125,7 +121,7 @@ type form struct {
 }
 
 // answerHeaders are on every answer of ours (specs H.6, PG-01 to PG-07).
-func answerHeaders(h http.Header) {
+func Headers(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -139,14 +135,14 @@ func answerHeaders(h http.Header) {
 }
 
 // answerPage writes a page with its own Content-Security-Policy.
-func answerPage(w http.ResponseWriter, status int, p page) error {
+func Write(w http.ResponseWriter, status int, p Page) error {
 	p.Nonce = rand.Text()
 	var body bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, "page.html", p); err != nil {
 		return err
 	}
 	h := w.Header()
-	answerHeaders(h)
+	Headers(h)
 	h.Set("Content-Security-Policy", p.policy())
 	h.Set("Referrer-Policy", p.Referrer())
 	if p.OnTour {
@@ -158,27 +154,33 @@ func answerPage(w http.ResponseWriter, status int, p page) error {
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(status)
 	_, err := w.Write(body.Bytes())
-	return ignoreGone(err)
+	return IgnoreGone(err)
 }
 
 // What the page says of the parts of a tour, and above lists of apps.
-func (page) TextAsking() string   { return textAsking }
-func (page) TextAsked() string    { return textAsked }
-func (page) TextNoAnswer() string { return textNoAnswer }
-func (p page) AppsFold() string   { return fmt.Sprintf(p.AppsCount, len(p.Apps)) }
-func (page) LeftTitle() string    { return textLeft }
-func (page) AlsoTitle() string    { return textAlso }
-func (p page) OfSteps() string    { return fmt.Sprintf(textOfSteps, p.Steps) }
+func (Page) TextAsking() string { return textAsking }
+
+func (Page) TextAsked() string { return textAsked }
+
+func (Page) TextNoAnswer() string { return textNoAnswer }
+
+func (p Page) AppsFold() string { return fmt.Sprintf(p.AppsCount, len(p.Apps)) }
+
+func (Page) LeftTitle() string { return textLeft }
+
+func (Page) AlsoTitle() string { return textAlso }
+
+func (p Page) OfSteps() string { return fmt.Sprintf(textOfSteps, p.Steps) }
 
 // maxShownApps is how many apps without a problem a page lists in the open.
-const maxShownApps = 12
+const MaxShownApps = 12
 
 // Folds reports whether the list of these apps is opened by a click.
-func (p page) Folds() bool { return len(p.Apps) > maxShownApps }
+func (p Page) Folds() bool { return len(p.Apps) > MaxShownApps }
 
 // Referrer is the page's Referrer-Policy. no-referrer would make the Origin of a
 // form null (browsers: 2.9), and null is nobody we log out for.
-func (p page) Referrer() string {
+func (p Page) Referrer() string {
 	switch {
 	case p.Form != nil && p.Form.Origin != "":
 		return "strict-origin" // the next site must see where the form was
@@ -189,14 +191,14 @@ func (p page) Referrer() string {
 }
 
 // policy is the page's Content-Security-Policy.
-func (p page) policy() string {
+func (p Page) policy() string {
 	nonce := "'nonce-" + p.Nonce + "'"
 	forms := []string{"'none'"}
 	switch {
 	case p.Form != nil && p.Form.Origin != "":
 		forms[0] = p.Form.Origin
 		for _, s := range p.Stops {
-			forms = cookie.Union(forms, []string{s.origin.String()})
+			forms = cookie.Union(forms, []string{s.Origin.String()})
 		}
 	case p.Form != nil:
 		forms[0] = "'self'"
@@ -213,7 +215,7 @@ func (p page) policy() string {
 const maxConnects = 1200
 
 // connects are the sources that the page's script may fetch from.
-func (p page) connects() string {
+func (p Page) connects() string {
 	var sources []string
 	add := func(source string) { sources = cookie.Union(sources, []string{source}) }
 	if p.EvictFrom != "" {
@@ -251,20 +253,20 @@ func (p page) connects() string {
 }
 
 // answerError tells a person on a page, and a program in JSON.
-func answerError(w http.ResponseWriter, r *http.Request, status int) error {
-	p := textStatus[status]
+func WriteError(w http.ResponseWriter, r *http.Request, status int) error {
+	p := TextStatus[status]
 	if !guard.CallerOf(r).Navigation {
-		return answerJSON(w, status, logoutAnswer{Message: p.Text})
+		return WriteJSON(w, status, LogoutAnswer{Message: p.Text})
 	}
 	p.Kind = "error"
-	p.Link, p.LinkText = "/", fmt.Sprintf(textBack, inbound.Origin(r).Host)
-	return answerPage(w, status, p)
+	p.Link, p.LinkText = "/", fmt.Sprintf(TextBack, inbound.Origin(r).Host)
+	return Write(w, status, p)
 }
 
 // answerSpeculative: errors are not kept, so the browser asks again when the
 // person really goes there (CSRF-05).
-func answerSpeculative(w http.ResponseWriter) error {
-	answerHeaders(w.Header())
+func WriteSpeculative(w http.ResponseWriter) error {
+	Headers(w.Header())
 	w.WriteHeader(http.StatusServiceUnavailable)
 	return nil
 }
@@ -272,13 +274,13 @@ func answerSpeculative(w http.ResponseWriter) error {
 // answerSecretRedirect is for addresses with something in them that is nobody
 // else's business. The access log would have it: our own log tells instead what
 // was done.
-func answerSecretRedirect(w http.ResponseWriter, r *http.Request, location string) error {
+func RedirectSecret(w http.ResponseWriter, r *http.Request, location string) error {
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
-	return answerRedirect(w, location)
+	return Redirect(w, location)
 }
 
-func answerRedirect(w http.ResponseWriter, location string) error {
-	answerHeaders(w.Header())
+func Redirect(w http.ResponseWriter, location string) error {
+	Headers(w.Header())
 	// Not http.Redirect, which cleans paths into escapes (URL-09).
 	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusSeeOther)
@@ -286,55 +288,55 @@ func answerRedirect(w http.ResponseWriter, location string) error {
 }
 
 // logoutAnswer is our JSON.
-type logoutAnswer struct {
+type LogoutAnswer struct {
 	Success               bool         `json:"success"`
 	Message               string       `json:"message"`
 	LogoutID              string       `json:"logout_id,omitempty"`
 	RedirectURL           string       `json:"redirect_url,omitempty"`
 	FrontChannelLogoutURL string       `json:"front_channel_logout_url,omitempty"`
-	Apps                  []appOutcome `json:"apps,omitempty"`
+	Apps                  []AppOutcome `json:"apps,omitempty"`
 }
 
-type appOutcome struct {
+type AppOutcome struct {
 	Host    string          `json:"host"`
 	App     string          `json:"app"`
 	Outcome outcome.Outcome `json:"outcome"`
 }
 
-func answerJSON(w http.ResponseWriter, status int, answer logoutAnswer) error {
+func WriteJSON(w http.ResponseWriter, status int, answer LogoutAnswer) error {
 	body, err := json.Marshal(answer)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	answerHeaders(h)
+	Headers(h)
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)+1))
 	w.WriteHeader(status)
 	_, err = w.Write(append(body, '\n'))
-	return ignoreGone(err)
+	return IgnoreGone(err)
 }
 
 // ignoreGone: a browser that left does not make a logout fail, and Caddy would
 // log the error and try to answer it.
-func ignoreGone(error) error { return nil }
+func IgnoreGone(error) error { return nil }
 
 // answerAsk shows the confirmation page. The body of a foreign POST is not
 // repeated: it was not the user's.
-func answerAsk(w http.ResponseWriter, r *http.Request, status int, own origin.Origin) error {
-	p := textAsk.about(own.Host)
-	p.Form = repeatForm(r)
-	return answerPage(w, status, p)
+func WriteConfirmation(w http.ResponseWriter, r *http.Request, status int, own origin.Origin) error {
+	p := TextAsk.About(own.Host)
+	p.Form = RepeatForm(r)
+	return Write(w, status, p)
 }
 
 // repeatForm sends a request again, from our page and so from the same origin.
-func repeatForm(r *http.Request) *form {
+func RepeatForm(r *http.Request) *Form {
 	uri := inbound.URL(r)
-	f := form{Method: "post", Action: uri.EscapedPath(), Button: textSignOut}
+	f := Form{Method: "post", Action: uri.EscapedPath(), Button: textSignOut}
 	if guard.IsSafe(r.Method) {
 		// A GET form replaces the query of its action with its fields.
 		f.Method = "get"
-		f.Fields = queryFields(uri.RawQuery)
+		f.Fields = QueryFields(uri.RawQuery)
 	} else if uri.RawQuery != "" {
 		f.Action += "?" + uri.RawQuery
 	}
@@ -345,7 +347,7 @@ func repeatForm(r *http.Request) *form {
 }
 
 // queryFields are a query's pairs in their order, for the fields of a form.
-func queryFields(raw string) (fields [][2]string) {
+func QueryFields(raw string) (fields [][2]string) {
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {
 			continue
