@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -193,8 +195,8 @@ func (h *Handler) checkReach(matcher caddy.ModuleMap) error {
 	if raw, ok := matcher["path"]; !ok || json.Unmarshal(raw, &reach) != nil || reach.Provision(caddy.Context{}) != nil {
 		return nil
 	}
-	for _, rule := range h.rules.rules {
-		path := "/" + strings.ReplaceAll(strings.Join(rule.segments, "/"), "*", "x")
+	for _, rule := range h.rules.Rules {
+		path := "/" + strings.ReplaceAll(strings.Join(rule.Segments, "/"), "*", "x")
 		r := (&http.Request{URL: &url.URL{Path: path}}).WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
 		if within, err := reach.MatchWithError(r); err == nil && !within {
 			return fmt.Errorf("%s would never get to universal_logout, whose matcher takes %s only; name the logout path that lies there with paths", path, strings.Join(reach, " "))
@@ -272,7 +274,7 @@ func (h *Handler) parsePaths(d *caddyfile.Dispenser) error {
 			h.Paths = append(h.Paths, method+path)
 			continue
 		}
-		if _, _, err := parsePath(method + path); err != nil {
+		if _, _, err := logoutpath.Parse(method + path); err != nil {
 			return atLine(d, err)
 		}
 		h.Paths = append(h.Paths, method+path)
@@ -352,7 +354,7 @@ func addressesRoute(h httpcaddyfile.Helper) []httpcaddyfile.ConfigValue {
 	values := h.NewRoute(matcher, &Handler{Role: roleAddresses})
 	if route, ok := values[0].Value.(caddyhttp.Route); ok {
 		// Rounds of a logout are at its own path, but never the app's business.
-		route.MatcherSetsRaw = append(route.MatcherSetsRaw, caddy.ModuleMap{"query": h.JSON(caddyhttp.MatchQuery{roundParameter: {"*"}})})
+		route.MatcherSetsRaw = append(route.MatcherSetsRaw, caddy.ModuleMap{"query": h.JSON(caddyhttp.MatchQuery{logoutpath.OwnParameter: {"*"}})})
 		// What a logout left to be done goes on with any page of the site.
 		route.MatcherSetsRaw = append(route.MatcherSetsRaw, caddy.ModuleMap{"header": h.JSON(caddyhttp.MatchHeader{"Cookie": {"*" + markerCookie + "*"}})})
 		values[0].Value = route

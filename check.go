@@ -234,7 +234,7 @@ var answersNothing = []string{
 func (c *inspected) checkServed() (warnings []warning) {
 	for _, p := range c.registry().apps {
 		for _, name := range p.names() {
-			if name == c.hub.Hostname() || len(p.handler.rules.rules) == 0 {
+			if name == c.hub.Hostname() || len(p.handler.rules.Rules) == 0 {
 				continue
 			}
 			answers := slices.ContainsFunc(names(handlersAt(p.server.server, name)), func(module string) bool { return !slices.Contains(answersNothing, module) })

@@ -112,7 +112,7 @@ func (c *inspected) logoutAt(l *listener, own origin.Origin, method string, u *u
 			continue
 		}
 		seen := &url.URL{Path: strings.TrimPrefix(u.Path, p.cut), RawQuery: u.RawQuery}
-		if p.handler.rules.match(&http.Request{Method: method, URL: seen}) {
+		if p.handler.rules.Match(&http.Request{Method: method, URL: seen}) {
 			return p, true
 		}
 	}
@@ -122,19 +122,10 @@ func (c *inspected) logoutAt(l *listener, own origin.Origin, method string, u *u
 func (c *inspected) explainPaths(e *explained, l *listener, own origin.Origin) {
 	e.line("\nLogouts at %s are:", own)
 	for _, p := range c.registry().placesAt(l, own.Hostname()) {
-		for _, rule := range p.handler.rules.rules {
+		for _, rule := range p.handler.rules.Rules {
 			e.line("    %s", p.cut+rule.String())
 		}
 	}
-}
-
-func (rule *logoutRule) String() string {
-	text := strings.TrimPrefix(rule.method+" /"+strings.Join(rule.segments, "/"), " ")
-	pairs := make([]string, 0, len(rule.query))
-	for _, pair := range rule.query {
-		pairs = append(pairs, pair[0]+"="+pair[1])
-	}
-	return strings.TrimSuffix(text+"?"+strings.Join(pairs, "&"), "?")
 }
 
 var verdictWords = map[guard.Verdict]string{

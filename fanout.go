@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -248,7 +250,7 @@ func (a *App) siteURL(s *stop, app *siteApp) string {
 	if app.base == "" {
 		return s.origin.String() + a.Prefix + "/site"
 	}
-	return s.origin.String() + app.base + "/?" + roundParameter + "=site"
+	return s.origin.String() + app.base + "/?" + logoutpath.OwnParameter + "=site"
 }
 
 // merge takes the words that a page's script has collected. Without any, no

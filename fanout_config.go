@@ -106,8 +106,8 @@ func (h *Handler) cookiePlaces() (places []string) {
 	if h.Base != "" {
 		add(h.Base + "/logout")
 	}
-	for _, rule := range h.rules.rules {
-		if path := "/" + strings.Join(rule.segments, "/"); !strings.Contains(path, "*") {
+	for _, rule := range h.rules.Rules {
+		if path := "/" + strings.Join(rule.Segments, "/"); !strings.Contains(path, "*") {
 			add(path)
 		}
 	}

@@ -195,7 +195,7 @@ func (app *siteApp) prefer(better func(*Handler) bool) {
 // if other directives of the site are about apps.
 func (app siteApp) isOff() bool {
 	return !slices.ContainsFunc(app.handlers, func(h *Handler) bool {
-		return len(h.rules.rules) > 0 || h.LogoutCall != nil || len(h.SessionCookies) > 0
+		return len(h.rules.Rules) > 0 || h.LogoutCall != nil || len(h.SessionCookies) > 0
 	})
 }
 

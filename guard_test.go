@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 )
 
 const trustedPortal = `
@@ -371,7 +373,7 @@ func TestGenerousQueries(t *testing.T) {
 		"log_out%00x=1": true, "log_out[]=1": true, "log_out[a]=1": true, "a=b;log_out=1": true,
 		"log_out=2": false, "log_outx=1": false, "log_ou=1": false, "xlog_out=1": false, "log_out": false, "": false, "[=1": false,
 	} {
-		if got := queryHas(raw, "log_out", "1"); got != want {
+		if got := logoutpath.QueryHas(raw, "log_out", "1"); got != want {
 			t.Errorf("%q: %v", raw, got)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
@@ -124,7 +126,7 @@ type Handler struct {
 
 	app      *App
 	logger   *zap.Logger
-	rules    *logoutRules
+	rules    *logoutpath.Rules
 	sessions *cookie.Rules
 	clear    []string
 	returnTo string
@@ -169,8 +171,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.app.roles[roleAddresses]++
 	case roleAddresses:
 		h.app.roles[roleAddresses]++
-		h.rules = new(logoutRules)
-		h.rules.addOwn(h.app.Prefix)
+		h.rules = new(logoutpath.Rules)
+		h.rules.AddOwn(h.app.Prefix)
 		h.sessions, err = cookie.NewRules(nil, nil) // it is for several apps
 		return err
 	case roleApp:
@@ -195,12 +197,12 @@ func (h *Handler) compile() (err error) {
 	if err != nil {
 		return err
 	}
-	if h.rules, err = compilePaths(paths, h.Base); err != nil {
+	if h.rules, err = logoutpath.Compile(paths, h.Base); err != nil {
 		return err
 	}
-	h.rules.addOwn(h.app.Prefix)
-	for _, rule := range h.rules.rules {
-		if path := "/" + strings.Join(rule.segments, "/"); h.app.owns(path) {
+	h.rules.AddOwn(h.app.Prefix)
+	for _, rule := range h.rules.Rules {
+		if path := "/" + strings.Join(rule.Segments, "/"); h.app.owns(path) {
 			return fmt.Errorf("paths: %s belongs to our own pages; name another path, or another prefix in the global options", path)
 		}
 	}
@@ -267,7 +269,7 @@ func (h *Handler) compileTarget(word, raw string) (string, error) {
 // on with w as it came: wrapping it would cost time and break upgrades.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path := r.URL.Path
-	unusual := h.rules.unusual(path, r.URL.RawQuery)
+	unusual := h.rules.Unusual(path, r.URL.RawQuery)
 	if h.identity != nil {
 		h.identity.forget(r)
 	}
@@ -283,7 +285,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
-	if h.rules.mayMatch(path) && h.rules.match(r) && !inbound.IsOwnCall(r) {
+	if h.rules.MayMatch(path) && h.rules.Match(r) && !inbound.IsOwnCall(r) {
 		return h.serveLogout(w, r, next)
 	}
 	if unusual {

@@ -34,7 +34,7 @@ const (
 	landingLifetime = 10 * time.Minute
 
 	// againCookie is set by the page that repeats a request by itself: see
-	// pages/script.html.
+	// internal/pages/script.html.
 	againCookie = cookie.BrowserCookie + "-again"
 )
 

@@ -7,10 +7,11 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
@@ -185,20 +186,9 @@ func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *log
 	l.cookies = r.Header["Cookie"]
 	l.credentials, l.refusable = h.credentialsIn(r, l.presented)
 	l.tokens = h.tokensIn(r, l.presented)
-	l.path = plainPath(l.url)
+	l.path = logoutpath.Plain(l.url)
 	l.variants = cookie.Variants(own, append([]string{l.path}, h.places...)...)
 	return l
-}
-
-// plainPath is where the cookies of a logout may lie, whatever the spelling.
-func plainPath(u *url.URL) string {
-	if p := u.EscapedPath(); origin.IsPlainPath(p) {
-		return p
-	}
-	if p := (&url.URL{Path: path.Clean("/" + u.Path)}).EscapedPath(); origin.IsPlainPath(p) {
-		return p
-	}
-	return "/"
 }
 
 func newID() string {
@@ -296,7 +286,7 @@ func (h *Handler) leadsBack(target, cut string) bool {
 		return true
 	}
 	u.Path = strings.TrimPrefix(u.Path, cut)
-	return h.rules.match(&http.Request{Method: http.MethodGet, URL: u})
+	return h.rules.Match(&http.Request{Method: http.MethodGet, URL: u})
 }
 
 // relay puts what the app's held answer does to the browser's cookies into

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -84,7 +86,7 @@ type sessionCall struct {
 // compileLogoutCall needs the paths and the prefix.
 func (h *Handler) compileLogoutCall() (err error) {
 	if h.LogoutCall == nil {
-		h.call = &sessionCall{tries: h.rules.calls(), derived: true, timeout: defaultCallTimeout}
+		h.call = &sessionCall{tries: callsOf(h.rules), derived: true, timeout: defaultCallTimeout}
 		return nil
 	}
 	if h.call, err = h.LogoutCall.compile(); err != nil {
@@ -232,31 +234,31 @@ func (c *siteCall) setBody(contentType, body string) (err error) {
 	return nil
 }
 
-// calls are the tries that follow from the paths of an app: the first that
+// callsOf are the tries that follow from the paths of an app: the first that
 // names its method, or else the first. Without a method, most apps take GET;
 // those that do not say so.
-func (rs *logoutRules) calls() []siteCall {
-	var chosen *logoutRule
-	for i := range rs.rules {
-		rule := &rs.rules[i]
-		if slices.Contains(rule.segments, "*") {
+func callsOf(rs *logoutpath.Rules) []siteCall {
+	var chosen *logoutpath.Rule
+	for i := range rs.Rules {
+		rule := &rs.Rules[i]
+		if slices.Contains(rule.Segments, "*") {
 			continue
 		}
-		if chosen == nil || chosen.method == "" && rule.method != "" {
+		if chosen == nil || chosen.Method == "" && rule.Method != "" {
 			chosen = rule
 		}
 	}
 	if chosen == nil {
 		return nil
 	}
-	u := url.URL{Path: "/" + strings.Join(chosen.segments, "/")}
-	pairs := make([]string, 0, len(chosen.query))
-	for _, pair := range chosen.query {
+	u := url.URL{Path: "/" + strings.Join(chosen.Segments, "/")}
+	pairs := make([]string, 0, len(chosen.Query))
+	for _, pair := range chosen.Query {
 		pairs = append(pairs, url.QueryEscape(pair[0])+"="+url.QueryEscape(pair[1]))
 	}
 	u.RawQuery = strings.Join(pairs, "&")
-	if chosen.method != "" {
-		return []siteCall{{method: chosen.method, uri: u.RequestURI()}}
+	if chosen.Method != "" {
+		return []siteCall{{method: chosen.Method, uri: u.RequestURI()}}
 	}
 	return []siteCall{{method: http.MethodGet, uri: u.RequestURI()}, {method: http.MethodPost, uri: u.RequestURI()}}
 }

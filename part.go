@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -330,7 +332,7 @@ func (app *siteApp) name() string { return cmp.Or(app.base, "/") }
 // cookies are sent to that are limited to it.
 func asksForSite(r *http.Request) (base string, ok bool) {
 	u := inbound.URL(r)
-	if u.RawQuery != roundParameter+"=site" || r.Method != http.MethodPost || !origin.IsPlainPath(u.Path) {
+	if u.RawQuery != logoutpath.OwnParameter+"=site" || r.Method != http.MethodPost || !origin.IsPlainPath(u.Path) {
 		return "", false
 	}
 	return strings.TrimSuffix(u.Path, "/"), true

@@ -7,32 +7,34 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
-func rulesFor(t testing.TB, base string, entries ...string) *logoutRules {
+func rulesFor(t testing.TB, base string, entries ...string) *logoutpath.Rules {
 	t.Helper()
-	rules, err := compilePaths(entries, base)
+	rules, err := logoutpath.Compile(entries, base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rules
 }
 
-func isLogout(t testing.TB, rules *logoutRules, method, target string) bool {
+func isLogout(t testing.TB, rules *logoutpath.Rules, method, target string) bool {
 	t.Helper()
 	u, err := url.Parse("https://app.example.com" + target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &http.Request{Method: method, URL: u}
-	matched := rules.match(r)
-	if matched && !rules.mayMatch(u.Path) {
+	matched := rules.Match(r)
+	if matched && !rules.MayMatch(u.Path) {
 		t.Errorf("%s matches, but the cheap question says no", target)
 	}
-	return matched && rules.mayMatch(u.Path)
+	return matched && rules.MayMatch(u.Path)
 }
 
 // TestPaths: paths in all its forms.
@@ -89,7 +91,7 @@ func TestBadPaths(t *testing.T) {
 		"/x?a": "no pair", "/x?=b": "no pair", "/x#y": "#", "/a b": "character", "/a\\b": "character", "/a;b": "character", "POST off": "off stands alone",
 		"https://app.example.com/logout": "begin with /", "/\x00": "character",
 	} {
-		if _, err := compilePaths([]string{entry, "/ok"}, ""); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := logoutpath.Compile([]string{entry, "/ok"}, ""); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want something about %q", entry, err, says)
 		}
 	}
@@ -104,28 +106,28 @@ func FuzzPaths(f *testing.F) {
 		f.Add(rules[i], seed, "GET")
 	}
 	f.Fuzz(func(t *testing.T, entry, target, method string) {
-		rs, err := compilePaths([]string{entry}, "")
+		rs, err := logoutpath.Compile([]string{entry}, "")
 		if err != nil {
 			return
 		}
 		path, query, _ := strings.Cut(target, "?")
 		r := &http.Request{Method: method, URL: &url.URL{Path: path, RawQuery: query}}
-		matches := rs.match(r)
-		if matches && !rs.mayMatch(path) {
+		matches := rs.Match(r)
+		if matches && !rs.MayMatch(path) {
 			t.Errorf("paths %q: %q matches, but the cheap question says no", entry, target)
 		}
 		if !strings.HasPrefix(path, "/") {
 			return
 		}
-		near, inBody := rs.near(r)
-		if near && !rs.unusual(path, query) {
+		near, inBody := rs.Near(r)
+		if near && !rs.Unusual(path, query) {
 			t.Errorf("paths %q: %q is near, but the cheap question says no", entry, target)
 		}
 		if !origin.IsASCII(path+entry) || strings.ContainsAny(path, "%;") {
 			return
 		}
 		other := &http.Request{Method: method, URL: &url.URL{Path: "/." + strings.ToUpper(path) + "//", RawQuery: query}}
-		if matches != rs.match(other) {
+		if matches != rs.Match(other) {
 			t.Errorf("paths %q: %q and its capitals differ", entry, target)
 		}
 		if matches && !near && !inBody && !strings.Contains(path, "..") && isLogoutMethod(method) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -92,7 +94,7 @@ func isKnownPlace(location string, known []string) bool {
 		return false
 	}
 	if u.Scheme == "" && u.Host == "" {
-		return strings.HasPrefix(location, "/.universal-logout/done") || strings.HasPrefix(location, "/logout?"+roundParameter+"=")
+		return strings.HasPrefix(location, "/.universal-logout/done") || strings.HasPrefix(location, "/logout?"+logoutpath.OwnParameter+"=")
 	}
 	for _, place := range known {
 		if origin.SameEndpoint(location, place) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -52,7 +54,7 @@ func (h *Handler) takeRefused(list *revocation.List, r *http.Request) *refusal {
 	own := inbound.Origin(r)
 	return &refusal{
 		own: own, now: h.app.now, names: h.forgettable(refused, kept),
-		variants: cookie.Variants(own, append([]string{plainPath(inbound.URL(r))}, h.places...)...),
+		variants: cookie.Variants(own, append([]string{logoutpath.Plain(inbound.URL(r))}, h.places...)...),
 		digest:   hex.EncodeToString(refused[0].Fingerprint[:4]),
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -25,8 +27,7 @@ import (
 // presented: what the lines so far have deleted needs no more of them.
 
 const (
-	roundPurpose   = "round"
-	roundParameter = "universal-logout"
+	roundPurpose = "round"
 )
 
 // newLeftover remembers the cookies of a logout.
@@ -66,7 +67,7 @@ func (a *App) roundURL(rd round) string {
 	if err != nil { // strings and numbers only
 		return a.after(rd)
 	}
-	return rd.Rest.Path + "?" + roundParameter + "=" + a.shared.keys.Seal(roundPurpose, plain)
+	return rd.Rest.Path + "?" + logoutpath.OwnParameter + "=" + a.shared.keys.Seal(roundPurpose, plain)
 }
 
 // after is where the browser goes when nothing is left.
@@ -81,11 +82,11 @@ func (a *App) after(rd round) string {
 // and comes from the browser that logged out.
 func (a *App) openRound(r *http.Request, own origin.Origin) (rd round, ok bool) {
 	raw := inbound.URL(r).RawQuery
-	if r.Method != http.MethodGet || !strings.HasPrefix(raw, roundParameter+"=") {
+	if r.Method != http.MethodGet || !strings.HasPrefix(raw, logoutpath.OwnParameter+"=") {
 		return round{}, false
 	}
 	query, _ := url.ParseQuery(raw) // what is readable of it
-	plain, err := a.shared.keys.Open(roundPurpose, query.Get(roundParameter))
+	plain, err := a.shared.keys.Open(roundPurpose, query.Get(logoutpath.OwnParameter))
 	if err != nil || json.Unmarshal(plain, &rd) != nil || rd.Rest == nil {
 		return round{}, false
 	}
@@ -94,7 +95,7 @@ func (a *App) openRound(r *http.Request, own origin.Origin) (rd round, ok bool) 
 
 // asksForRound is the cheap question whether r may be a round.
 func asksForRound(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.RawQuery, roundParameter+"=")
+	return strings.HasPrefix(r.URL.RawQuery, logoutpath.OwnParameter+"=")
 }
 
 // answerRound gives the next expirations. It never reaches the app.

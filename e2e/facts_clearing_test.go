@@ -149,7 +149,7 @@ func (s stored) String() string {
 // "storage" means one origin, and only a page of that origin is sure to clear it.
 func TestBrowserFactScopeOfClearingStorage(t *testing.T) {
 	const (
-		rests = "our pages dismiss service workers by script (pages/script.html), and the tour over several sites has a stop in WebKit for each origin with storage"
+		rests = "our pages dismiss service workers by script (internal/pages/script.html), and the tour over several sites has a stop in WebKit for each origin with storage"
 		full  = "local 1, session 1, databases 1, caches 1, workers 1"
 		none  = "local 0, session 0, databases 0, caches 0, workers 0"
 		onlyW = "local 0, session 0, databases 0, caches 0, workers 1"

@@ -21,10 +21,10 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
-//go:embed pages/*.html
+//go:embed *.html
 var pageFiles embed.FS
 
-var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
+var pages = template.Must(template.ParseFS(pageFiles, "*.html"))
 
 // page is what the templates show. All of it may come from outside:
 // html/template escapes it.

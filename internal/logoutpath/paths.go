@@ -1,4 +1,4 @@
-package universallogout
+package logoutpath
 
 import (
 	"fmt"
@@ -7,22 +7,21 @@ import (
 	"strings"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 const defaultLogoutPath = "/logout"
 
 // logoutRule is one entry of paths, compiled.
-type logoutRule struct {
-	method   string      // "": every method that can log out
-	segments []string    // "*" stands for one of any name
-	query    [][2]string // pairs that must be there
+type Rule struct {
+	Method   string      // "": every method that can log out
+	Segments []string    // "*" stands for one of any name
+	Query    [][2]string // pairs that must be there
 }
 
 // logoutRules tell the requests that mean "log out" from all others.
-type logoutRules struct {
-	rules   []logoutRule
+type Rules struct {
+	Rules   []Rule
 	last    [256]bool // last bytes of paths that may match
 	lengths uint64    // bit n: a last segment of n bytes may; bit 63: one of more
 	first   [256]bool // first bytes, behind the slash, of unusual paths
@@ -31,8 +30,8 @@ type logoutRules struct {
 
 // compilePaths reads the entries of paths as they stand in the config. base is
 // where the app lies on its site, "" at its root.
-func compilePaths(entries []string, base string) (*logoutRules, error) {
-	rules := new(logoutRules)
+func Compile(entries []string, base string) (*Rules, error) {
+	rules := new(Rules)
 	if len(entries) == 1 && entries[0] == "off" {
 		return rules, nil
 	}
@@ -41,7 +40,7 @@ func compilePaths(entries []string, base string) (*logoutRules, error) {
 		if entry == "off" {
 			return nil, fmt.Errorf("paths: off stands alone; leave out the other paths, or leave out off")
 		}
-		rule, added, err := parsePath(entry)
+		rule, added, err := Parse(entry)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +48,7 @@ func compilePaths(entries []string, base string) (*logoutRules, error) {
 		rules.add(rule)
 	}
 	if withDefault {
-		rule, _, err := parsePath(base + defaultLogoutPath)
+		rule, _, err := Parse(base + defaultLogoutPath)
 		if err != nil {
 			return nil, err
 		}
@@ -59,13 +58,13 @@ func compilePaths(entries []string, base string) (*logoutRules, error) {
 }
 
 // parsePath reads "[<method> ][+]/path[?key=value&…]".
-func parsePath(entry string) (rule logoutRule, added bool, err error) {
+func Parse(entry string) (rule Rule, added bool, err error) {
 	path := entry
 	if method, rest, found := strings.Cut(entry, " "); found && !strings.HasPrefix(entry, "/") && !strings.HasPrefix(entry, "+") {
 		if !slices.Contains(guard.Methods, method) {
 			return rule, false, fmt.Errorf("paths: %q is no method of a logout; write one of %s in capitals before the path, or none for all of them", method, strings.Join(guard.Methods, ", "))
 		}
-		rule.method, path = method, rest
+		rule.Method, path = method, rest
 	}
 	path, added = strings.CutPrefix(path, "+")
 	if path == "off" {
@@ -86,13 +85,13 @@ func parsePath(entry string) (rule logoutRule, added bool, err error) {
 		case segment != "*" && strings.Contains(segment, "*"):
 			return rule, false, fmt.Errorf("paths: %q: * stands for one whole segment, as in /users/*/logout", entry)
 		default:
-			rule.segments = append(rule.segments, segment)
+			rule.Segments = append(rule.Segments, segment)
 		}
 	}
-	if query == "" && !slices.ContainsFunc(rule.segments, func(s string) bool { return s != "*" }) {
+	if query == "" && !slices.ContainsFunc(rule.Segments, func(s string) bool { return s != "*" }) {
 		return rule, false, fmt.Errorf("paths: %q would make visits of ordinary pages a logout; name a path, or a query as in /?action=logout", entry)
 	}
-	if rule.query, err = parseRequiredQuery(query); err != nil {
+	if rule.Query, err = parseRequiredQuery(query); err != nil {
 		return rule, false, fmt.Errorf("paths: %q: %w", entry, err)
 	}
 	return rule, added, nil
@@ -112,18 +111,18 @@ func parseRequiredQuery(query string) (pairs [][2]string, err error) {
 	return pairs, nil
 }
 
-func (rs *logoutRules) add(rule logoutRule) {
-	rs.rules = append(rs.rules, rule)
+func (rs *Rules) add(rule Rule) {
+	rs.Rules = append(rs.Rules, rule)
 	rs.addNear(rule)
 	rs.last['/'], rs.last['.'] = true, true // other spellings: "/logout/", "/logout/."
 	for c := 0x80; c < len(rs.last); c++ {
 		rs.last[c] = true // may fold into ASCII
 	}
-	if len(rule.segments) == 0 {
+	if len(rule.Segments) == 0 {
 		rs.lengths |= 1
 		return
 	}
-	segment := rule.segments[len(rule.segments)-1]
+	segment := rule.Segments[len(rule.Segments)-1]
 	if segment == "*" || !origin.IsASCII(segment) {
 		for c := range rs.last {
 			rs.last[c] = true
@@ -137,12 +136,12 @@ func (rs *logoutRules) add(rule logoutRule) {
 }
 
 // mayMatch is the cheap question asked of every request; no means no.
-func (rs *logoutRules) mayMatch(path string) bool {
+func (rs *Rules) MayMatch(path string) bool {
 	return len(path) > 0 && (rs.last[path[len(path)-1]] || strings.IndexByte(path, ';') >= 0) && rs.mayMatchSegment(path)
 }
 
 // mayMatchSegment looks at the length of the last segment.
-func (rs *logoutRules) mayMatchSegment(path string) bool {
+func (rs *Rules) mayMatchSegment(path string) bool {
 	end := len(path)
 	for end > 0 && path[end-1] == '/' {
 		end--
@@ -152,23 +151,23 @@ func (rs *logoutRules) mayMatchSegment(path string) bool {
 		// Parameters are no part of the name, letters beyond ASCII may fold
 		// into shorter ones.
 		if c := path[start-1]; c == ';' || c >= 0x80 {
-			return len(rs.rules) > 0
+			return len(rs.Rules) > 0
 		}
 	}
 	if rs.lengths>>min(end-start, 63)&1 != 0 {
 		return true
 	}
 	segment := path[start:end]
-	return len(rs.rules) > 0 && (segment == "." || segment == "..")
+	return len(rs.Rules) > 0 && (segment == "." || segment == "..")
 }
 
 // match reports whether r is a logout request. Apps and the servers behind us
 // read paths generously, so every spelling that one of them could take for the
 // path counts: case, doubled and trailing slashes, dot segments, ;parameters.
 // A guard that can be passed by with /Logout/ is none.
-func (rs *logoutRules) match(r *http.Request) bool {
-	for i := range rs.rules {
-		if rule := &rs.rules[i]; rule.takes(r.Method) && rule.matchPath(r.URL.Path) && rule.matchQuery(r.URL.RawQuery) {
+func (rs *Rules) Match(r *http.Request) bool {
+	for i := range rs.Rules {
+		if rule := &rs.Rules[i]; rule.takes(r.Method) && rule.matchPath(r.URL.Path) && rule.matchQuery(r.URL.RawQuery) {
 			return true
 		}
 	}
@@ -177,16 +176,16 @@ func (rs *logoutRules) match(r *http.Request) bool {
 
 // takes reports whether the rule is about requests with this method. HEAD is
 // a GET; methods that cannot log out are for the guard to answer.
-func (rule *logoutRule) takes(method string) bool {
+func (rule *Rule) takes(method string) bool {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	return rule.method == "" || rule.method == method
+	return rule.Method == "" || rule.Method == method
 }
 
 // matchPath compares from the end, where ".." can be counted without memory.
-func (rule *logoutRule) matchPath(path string) bool {
-	left, skip := len(rule.segments), 0
+func (rule *Rule) matchPath(path string) bool {
+	left, skip := len(rule.Segments), 0
 	for path != "" {
 		i := strings.LastIndexByte(path, '/')
 		segment := path[i+1:]
@@ -204,7 +203,7 @@ func (rule *logoutRule) matchPath(path string) bool {
 			return false
 		default:
 			left--
-			if want := rule.segments[left]; want != "*" && !strings.EqualFold(want, segment) {
+			if want := rule.Segments[left]; want != "*" && !strings.EqualFold(want, segment) {
 				return false
 			}
 		}
@@ -212,9 +211,9 @@ func (rule *logoutRule) matchPath(path string) bool {
 	return left == 0
 }
 
-func (rule *logoutRule) matchQuery(raw string) bool {
-	for _, pair := range rule.query {
-		if !queryHas(raw, pair[0], pair[1]) {
+func (rule *Rule) matchQuery(raw string) bool {
+	for _, pair := range rule.Query {
+		if !QueryHas(raw, pair[0], pair[1]) {
 			return false
 		}
 	}
@@ -225,7 +224,7 @@ func (rule *logoutRule) matchQuery(raw string) bool {
 // key=value. Frameworks differ in which of several they take, so one is
 // enough. Some part pairs at ; too or do not look at case, and PHP takes many
 // spellings of a name for the same.
-func queryHas(raw, key, value string) bool {
+func QueryHas(raw, key, value string) bool {
 	for raw != "" {
 		pair := raw
 		if i := strings.IndexAny(raw, "&;"); i >= 0 {

@@ -1,0 +1,3 @@
+package logoutpath
+
+const OwnParameter = "universal-logout"
