@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
@@ -69,7 +71,7 @@ func (c *LogoutCall) isLater() bool {
 	if c.CSRF != nil {
 		texts = append(texts, c.CSRF.Path, c.CSRF.Pattern)
 	}
-	return slices.ContainsFunc(texts, isLater)
+	return slices.ContainsFunc(texts, placeholders.IsLater)
 }
 
 func (c *LogoutCall) parseWord(d *caddyfile.Dispenser, word string) error {

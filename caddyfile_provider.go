@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -74,7 +76,7 @@ func (a *App) parseProvider(d *caddyfile.Dispenser) error {
 // checkNow finds what loading would find, while there is a line to name. What
 // the environment or a file says is not known yet.
 func (p *Provider) checkNow() error {
-	if isLater(p.LogoutURL) {
+	if placeholders.IsLater(p.LogoutURL) {
 		return nil
 	}
 	for _, field := range p.resolvable() {
@@ -83,11 +85,6 @@ func (p *Provider) checkNow() error {
 		}
 	}
 	return p.check()
-}
-
-// isLater tells templates of ours that are complete when the config is loaded.
-func isLater(template string) bool {
-	return strings.Contains(template, "{env.") || strings.Contains(template, "{file.")
 }
 
 func (p *Provider) parseWord(d *caddyfile.Dispenser, word string) error {
@@ -145,7 +142,7 @@ func (p *Provider) parseServerLogout(d *caddyfile.Dispenser) error {
 		}
 	}
 	p.ServerLogout = s
-	if isLater(s.URL + s.Body) {
+	if placeholders.IsLater(s.URL + s.Body) {
 		return nil
 	}
 	checked := *s

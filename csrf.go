@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"regexp/syntax"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -53,7 +55,7 @@ var dottedPlaceholder = regexp.MustCompile(`\{[A-Za-z_]+\.[^{}"\s]*\}`)
 func compileTokenPattern(raw string) (*regexp.Regexp, error) {
 	var failed error
 	text := dottedPlaceholder.ReplaceAllStringFunc(raw, func(found string) string {
-		value, err := resolve(found)
+		value, err := placeholders.Resolve(found)
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("%w; known here are {env.*}, {file.*}", err)
 		}

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -23,7 +25,7 @@ type AlsoApp struct {
 
 func (also AlsoApp) resolve() (AlsoApp, error) {
 	for _, value := range []*string{&also.Name, &also.URL} {
-		resolved, err := resolve(*value)
+		resolved, err := placeholders.Resolve(*value)
 		if err != nil {
 			return also, err
 		}
@@ -66,7 +68,7 @@ func compileHost(host string) (string, error) {
 }
 
 func (h *Handler) compileFanout() (err error) {
-	if h.group, err = resolve(h.Group); err != nil {
+	if h.group, err = placeholders.Resolve(h.Group); err != nil {
 		return fmt.Errorf("group: %w", err)
 	}
 	if h.Group != "" {
@@ -77,7 +79,7 @@ func (h *Handler) compileFanout() (err error) {
 	if err := checkFanout(h.Fanout); err != nil {
 		return err
 	}
-	hosts, err := resolveAll("hosts", h.Hosts)
+	hosts, err := placeholders.All("hosts", h.Hosts)
 	if err != nil {
 		return err
 	}

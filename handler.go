@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -193,7 +195,7 @@ func (h *Handler) compile() (err error) {
 	if h.Base != "" && (!origin.IsPlainPath(h.Base) || strings.HasSuffix(h.Base, "/")) {
 		return fmt.Errorf("base: %q must be a path like /grafana, without a slash at its end", h.Base)
 	}
-	paths, err := resolveAll("paths", h.Paths)
+	paths, err := placeholders.All("paths", h.Paths)
 	if err != nil {
 		return err
 	}
@@ -206,11 +208,11 @@ func (h *Handler) compile() (err error) {
 			return fmt.Errorf("paths: %s belongs to our own pages; name another path, or another prefix in the global options", path)
 		}
 	}
-	names, err := resolveAll("session_cookies", h.SessionCookies)
+	names, err := placeholders.All("session_cookies", h.SessionCookies)
 	if err != nil {
 		return err
 	}
-	keep, err := resolveAll("keep_cookies", h.KeepCookies)
+	keep, err := placeholders.All("keep_cookies", h.KeepCookies)
 	if err != nil {
 		return err
 	}
@@ -242,7 +244,7 @@ func (h *Handler) compileTarget(word, raw string) (string, error) {
 	if raw == "" {
 		return "", nil
 	}
-	target, err := resolve(raw)
+	target, err := placeholders.Resolve(raw)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", word, err)
 	}
@@ -323,10 +325,10 @@ func (h *Handler) compileProvider() (err error) {
 		}
 		return nil
 	}
-	if h.clientID, err = resolve(h.ClientID); err != nil {
+	if h.clientID, err = placeholders.Resolve(h.ClientID); err != nil {
 		return fmt.Errorf("client_id: %w", err)
 	}
-	if h.postLogoutRedirectURI, err = resolve(h.PostLogoutRedirectURI); err != nil {
+	if h.postLogoutRedirectURI, err = placeholders.Resolve(h.PostLogoutRedirectURI); err != nil {
 		return fmt.Errorf("post_logout_redirect_uri: %w", err)
 	}
 	if h.postLogoutRedirectURI != "" {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -159,7 +161,7 @@ func compileCallPath(raw string) (uri string, err error) {
 	if raw == "" {
 		return "", errors.New("write the path of the app's own logout, as in /logout")
 	}
-	if uri, err = resolveTemplate(raw); err != nil {
+	if uri, err = placeholders.Template(raw); err != nil {
 		return "", err
 	}
 	path, _, _ := strings.Cut(uri, "?")
@@ -206,7 +208,7 @@ func (c *siteCall) addHeader(name, value string) error {
 	if c.header.Get(name) != "" {
 		return fmt.Errorf("header %s: is there twice; only one can count", name)
 	}
-	resolved, err := resolve(value)
+	resolved, err := placeholders.Resolve(value)
 	if err != nil {
 		return fmt.Errorf("header %s: %w", name, err)
 	}
@@ -228,7 +230,7 @@ func (c *siteCall) setBody(contentType, body string) (err error) {
 		return fmt.Errorf("body: %q is no media type; write one like %s or application/json", contentType, formType)
 	}
 	c.contentType = contentType
-	if c.body, err = resolveTemplate(body); err != nil {
+	if c.body, err = placeholders.Template(body); err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
 	return nil

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -174,7 +176,7 @@ func (a *App) provisionProviders() error {
 	if a.Hub == "" {
 		return nil
 	}
-	hub, err := resolve(a.Hub)
+	hub, err := placeholders.Resolve(a.Hub)
 	if err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
@@ -214,7 +216,7 @@ func (a *App) providerOf(name, issuer string) (*Provider, error) {
 	case issuer == "":
 		return nil, nil
 	}
-	issuer, err := resolve(issuer)
+	issuer, err := placeholders.Resolve(issuer)
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
@@ -256,7 +258,7 @@ func checkPrefix(prefix string) error {
 
 func (a *App) compile() error {
 	for _, entry := range a.AllowedReturnURLs {
-		entry, err := resolve(entry)
+		entry, err := placeholders.Resolve(entry)
 		if err != nil {
 			return fmt.Errorf("allowed_return_urls: %w", err)
 		}
@@ -275,7 +277,7 @@ func (a *App) compile() error {
 	}
 	a.trusted = make(map[origin.Origin]struct{})
 	for _, entry := range a.TrustedOrigins {
-		entry, err := resolve(entry)
+		entry, err := placeholders.Resolve(entry)
 		if err != nil {
 			return fmt.Errorf("trusted_origins: %w", err)
 		}
@@ -289,24 +291,6 @@ func (a *App) compile() error {
 		a.trusted[p.Origin] = struct{}{}
 	}
 	return nil
-}
-
-// resolveAll resolves each of a list.
-func resolveAll(word string, list []string) ([]string, error) {
-	resolved := make([]string, len(list))
-	for i, s := range list {
-		var err error
-		if resolved[i], err = resolve(s); err != nil {
-			return nil, fmt.Errorf("%s: %w", word, err)
-		}
-	}
-	return resolved, nil
-}
-
-// resolve replaces {env.*} and {file.*}; anything that is only known during a
-// request is an error.
-func resolve(s string) (string, error) {
-	return caddy.NewReplacer().ReplaceOrErr(s, true, true)
 }
 
 func (a *App) trusts(o origin.Origin) bool {

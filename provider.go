@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"golang.org/x/sync/singleflight"
@@ -104,19 +106,19 @@ func (p *Provider) provision(app *App, name string) error {
 	p.probed, p.refused = make(map[string]probe), make(map[string]time.Time)
 	p.probes = rate.NewLimiter(1, maxProbes/4)
 	for _, field := range p.resolvable() {
-		value, err := resolveTemplate(*field) // a JWK has braces of its own
+		value, err := placeholders.Template(*field) // a JWK has braces of its own
 		if err != nil {
 			return err
 		}
 		*field = value
 	}
-	logoutURL, err := resolveTemplate(p.LogoutURL, returnURLPlaceholder)
+	logoutURL, err := placeholders.Template(p.LogoutURL, returnURLPlaceholder)
 	if err != nil {
 		return fmt.Errorf("logout_url: %w", err)
 	}
 	p.LogoutURL = logoutURL
 	for i := range p.TLSTrust {
-		value, err := resolve(p.TLSTrust[i])
+		value, err := placeholders.Resolve(p.TLSTrust[i])
 		if err != nil {
 			return fmt.Errorf("tls_trust: %w", err)
 		}

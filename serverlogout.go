@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"go.uber.org/zap"
@@ -65,14 +67,14 @@ func (s *ServerLogout) provision() error {
 		s.Timeout = caddy.Duration(2 * time.Second)
 	}
 	for _, text := range []*string{&s.URL, &s.Body} {
-		value, err := resolveTemplate(*text, sidPlaceholder, subPlaceholder)
+		value, err := placeholders.Template(*text, sidPlaceholder, subPlaceholder)
 		if err != nil {
 			return err
 		}
 		*text = value
 	}
 	for name, value := range s.Headers {
-		resolved, err := resolve(value)
+		resolved, err := placeholders.Resolve(value)
 		if err != nil {
 			return fmt.Errorf("header %s: %w", name, err)
 		}
@@ -82,25 +84,6 @@ func (s *ServerLogout) provision() error {
 		s.Headers[name] = resolved
 	}
 	return s.check()
-}
-
-// placeholder is what looks like one of Caddy's; the braces of JSON do not.
-var placeholder = regexp.MustCompile(`\{[A-Za-z_][^{}"\s]*\}`)
-
-// resolveTemplate resolves {env.*} and {file.*} and leaves our own
-// placeholders alone; any other is an error.
-func resolveTemplate(text string, own ...string) (resolved string, err error) {
-	resolved = placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		if slices.Contains(own, found) {
-			return found
-		}
-		value, failed := resolve(found)
-		if failed != nil && err == nil {
-			err = fmt.Errorf("%w; known here are %s", failed, strings.Join(append(own, "{env.*}", "{file.*}"), ", "))
-		}
-		return value
-	})
-	return resolved, err
 }
 
 func (s *ServerLogout) check() error {

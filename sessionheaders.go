@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"golang.org/x/net/http/httpguts"
@@ -17,7 +19,7 @@ const headerAuthorization = "Authorization"
 
 // compileSessionHeaders reads the names of headers.
 func (h *Handler) compileSessionHeaders() error {
-	names, err := resolveAll("session_headers", h.SessionHeaders)
+	names, err := placeholders.All("session_headers", h.SessionHeaders)
 	if err != nil {
 		return err
 	}
