@@ -219,7 +219,7 @@ func answerOf(err error) error {
 // whose auth layers name users.
 func (a *App) issuers() (all []string) {
 	for _, p := range a.providers {
-		if !p.isPortal() {
+		if !p.IsPortal() {
 			all = cookie.Union(all, []string{p.Issuer})
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 const (
@@ -258,23 +260,11 @@ func callApp(r *http.Request, next caddyhttp.Handler, answer *appAnswer) appResu
 		return answer.result(<-done)
 	}
 	cancel()
-	if err, ok := waitFor(done, graceTime); ok {
+	if err, ok := work.WaitFor(done, graceTime); ok {
 		return answer.result(err)
 	}
 	answer.abandon()
 	return answer.result(context.DeadlineExceeded)
-}
-
-// waitFor is false if nothing came, and done was not closed, within limit.
-func waitFor[T any](done <-chan T, limit time.Duration) (got T, ok bool) {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case got = <-done:
-		return got, true
-	case <-timer.C:
-		return got, false
-	}
 }
 
 // panicked carries a panic of the handlers behind us out of their goroutine.

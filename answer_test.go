@@ -161,7 +161,7 @@ func checkLanding(t *testing.T, f followed, want outcome.Outcome) {
 		t.Errorf("ends on no landing page: %v\n%s", f.Header, f.body)
 	}
 	if f.Header.Get("Clear-Site-Data") != `"storage"` {
-		t.Errorf("the landing page has Clear-Site-Data %q (browsers: WebKit takes it from no redirect)", f.Header.Get("Clear-Site-Data"))
+		t.Errorf("the landing page has Clear-Site-Data %q (BR-01: WebKit takes it from no redirect)", f.Header.Get("Clear-Site-Data"))
 	}
 	if stuck := strings.Contains(f.body, pages.TextOutcome[outcome.Failed].Title); stuck != (want == outcome.Failed) {
 		t.Errorf("says that it failed: %v, outcome is %s", stuck, want)
@@ -354,7 +354,7 @@ func ownCookieOf(res *http.Response) string {
 }
 
 // TestThroughWorker: Clear-Site-Data on a navigation that a service worker
-// fetches can hang the tab (browsers: Chromium), so such answers go without
+// fetches can hang the tab (BR-04), so such answers go without
 // it, dismiss the worker and come again.
 func TestThroughWorker(t *testing.T) {
 	app := newSessions(t, endsSession)

@@ -151,7 +151,7 @@ func TestAddressesOfSiteWithMatcher(t *testing.T) {
 	}
 }
 
-// TestHintWithoutClient: 5.5, third row. The hint says whose it is; where to
+// TestHintWithoutClient: the hint alone says whose it is; where to
 // come back to is known if the site says so.
 func TestHintWithoutClient(t *testing.T) {
 	for name, config := range map[string]signOnConfig{

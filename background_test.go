@@ -10,10 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 // TestBusyRevocationEndpoint: REV-08, REV-10. The person leaves after 2 s at
@@ -112,8 +115,8 @@ func TestRefreshGoesFirst(t *testing.T) {
 		}
 	})
 	s := providerSite(t, w.URL, "client_id edge\nend_session_endpoint "+w.URL+"\njwks_uri "+w.URL+"\nauthorization_endpoint "+w.URL+"\ntoken_endpoint "+w.URL+"\nrevocation_endpoint "+w.URL)
-	s.app.retries = soon
-	s.main().revoke(t.Context(), []string{"edge"}, presentedTokens{access: []string{"a"}, refresh: []string{"r", "s"}})
+	s.app.work.Retries = soon
+	s.main().Revoke(t.Context(), []string{"edge"}, provider.Tokens{Access: []string{"a"}, Refresh: []string{"r", "s"}})
 	seen := w.requests()
 	if len(seen) != 5 {
 		t.Fatalf("%d requests", len(seen))
@@ -132,7 +135,7 @@ func TestBackgroundIsBounded(t *testing.T) {
 	so := newSignOn(t, signOnConfig{})
 	logged := so.alone(1)
 	so.app.login("one")
-	so.site.app.shared.background <- struct{}{} // somebody else's
+	so.site.app.work.Places <- struct{}{} // somebody else's
 	so.setCookie("refreshToken=" + refreshSecret)
 	so.setCookie("idToken=" + so.hint(edgeClient))
 	began := time.Now()
@@ -151,7 +154,8 @@ var soon = []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}
 // quietApp is one without a site, for time that is not real.
 func quietApp(places int) (*App, *observer.ObservedLogs) {
 	core, logged := observer.New(zap.DebugLevel)
-	return &App{logger: zap.New(core), now: time.Now, retries: retryAfter, shared: &shared{background: make(chan struct{}, places)}}, logged
+	logger := zap.New(core)
+	return &App{logger: logger, now: time.Now, work: &work.Runner{Logger: func() *zap.Logger { return logger }, Retries: work.Retries, Places: make(chan struct{}, places)}}, logged
 }
 
 // TestRetrySchedule: REV-08, REV-10. 1, 5 and 25 s, or what the server says;
@@ -176,8 +180,8 @@ func TestRetrySchedule(t *testing.T) {
 			a, logged := quietApp(1)
 			began := time.Now()
 			var at []time.Duration
-			<-a.background("a test", func(ctx context.Context) {
-				a.try(ctx, "a test", "main", func(ctx context.Context) error {
+			<-a.work.Background("a test", func(ctx context.Context) {
+				a.work.Try(ctx, "a test", "main", func(ctx context.Context) error {
 					at = append(at, time.Since(began)/time.Second)
 					err := tc.answers[len(at)-1]
 					if err == context.DeadlineExceeded {
@@ -196,7 +200,7 @@ func TestRetrySchedule(t *testing.T) {
 					t.Errorf("%s: tried after %v, want %v", name, at, tc.at)
 				}
 			}
-			if failed := logged.FilterMessage("a test failed").Len() == 1; failed != tc.failed || len(a.shared.background) != 0 {
+			if failed := logged.FilterMessage("a test failed").Len() == 1; failed != tc.failed || len(a.work.Places) != 0 {
 				t.Errorf("%s: logged %v", name, logged.All())
 			}
 		})

@@ -79,12 +79,13 @@ func (p *Provider) checkNow() error {
 	if placeholders.IsLater(p.LogoutURL) {
 		return nil
 	}
-	for _, field := range p.resolvable() {
+	values := p.values()
+	for _, field := range values.Single() {
 		if strings.Contains(*field, "{") {
 			return nil
 		}
 	}
-	return p.check()
+	return values.Check()
 }
 
 func (p *Provider) parseWord(d *caddyfile.Dispenser, word string) error {
@@ -147,7 +148,11 @@ func (p *Provider) parseServerLogout(d *caddyfile.Dispenser) error {
 	}
 	checked := *s
 	checked.Headers = nil
-	if err := checked.provision(); err != nil {
+	resolved, err := checked.resolved()
+	if err == nil {
+		err = resolved.Check()
+	}
+	if err != nil {
 		return d.Errf("server_logout: %w", err)
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -95,7 +97,7 @@ func forwarded(address string, q url.Values) string {
 			kept.Set(name, v)
 		}
 	}
-	return withQuery(address, kept)
+	return provider.WithQuery(address, kept)
 }
 
 func (h *Handler) logBack(r *http.Request, what string) {
@@ -153,10 +155,10 @@ func (h *Handler) stillAlive(ctx context.Context, rest pending) became {
 		return became{}
 	}
 	p := h.app.providers[rest.Visit.Provider]
-	if p == nil || p.isPortal() {
+	if p == nil || p.IsPortal() {
 		return became{outcome: providerAlive}
 	}
-	m, _ := p.endpoints(ctx)
+	m, _ := p.Endpoints(ctx)
 	return alive(m)
 }
 
@@ -168,8 +170,8 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 		h.logBack(r, "came back from the provider's sign-in without the state that went there")
 		return a.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
 	}
-	m, err := p.endpoints(ctx)
-	if p.cannotEnd(m, err) {
+	m, err := p.Endpoints(ctx)
+	if p.CannotEnd(m, err) {
 		return a.arrive(w.Header(), own, rest, alive(m))
 	}
 	// RFC 9207: somebody else's answer.
@@ -177,29 +179,29 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if q.Get("error") == "login_required" && !foreign {
 		return a.arrive(w.Header(), own, rest, became{outcome: providerNone})
 	}
-	var hint idToken
+	var hint provider.IdToken
 	if code := q.Get("code"); code != "" && len(code) <= maxCode && !foreign && !q.Has("error") {
-		err = a.caught("redeeming a code", func() (err error) {
-			hint, err = p.redeem(ctx, code, authRequest{
-				client: rest.Visit.ours(p), redirectURI: a.address(own, "/callback"),
-				nonce: rest.Visit.Nonce, verifier: rest.Visit.Verifier,
+		err = a.work.Caught("redeeming a code", func() (err error) {
+			hint, err = p.Redeem(ctx, code, provider.AuthRequest{
+				Client: rest.Visit.ours(p), RedirectURI: a.address(own, "/callback"),
+				Nonce: rest.Visit.Nonce, Verifier: rest.Visit.Verifier,
 			})
 			return err
 		})
 		if err != nil {
-			a.logger.Warn("the provider gave no ID token for its code; its session is ended without one", zap.String("provider", p.name), zap.Error(err))
-			if isUnreachable(err) {
+			a.logger.Warn("the provider gave no ID token for its code; its session is ended without one", zap.String("provider", p.Name), zap.Error(err))
+			if provider.IsUnreachable(err) {
 				return a.arrive(w.Header(), own, rest, alive(m))
 			}
 			if refused, ok := errors.AsType[*oauth.RefusedError](err); ok && (refused.Code == "invalid_client" || refused.Code == "unauthorized_client") {
-				p.refuse(rest.Visit.ours(p))
+				p.Refuse(rest.Visit.ours(p))
 			}
 		} else {
 			if !rest.Visit.Alone {
 				a.refuseSession(ctx, p, hint)
 			}
 			if p.ServerLogout != nil {
-				a.background("server_logout", func(ctx context.Context) { p.logoutOnServer(ctx, hint) })
+				a.work.Background("server_logout", func(ctx context.Context) { p.LogoutOnServer(ctx, hint) })
 			}
 		}
 	}
@@ -212,12 +214,6 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 
 // maxCode: no provider's is longer.
 const maxCode = 4 << 10
-
-// isUnreachable: no browser would get an answer either.
-func isUnreachable(err error) bool {
-	var later *oauth.RetryError
-	return errors.Is(err, errUnreachable) || errors.As(err, &later)
-}
 
 // within is the time that one step of a logout may take.
 func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {

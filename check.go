@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -86,9 +88,9 @@ func (c *inspected) checkHub() (warnings []warning) {
 }
 
 // openIDProviders are those that sites name.
-func (c *inspected) openIDProviders() (all []*Provider) {
+func (c *inspected) openIDProviders() (all []*provider.Provider) {
 	for _, name := range slices.Sorted(maps.Keys(c.providers)) {
-		if p := c.providers[name]; !p.isPortal() {
+		if p := c.providers[name]; !p.IsPortal() {
 			all = append(all, p)
 		}
 	}
@@ -100,20 +102,20 @@ func (c *inspected) openIDProviders() (all []*Provider) {
 func (c *inspected) unasked() (names []string) {
 	for _, p := range c.openIDProviders() {
 		if p.EndSessionEndpoint == "" {
-			names = append(names, "provider "+p.name)
+			names = append(names, "provider "+p.Name)
 		}
 	}
 	return names
 }
 
 func (c *inspected) checkProviders() (warnings []warning) {
-	named := make(map[*Provider]bool)
+	named := make(map[*provider.Provider]bool)
 	for _, place := range c.registry().apps {
 		h := place.handler
-		if named[h.provider] = true; h.provider == nil || h.provider.isPortal() || len(h.clients()) > 0 {
+		if named[h.provider] = true; h.provider == nil || h.provider.IsPortal() || len(h.clients()) > 0 {
 			continue
 		}
-		warnings = append(warnings, warning{place.title(), "no client_id is known for provider " + h.provider.name +
+		warnings = append(warnings, warning{place.title(), "no client_id is known for provider " + h.provider.Name +
 			", so its session ends by a click of the user only, unless the app keeps an ID token in a cookie; write client_id"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.providers)) {
@@ -121,7 +123,7 @@ func (c *inspected) checkProviders() (warnings []warning) {
 		if !named[p] {
 			warnings = append(warnings, warning{"provider " + name, "no site names it; write universal_logout " + name + " where people sign in with it"})
 		}
-		if p.insecure() {
+		if p.Insecure() {
 			warnings = append(warnings, warning{"provider " + name, "tls_trust insecure lets anybody in between end up with tokens; name the PEM file of its certificate authority"})
 		}
 	}
@@ -336,16 +338,16 @@ func handlersAt(server *caddyhttp.Server, host string) (all []caddyhttp.Middlewa
 
 // checkOnline asks the providers. All of them have one time together.
 func (c *inspected) checkOnline(ctx context.Context) (warnings []warning) {
-	ctx, done := context.WithTimeout(ctx, discoveryTimeout)
+	ctx, done := context.WithTimeout(ctx, provider.DiscoveryTimeout)
 	defer done()
 	for _, p := range c.openIDProviders() {
-		m, err := p.endpoints(ctx)
+		m, err := p.Endpoints(ctx)
 		switch {
 		case m.EndSession != "":
 		case err != nil:
-			warnings = append(warnings, warning{"provider " + p.name, "it cannot be asked: " + err.Error() + "; people stay signed in there until it can"})
+			warnings = append(warnings, warning{"provider " + p.Name, "it cannot be asked: " + err.Error() + "; people stay signed in there until it can"})
 		default:
-			warnings = append(warnings, warning{"provider " + p.name, "it names no end_session_endpoint, so people stay signed in there; write it down if there is one, or logout_url if it has a logout page"})
+			warnings = append(warnings, warning{"provider " + p.Name, "it names no end_session_endpoint, so people stay signed in there; write it down if there is one, or logout_url if it has a logout page"})
 		}
 	}
 	return warnings

@@ -153,7 +153,7 @@ func TestProviderOnOurDomain(t *testing.T) {
 
 // inProcess lets browser and edge reach the provider under a name of its own.
 func (so *signOn) inProcess() {
-	so.site.app.providers["main"].http = &http.Client{Transport: inProcess{so.op}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	so.site.app.providers["main"].Http = &http.Client{Transport: inProcess{so.op}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	so.site.inProcess = true
 }
 
@@ -173,7 +173,7 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// TestMarkerBounds: 3.4. A logout that goes on with the next page never kills
+// TestMarkerBounds: a logout that goes on with the next page never kills
 // a fresh login, never gets between a sign-in and its app, and ends by itself.
 func TestMarkerBounds(t *testing.T) {
 	begin := func(t *testing.T) *signOn {
@@ -257,7 +257,7 @@ func TestAppsOwnClient(t *testing.T) {
 	}
 }
 
-// TestUnknownClient: 5.5, last row. Without client and hint the provider could
+// TestUnknownClient: without client and hint the provider could
 // not send anybody back: the page says so first, and leaves it to a click.
 func TestUnknownClient(t *testing.T) {
 	so := newSignOn(t, signOnConfig{unnamed: true})

@@ -115,7 +115,7 @@ func headerBytes(res *http.Response) (n int) {
 
 const credential = "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MDEyMzQ1Njc4"
 
-// TestCookiesGone: CK-01 to CK-16 and browsers 2.5, against a jar that follows
+// TestCookiesGone: CK-01 to CK-16 and BR-10, against a jar that follows
 // the RFC. Each case is what an app set before; nothing of it may be left.
 func TestCookiesGone(t *testing.T) {
 	app := newSessions(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "bye") })
@@ -385,7 +385,7 @@ func TestAppSetCookie(t *testing.T) {
 }
 
 // TestMarker: what does not fit into the answer that an app gave its script
-// goes with the next page (design 3.4), and never touches a new session.
+// goes with the next page, and never touches a new session.
 func TestMarker(t *testing.T) {
 	app := newSessions(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"ok":true}`) })
 	setup := func(t *testing.T) (*site, *jar) {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -18,7 +20,7 @@ import (
 func TestConfiguredEndpointsWin(t *testing.T) {
 	t.Parallel()
 	words := []string{"end_session_endpoint", "revocation_endpoint", "jwks_uri", "authorization_endpoint", "token_endpoint"}
-	values := func(m metadata) []string {
+	values := func(m provider.Metadata) []string {
 		return []string{m.EndSession, m.Revocation, m.JWKS, m.Authorization, m.Token}
 	}
 	k := newWellKnown(t, httptest.NewServer)
@@ -102,7 +104,7 @@ func TestRefusingProviderGetsNoBrowser(t *testing.T) {
 		so.app.login("one")
 		so.setCookie("sessionid=one")
 		so.signInAtProvider()
-		c.turn(freshMetadata)
+		c.turn(provider.FreshMetadata)
 	}
 	again()
 	so.op.Misbehave(oidctest.HTML)
@@ -135,7 +137,7 @@ func TestTLSTrust(t *testing.T) {
 	}
 	for options, ok := range map[string]bool{"": false, "tls_trust insecure": true, "tls_trust " + good: true} {
 		m, err := providerSite(t, k.URL, options).asks()
-		if (err == nil) != ok || ok && m.EndSession == "" || !ok && !isUnreachable(err) {
+		if (err == nil) != ok || ok && m.EndSession == "" || !ok && !provider.IsUnreachable(err) {
 			t.Errorf("%s: %+v %v", options, m, err)
 		}
 	}
@@ -158,7 +160,7 @@ func TestTLSTrust(t *testing.T) {
 		if err := s.app.ctx.Storage().Store(t.Context(), "pki/authorities/local/root.crt", certificate); err != nil {
 			t.Fatal(err)
 		}
-		c.turn(retryMetadata)
+		c.turn(provider.RetryMetadata)
 		if m, err := s.asks(); err != nil || m.EndSession == "" {
 			t.Errorf("%+v %v", m, err)
 		}

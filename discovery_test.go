@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -52,11 +54,11 @@ func (k *wellKnown) document(w http.ResponseWriter, change map[string]any) {
 // clock is one that tests turn.
 type clock struct{ ahead atomic.Int64 }
 
-func (c *clock) now() time.Time         { return time.Now().Add(time.Duration(c.ahead.Load())) }
-func (c *clock) turn(by time.Duration)  { c.ahead.Add(int64(by)) }
-func (s *site) turnable() (c *clock)    { c = new(clock); s.app.now = c.now; return c }
-func (s *site) main() *Provider         { return s.app.providers["main"] }
-func (s *site) asks() (metadata, error) { return s.main().endpoints(s.t.Context()) }
+func (c *clock) now() time.Time                  { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) turn(by time.Duration)           { c.ahead.Add(int64(by)) }
+func (s *site) turnable() (c *clock)             { c = new(clock); s.app.now = c.now; return c }
+func (s *site) main() *provider.Provider         { return s.app.providers["main"] }
+func (s *site) asks() (provider.Metadata, error) { return s.main().Endpoints(s.t.Context()) }
 func providerSite(t testing.TB, issuer, options string) *site {
 	t.Helper()
 	s, err := loadSite(t, providerConfig(issuer, options))
@@ -105,7 +107,7 @@ func TestDiscoveryIsSharedAndRare(t *testing.T) {
 	// One leaves; the others get their answer all the same.
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	if _, err := s.main().endpoints(gone); !isUnreachable(err) {
+	if _, err := s.main().Endpoints(gone); !provider.IsUnreachable(err) {
 		t.Errorf("who did not wait got %v", err)
 	}
 	started.Wait()
@@ -160,7 +162,7 @@ func TestKnownMetadataIsKept(t *testing.T) {
 		"two documents":  {answer: func(k *wellKnown, w http.ResponseWriter) { k.document(w, nil); fmt.Fprint(w, "{}") }},
 		"another issuer": {answer: func(k *wellKnown, w http.ResponseWriter) { k.document(w, map[string]any{"issuer": k.URL + "/x"}) }},
 		"513 KiB": {answer: func(k *wellKnown, w http.ResponseWriter) {
-			fmt.Fprint(w, strings.Repeat(" ", maxMetadata))
+			fmt.Fprint(w, strings.Repeat(" ", provider.MaxMetadata))
 			k.document(w, nil)
 		}},
 		"redirect": {answer: func(_ *wellKnown, w http.ResponseWriter) {
@@ -190,12 +192,12 @@ func TestKnownMetadataIsKept(t *testing.T) {
 			} else {
 				k.serves(func(w http.ResponseWriter, _ *http.Request) { tc.answer(k, w) })
 			}
-			c.turn(freshMetadata)
+			c.turn(provider.FreshMetadata)
 			m, err := s.asks()
-			if err == nil || m.EndSession != k.URL+"/end" || isUnreachable(err) != tc.alone {
+			if err == nil || m.EndSession != k.URL+"/end" || provider.IsUnreachable(err) != tc.alone {
 				t.Errorf("%+v %v", m, err)
 			}
-			c.turn(retryMetadata)
+			c.turn(provider.RetryMetadata)
 			k.serves(func(w http.ResponseWriter, _ *http.Request) {
 				k.document(w, map[string]any{"end_session_endpoint": k.URL + "/new"})
 			})
@@ -226,7 +228,7 @@ func TestBiggestMetadata(t *testing.T) {
 	k := newWellKnown(t, httptest.NewServer)
 	k.serves(func(w http.ResponseWriter, _ *http.Request) {
 		doc := fmt.Sprintf(`{"issuer":%q,"end_session_endpoint":%q}`, k.URL, k.URL+"/end")
-		fmt.Fprint(w, strings.Repeat(" ", maxMetadata-len(doc))+doc)
+		fmt.Fprint(w, strings.Repeat(" ", provider.MaxMetadata-len(doc))+doc)
 	})
 	if m, err := providerSite(t, k.URL, "").asks(); err != nil || m.EndSession == "" {
 		t.Error(err)

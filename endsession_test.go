@@ -4,9 +4,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
-// TestEndSessionURL: the table of 5.5, by what is known and by provider. The
+// TestEndSessionURL: by what is known and by provider. The
 // wanted addresses are compared as URLs: the order of the parameters is free.
 func TestEndSessionURL(t *testing.T) {
 	const (
@@ -17,41 +19,41 @@ func TestEndSessionURL(t *testing.T) {
 	for name, tc := range map[string]struct {
 		quirks   string
 		endpoint string // "": op
-		given    endSession
+		given    provider.EndSession
 		want     string // behind the endpoint
 		asks     bool   // nothing that can be done without a click
 	}{
-		"client and hint":                {given: endSession{"h.i.t", "edge", back, "s"}, want: "?client_id=edge&id_token_hint=h.i.t&post_logout_redirect_uri=" + escaped + "&state=s"},
-		"client":                         {given: endSession{"", "edge", back, "s"}, want: "?client_id=edge&post_logout_redirect_uri=" + escaped + "&state=s"},
-		"client, no return address":      {given: endSession{"", "edge", "", "s"}, want: "?client_id=edge"},
-		"client, hint, no return":        {given: endSession{"h", "edge", "", "s"}, want: "?client_id=edge&id_token_hint=h"},
-		"hint":                           {given: endSession{"h", "", "", "s"}, want: "?id_token_hint=h"},
-		"hint and return address":        {given: endSession{"h", "", back, "s"}, want: "?id_token_hint=h&post_logout_redirect_uri=" + escaped + "&state=s"},
-		"nothing":                        {given: endSession{"", "", back, "s"}, asks: true},
-		"keycloak":                       {quirks: "keycloak", given: endSession{"h", "edge", back, "s"}, want: "?client_id=edge&id_token_hint=h&post_logout_redirect_uri=" + escaped + "&state=s"},
-		"keycloak without hint":          {quirks: "keycloak", given: endSession{"", "edge", back, "s"}, want: "?client_id=edge&post_logout_redirect_uri=" + escaped + "&state=s"},
-		"zitadel without hint":           {quirks: "zitadel", given: endSession{"", "edge", back, "s"}, want: "?client_id=edge&post_logout_redirect_uri=" + escaped + "&state=s"},
-		"hydra":                          {quirks: "hydra", given: endSession{"h", "edge", back, "s"}, want: "?client_id=edge&id_token_hint=h&post_logout_redirect_uri=" + escaped + "&state=s"},
-		"hydra without hint":             {quirks: "hydra", given: endSession{"", "edge", back, "s"}, asks: true},
-		"authentik without hint":         {quirks: "authentik", given: endSession{"", "edge", back, "s"}, asks: true},
-		"okta without hint":              {quirks: "okta", given: endSession{"", "edge", back, "s"}, asks: true},
-		"okta with a hint only":          {quirks: "okta", given: endSession{"h", "", "", "s"}, want: "?id_token_hint=h"},
-		"cognito (RPI-06)":               {quirks: "cognito", given: endSession{"h", "edge", back, "s"}, want: "?client_id=edge&logout_uri=" + escaped},
-		"cognito with a hint only":       {quirks: "cognito", given: endSession{"h", "", back, "s"}, asks: true},
-		"auth0, as the standard says":    {quirks: "auth0", given: endSession{"h", "edge", back, "s"}, want: "?client_id=edge&id_token_hint=h&post_logout_redirect_uri=" + escaped + "&state=s"},
-		"RPI-02 a query of its own":      {endpoint: op + "?tenant=1&x=%20", given: endSession{"", "edge", "", "s"}, want: "?tenant=1&x=%20&client_id=edge"},
-		"RPI-02 an open query":           {endpoint: op + "?", given: endSession{"", "edge", "", "s"}, want: "?client_id=edge"},
-		"RPI-02 ends with &":             {endpoint: op + "?tenant=1&", given: endSession{"", "edge", "", "s"}, want: "?tenant=1&client_id=edge"},
-		"RPI-11 no slash is added":       {given: endSession{"", "edge", "https://app.example.com", "s"}, want: "?client_id=edge&post_logout_redirect_uri=https%3A%2F%2Fapp.example.com&state=s"},
-		"RPI-11 nothing is normalised":   {given: endSession{"", "edge", "https://APP.example.com:443/A%2fb/?x=a+b%20c", "s"}, want: "?client_id=edge&post_logout_redirect_uri=https%3A%2F%2FAPP.example.com%3A443%2FA%252fb%2F%3Fx%3Da%2Bb%2520c&state=s"},
-		"a client_id of odd characters":  {given: endSession{"", "a&state=x #é", "", ""}, want: "?client_id=a%26state%3Dx+%23%C3%A9"},
-		"the endpoint's own query, bare": {endpoint: op + "?tenant=1", given: endSession{"", "", back, "s"}, asks: true},
+		"client and hint":                {given: provider.EndSession{"h.i.t", "edge", back, "s"}, want: "?client_id=edge&id_token_hint=h.i.t&post_logout_redirect_uri=" + escaped + "&state=s"},
+		"client":                         {given: provider.EndSession{"", "edge", back, "s"}, want: "?client_id=edge&post_logout_redirect_uri=" + escaped + "&state=s"},
+		"client, no return address":      {given: provider.EndSession{"", "edge", "", "s"}, want: "?client_id=edge"},
+		"client, hint, no return":        {given: provider.EndSession{"h", "edge", "", "s"}, want: "?client_id=edge&id_token_hint=h"},
+		"hint":                           {given: provider.EndSession{"h", "", "", "s"}, want: "?id_token_hint=h"},
+		"hint and return address":        {given: provider.EndSession{"h", "", back, "s"}, want: "?id_token_hint=h&post_logout_redirect_uri=" + escaped + "&state=s"},
+		"nothing":                        {given: provider.EndSession{"", "", back, "s"}, asks: true},
+		"keycloak":                       {quirks: "keycloak", given: provider.EndSession{"h", "edge", back, "s"}, want: "?client_id=edge&id_token_hint=h&post_logout_redirect_uri=" + escaped + "&state=s"},
+		"keycloak without hint":          {quirks: "keycloak", given: provider.EndSession{"", "edge", back, "s"}, want: "?client_id=edge&post_logout_redirect_uri=" + escaped + "&state=s"},
+		"zitadel without hint":           {quirks: "zitadel", given: provider.EndSession{"", "edge", back, "s"}, want: "?client_id=edge&post_logout_redirect_uri=" + escaped + "&state=s"},
+		"hydra":                          {quirks: "hydra", given: provider.EndSession{"h", "edge", back, "s"}, want: "?client_id=edge&id_token_hint=h&post_logout_redirect_uri=" + escaped + "&state=s"},
+		"hydra without hint":             {quirks: "hydra", given: provider.EndSession{"", "edge", back, "s"}, asks: true},
+		"authentik without hint":         {quirks: "authentik", given: provider.EndSession{"", "edge", back, "s"}, asks: true},
+		"okta without hint":              {quirks: "okta", given: provider.EndSession{"", "edge", back, "s"}, asks: true},
+		"okta with a hint only":          {quirks: "okta", given: provider.EndSession{"h", "", "", "s"}, want: "?id_token_hint=h"},
+		"cognito (RPI-06)":               {quirks: "cognito", given: provider.EndSession{"h", "edge", back, "s"}, want: "?client_id=edge&logout_uri=" + escaped},
+		"cognito with a hint only":       {quirks: "cognito", given: provider.EndSession{"h", "", back, "s"}, asks: true},
+		"auth0, as the standard says":    {quirks: "auth0", given: provider.EndSession{"h", "edge", back, "s"}, want: "?client_id=edge&id_token_hint=h&post_logout_redirect_uri=" + escaped + "&state=s"},
+		"RPI-02 a query of its own":      {endpoint: op + "?tenant=1&x=%20", given: provider.EndSession{"", "edge", "", "s"}, want: "?tenant=1&x=%20&client_id=edge"},
+		"RPI-02 an open query":           {endpoint: op + "?", given: provider.EndSession{"", "edge", "", "s"}, want: "?client_id=edge"},
+		"RPI-02 ends with &":             {endpoint: op + "?tenant=1&", given: provider.EndSession{"", "edge", "", "s"}, want: "?tenant=1&client_id=edge"},
+		"RPI-11 no slash is added":       {given: provider.EndSession{"", "edge", "https://app.example.com", "s"}, want: "?client_id=edge&post_logout_redirect_uri=https%3A%2F%2Fapp.example.com&state=s"},
+		"RPI-11 nothing is normalised":   {given: provider.EndSession{"", "edge", "https://APP.example.com:443/A%2fb/?x=a+b%20c", "s"}, want: "?client_id=edge&post_logout_redirect_uri=https%3A%2F%2FAPP.example.com%3A443%2FA%252fb%2F%3Fx%3Da%2Bb%2520c&state=s"},
+		"a client_id of odd characters":  {given: provider.EndSession{"", "a&state=x #é", "", ""}, want: "?client_id=a%26state%3Dx+%23%C3%A9"},
+		"the endpoint's own query, bare": {endpoint: op + "?tenant=1", given: provider.EndSession{"", "", back, "s"}, asks: true},
 	} {
 		endpoint := tc.endpoint
 		if endpoint == "" {
 			endpoint = op
 		}
-		got, ok := tc.given.url(endpoint, knownQuirks[tc.quirks])
+		got, ok := tc.given.Url(endpoint, provider.KnownQuirks[tc.quirks])
 		if tc.asks {
 			if ok || got != endpoint {
 				t.Errorf("%s: %v %s, want the bare endpoint by a click", name, ok, got)
@@ -69,7 +71,7 @@ func TestEndSessionURL(t *testing.T) {
 		if !strings.HasPrefix(got, endpoint) {
 			t.Errorf("%s: the endpoint has changed: %s", name, got)
 		}
-		if back := tc.given.returnURI; back != "" && !strings.Contains(got, url.QueryEscape(back)) {
+		if back := tc.given.ReturnURI; back != "" && !strings.Contains(got, url.QueryEscape(back)) {
 			t.Errorf("%s: the return address has changed (RPI-11): %s", name, got)
 		}
 	}
@@ -79,30 +81,30 @@ func TestEndSessionURL(t *testing.T) {
 // does not is left out and never cut.
 func TestLongHintIsDroppedWhole(t *testing.T) {
 	for name, tc := range map[string]struct {
-		quirks quirks
+		quirks provider.Ways
 		limit  int
 	}{
-		"usual": {quirks{}, 4096},
-		"entra": {knownQuirks["entra"], 2000},
+		"usual": {provider.Ways{}, 4096},
+		"entra": {provider.KnownQuirks["entra"], 2000},
 	} {
 		for _, client := range []string{"edge", ""} {
-			e := endSession{hint: "h", client: client, returnURI: "https://app.example.com/bye", state: "s"}
-			short, _ := e.url("https://sso.example.com/end?tenant=1", tc.quirks)
-			e.hint += strings.Repeat("i", tc.limit-len(short))
-			got, ok := e.url("https://sso.example.com/end?tenant=1", tc.quirks)
-			if !ok || len(got) != tc.limit || !strings.Contains(got, e.hint) {
+			e := provider.EndSession{Hint: "h", Client: client, ReturnURI: "https://app.example.com/bye", State: "s"}
+			short, _ := e.Url("https://sso.example.com/end?tenant=1", tc.quirks)
+			e.Hint += strings.Repeat("i", tc.limit-len(short))
+			got, ok := e.Url("https://sso.example.com/end?tenant=1", tc.quirks)
+			if !ok || len(got) != tc.limit || !strings.Contains(got, e.Hint) {
 				t.Errorf("%s: %d bytes, %v; %d fit", name, len(got), ok, tc.limit)
 			}
-			e.hint += "i"
-			got, ok = e.url("https://sso.example.com/end?tenant=1", tc.quirks)
+			e.Hint += "i"
+			got, ok = e.Url("https://sso.example.com/end?tenant=1", tc.quirks)
 			if strings.Contains(got, "id_token_hint") || ok != (client != "") || ok && !strings.Contains(got, "client_id=edge&post_logout") {
 				t.Errorf("%s: one byte more becomes %v %q", name, ok, got)
 			}
 		}
 	}
 	// Where the hint is a must, there is nothing to be sent without it.
-	e := endSession{hint: strings.Repeat("h", 5000), client: "edge"}
-	if got, ok := e.url("https://sso.example.com/end", knownQuirks["hydra"]); ok || got != "https://sso.example.com/end" {
+	e := provider.EndSession{Hint: strings.Repeat("h", 5000), Client: "edge"}
+	if got, ok := e.Url("https://sso.example.com/end", provider.KnownQuirks["hydra"]); ok || got != "https://sso.example.com/end" {
 		t.Errorf("%v %s", ok, got)
 	}
 }
@@ -111,19 +113,19 @@ func TestLongHintIsDroppedWhole(t *testing.T) {
 // no end_session_endpoint; theirs takes other parameters.
 func TestLegacyLogoutAddress(t *testing.T) {
 	for name, tc := range map[string]struct {
-		p          *Provider
-		discovered metadata
+		p          *provider.Provider
+		discovered provider.Metadata
 		want       string
 		state      bool
 	}{
-		"legacy":     {&Provider{Issuer: "https://t.eu.auth0.com/"}, metadata{Issuer: "https://t.eu.auth0.com/"}, "https://t.eu.auth0.com/v2/logout?client_id=edge&returnTo=https%3A%2F%2Fapp.example.com%2Fbye", false},
-		"discovered": {&Provider{Issuer: "https://t.eu.auth0.com/"}, metadata{Issuer: "https://t.eu.auth0.com/", EndSession: "https://t.eu.auth0.com/oidc/logout"}, "https://t.eu.auth0.com/oidc/logout?", true},
-		"configured": {&Provider{Issuer: "https://t.eu.auth0.com/", EndSessionEndpoint: "https://t.eu.auth0.com/x"}, metadata{Issuer: "https://t.eu.auth0.com/"}, "https://t.eu.auth0.com/x?", true},
-		"own domain": {&Provider{Issuer: "https://login.example.com/", Quirks: "auth0"}, metadata{Issuer: "https://login.example.com/"}, "https://login.example.com/v2/logout?client_id=edge&returnTo=", false},
+		"legacy":     {&provider.Provider{Config: provider.Config{Issuer: "https://t.eu.auth0.com/"}}, provider.Metadata{Issuer: "https://t.eu.auth0.com/"}, "https://t.eu.auth0.com/v2/logout?client_id=edge&returnTo=https%3A%2F%2Fapp.example.com%2Fbye", false},
+		"discovered": {&provider.Provider{Config: provider.Config{Issuer: "https://t.eu.auth0.com/"}}, provider.Metadata{Issuer: "https://t.eu.auth0.com/", EndSession: "https://t.eu.auth0.com/oidc/logout"}, "https://t.eu.auth0.com/oidc/logout?", true},
+		"configured": {&provider.Provider{Config: provider.Config{Issuer: "https://t.eu.auth0.com/", EndSessionEndpoint: "https://t.eu.auth0.com/x"}}, provider.Metadata{Issuer: "https://t.eu.auth0.com/"}, "https://t.eu.auth0.com/x?", true},
+		"own domain": {&provider.Provider{Config: provider.Config{Issuer: "https://login.example.com/", Quirks: "auth0"}}, provider.Metadata{Issuer: "https://login.example.com/"}, "https://login.example.com/v2/logout?client_id=edge&returnTo=", false},
 	} {
-		tc.p.quirks = quirksOf(tc.p.Quirks, tc.p.Issuer)
-		m := tc.p.override(tc.discovered)
-		got, ok := endSession{"h", "edge", "https://app.example.com/bye", "s"}.url(m.EndSession, m.quirks)
+		tc.p.Ways = provider.WaysOf(tc.p.Quirks, tc.p.Issuer)
+		m := tc.p.Override(tc.discovered)
+		got, ok := provider.EndSession{"h", "edge", "https://app.example.com/bye", "s"}.Url(m.EndSession, m.Ways)
 		if !ok || !strings.HasPrefix(got, tc.want) || strings.Contains(got, "state=s") != tc.state || strings.Contains(got, "id_token_hint") != tc.state {
 			t.Errorf("%s: %s", name, got)
 		}
@@ -146,11 +148,11 @@ func TestQuirksByIssuer(t *testing.T) {
 		"https://sso.example.com":                             "",
 		"https://cognito-idp.eu-central-1.amazonaws.com/pool": "", // named only: its logout is elsewhere
 	} {
-		if got := quirksOf("", issuer); got != knownQuirks[want] {
+		if got := provider.WaysOf("", issuer); got != provider.KnownQuirks[want] {
 			t.Errorf("%s: %+v, want those of %q", issuer, got, want)
 		}
 	}
-	if got := quirksOf("hydra", "https://dev-1.okta.com"); got.audience == "" {
+	if got := provider.WaysOf("hydra", "https://dev-1.okta.com"); got.Audience == "" {
 		t.Error("the configuration does not win")
 	}
 }

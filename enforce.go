@@ -205,7 +205,7 @@ func (*Handler) reject(w http.ResponseWriter, r *http.Request, ref *refusal) err
 func (h *Handler) refuseHeader(w http.ResponseWriter, r *http.Request, name string, ref *refusal) error {
 	h.app.refused("header")
 	if name == headerAuthorization {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750, 3.1
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 3.1
 	}
 	if h.onRevoked == revokedReject {
 		return h.reject(w, r, ref)
@@ -236,7 +236,7 @@ func (h *Handler) revokeSetAgain(hdr http.Header, r *http.Request, cookies []str
 	if len(again) == 0 {
 		return
 	}
-	h.app.background("refusing what an answer set again", func(ctx context.Context) {
+	h.app.work.Background("refusing what an answer set again", func(ctx context.Context) {
 		if err := list.Revoke(ctx, again...); err != nil {
 			h.logger.Error(notDurable(err), zap.Error(err))
 		}

@@ -68,7 +68,7 @@ func wantExpired(t testing.TB, res *http.Response, name string) {
 	}
 }
 
-// TestRevokedCookie: design 7, what becomes of a request with a session that is
+// TestRevokedCookie: what becomes of a request with a session that is
 // over, whoever sends it.
 func TestRevokedCookie(t *testing.T) {
 	for words, want := range map[string]struct {

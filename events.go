@@ -58,7 +58,7 @@ func (a *App) emit(name string, data map[string]any) {
 	}
 	go func() {
 		defer func() { <-e.emitting }()
-		a.guarded("a handler of events", func() { e.app.Emit(a.ctx, name, data) })
+		a.work.Guarded("a handler of events", func() { e.app.Emit(a.ctx, name, data) })
 	}()
 }
 

@@ -276,16 +276,16 @@ func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler)
 		e.next("No provider is named, so a single sign-on, if there is one, goes on.")
 		return
 	}
-	if p.isPortal() {
+	if p.IsPortal() {
 		address, _, hasQuery := strings.Cut(p.LogoutURL, "?")
-		e.next("The browser goes to the portal %s: %s%s", p.name, address, map[bool]string{true: "?…"}[hasQuery])
+		e.next("The browser goes to the portal %s: %s%s", p.Name, address, map[bool]string{true: "?…"}[hasQuery])
 		return
 	}
 	clients := h.clients()
 	if len(clients) > 0 {
-		e.next("Access and refresh tokens among the cookies are revoked at provider %s (%s).", p.name, p.Issuer)
+		e.next("Access and refresh tokens among the cookies are revoked at provider %s (%s).", p.Name, p.Issuer)
 	} else {
-		e.next("No client_id is known for provider %s (%s), so no token is revoked there.", p.name, p.Issuer)
+		e.next("No client_id is known for provider %s (%s), so no token is revoked there.", p.Name, p.Issuer)
 	}
 	if p.ServerLogout != nil {
 		e.more("With the ID token's sid and sub, it is asked from server to server, too (server_logout).")
@@ -293,9 +293,9 @@ func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler)
 	endpoint := cmp.Or(p.EndSessionEndpoint, "its end_session_endpoint, which it is asked for at the first logout")
 	sent := []string{"the app's ID token as id_token_hint, if a cookie has it"}
 	switch {
-	case p.quirks.noHint:
+	case p.Ways.NoHint:
 		sent = nil
-	case len(clients) > 0 && p.justInTime((&visit{Clients: clients}).ours(p)):
+	case len(clients) > 0 && p.JustInTime((&visit{Clients: clients}).ours(p)):
 		e.next("If the app has no ID token, the provider is asked silently who is signed in (prompt=none), and answers to %s.", c.address(own, "/callback"))
 		e.more("If nobody is, it is left alone.")
 		sent = []string{"an ID token as id_token_hint"}
@@ -306,13 +306,13 @@ func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler)
 		return
 	}
 	back := cmp.Or(clients[0].ReturnURI, c.address(own, "/return"))
-	sent = append(sent, "client_id="+clients[0].ID, p.quirks.returnName()+"="+back)
-	if !p.quirks.noState {
+	sent = append(sent, "client_id="+clients[0].ID, p.Ways.ReturnName()+"="+back)
+	if !p.Ways.NoState {
 		sent = append(sent, "a state")
 	}
 	e.next("The browser goes to %s", endpoint)
 	e.more("with %s.", strings.Join(sent, ", "))
-	if p.quirks.hintRequired {
+	if p.Ways.HintRequired {
 		e.more("Without an ID token nothing of that is sent, for this provider refuses it; the user gets a button instead.")
 	}
 	e.more("If it cannot be reached, the user is told that the single sign-on goes on.")

@@ -53,7 +53,7 @@ func (a *App) groupOf(h *Handler) string {
 
 func (h *Handler) ownGroup() string {
 	if h.group == "" && h.provider != nil {
-		return h.provider.name
+		return h.provider.Name
 	}
 	return h.group
 }

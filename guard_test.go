@@ -16,9 +16,9 @@ const trustedPortal = `
 	}
 `
 
-// TestGuard walks through design 5.2 row by row: method × Sec-Fetch-Site ×
+// TestGuard walks through all requests that may log out: method × Sec-Fetch-Site ×
 // Mode × Dest × Sec-Purpose × Origin × Referer. What must happen is computed
-// from the table; what happened is asked of the app.
+// by want; what happened is asked of the app.
 func TestGuard(t *testing.T) {
 	app := newSessions(t, endsSession)
 	s := newSite(t, trustedPortal, `app.example.com {
@@ -57,7 +57,7 @@ func TestGuard(t *testing.T) {
 
 type guardCase struct{ method, site, mode, dest, purpose, origin, referer string }
 
-// want is design 5.2, in the order of its rows.
+// want is the README's table "Who may log out".
 func (c guardCase) want() (status int, ends, reachesApp bool) {
 	own, friends := "https://app.example.com", []string{"https://app.example.com", "https://portal.example.com"}
 	refererOrigin := strings.Join(strings.SplitN(c.referer, "/", 4)[:min(3, len(strings.SplitN(c.referer, "/", 4)))], "/")

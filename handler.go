@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
@@ -132,8 +134,8 @@ type Handler struct {
 	sessions *cookie.Rules
 	clear    []string
 	returnTo string
-	provider *Provider // nil: none
-	group    string    // resolved; "": the provider's
+	provider *provider.Provider // nil: none
+	group    string             // resolved; "": the provider's
 	hosts    []string
 	places   []string // paths that cookies of the app may be limited to
 	call     *sessionCall
@@ -336,7 +338,7 @@ func (h *Handler) compileProvider() (err error) {
 			return fmt.Errorf("post_logout_redirect_uri: %w", err)
 		}
 	}
-	if h.provider.isPortal() && h.leadsBack(h.provider.LogoutURL, "") {
+	if h.provider.IsPortal() && h.leadsBack(h.provider.LogoutURL, "") {
 		return fmt.Errorf("logout_url: %s is a logout path of this app: the browser would go round in circles", h.provider.LogoutURL)
 	}
 	return nil

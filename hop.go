@@ -90,7 +90,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 		t.Open = false
 		hdr.Add("Set-Cookie", cookie.Own(own, tourCookie, "", 0))
 	}
-	byWorker := guard.ViaWorker(r) // then Clear-Site-Data could hang the tab (browsers: Chromium)
+	byWorker := guard.ViaWorker(r) // then Clear-Site-Data could hang the tab (BR-04: Chromium)
 	if byWorker && r.Method == http.MethodPost {
 		// The page dismisses the worker, and comes back without it.
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
@@ -99,7 +99,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	var types []string
 	for i := range s.apps {
 		if part := h.app.shared.steps.find(t.partKey(own, &s.apps[i])); part != nil && part.isOver() && fresh {
-			expireAgain(hdr, r, own, part.rest) // browsers: WebKit drops what some siblings answer
+			expireAgain(hdr, r, own, part.rest) // BR-11: WebKit drops what some siblings answer
 		}
 		t.set(s.first+i, t.result(s.first+i)&^needsStorage)
 		types = cookie.Union(types, s.apps[i].clears())

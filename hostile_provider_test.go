@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 // TestMetadataNamesNothingOfThisMachine: JWT-13. What a provider elsewhere says
@@ -23,7 +24,7 @@ func TestMetadataNamesNothingOfThisMachine(t *testing.T) {
 		"https://LocalHost/x", "https://sso.LOCALHOST./x", "https://0.0.0.0/x", "https://[::]/x",
 	} {
 		s := providerSite(t, elsewhere, "client_id edge\nclient_secret secret")
-		s.main().http = &http.Client{Transport: servedBy{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.main().Http = &http.Client{Transport: servedBy{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"issuer":%q,"end_session_endpoint":%[2]q,"jwks_uri":%[2]q,"authorization_endpoint":%[2]q,"token_endpoint":%[2]q,"revocation_endpoint":%[2]q}`, elsewhere, endpoint)
 		})}}
 		m, err := s.asks()
@@ -38,8 +39,8 @@ func TestMetadataNamesNothingOfThisMachine(t *testing.T) {
 		so.alone(8)
 		so.op.SetIssuer(elsewhere)
 		so.inProcess()
-		inner := so.main().http.Transport
-		so.main().http.Transport = transport(func(r *http.Request) (*http.Response, error) {
+		inner := so.main().Http.Transport
+		so.main().Http.Transport = transport(func(r *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(r.URL.Path, "/openid-configuration") {
 				return servedBy{http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 					fmt.Fprintf(rw, `{"issuer":%q,"end_session_endpoint":"%[1]s/logout","jwks_uri":"%[1]s/jwks","authorization_endpoint":"%[1]s/auth","token_endpoint":"%[2]s/t","revocation_endpoint":"%[2]s/r"}`, elsewhere, w.URL)
@@ -75,7 +76,7 @@ func TestPanicInBackgroundIsNotFatal(t *testing.T) {
 			w := newWire(t, nil)
 			so := newSignOn(t, signOnConfig{timeout: time.Second, options: "server_logout DELETE " + w.URL + "/sessions/{sid}"})
 			logged := so.alone(8)
-			so.main().http = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			so.main().Http = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 				if strings.HasPrefix(r.URL.Path, path) {
 					panic("a panic of this test")
 				}
@@ -107,8 +108,8 @@ func TestPanicInBackgroundIsNotFatal(t *testing.T) {
 	t.Run("any work", func(t *testing.T) {
 		t.Parallel()
 		a, logged := quietApp(1)
-		<-a.background("a test", func(context.Context) { panic("a panic of this test") })
-		eventually(t, "its place is free again", func() bool { return len(a.shared.background) == 0 })
+		<-a.work.Background("a test", func(context.Context) { panic("a panic of this test") })
+		eventually(t, "its place is free again", func() bool { return len(a.work.Places) == 0 })
 		if logged.FilterMessage("panic in a test").Len() != 1 {
 			t.Errorf("logged:\n%s", logsOf(logged))
 		}
@@ -120,8 +121,8 @@ func TestPanicInBackgroundIsNotFatal(t *testing.T) {
 func TestOthersDoNotTakeAllPlaces(t *testing.T) {
 	t.Parallel()
 	so := newSignOn(t, signOnConfig{timeout: 5 * time.Second, answer: func(w http.ResponseWriter, _ *http.Request) { expire(w); w.WriteHeader(204) }})
-	so.alone(maxBackground)
-	so.site.app.retries = []time.Duration{time.Second}
+	so.alone(work.MaxPlaces)
+	so.site.app.work.Retries = []time.Duration{time.Second}
 	so.op.Misbehave(oidctest.RevokeBusy)
 	for i := range 100 {
 		so.do(request("POST", "https://app.example.com/logout", "", with(fetched, fmt.Sprintf("Cookie: refresh_token=junk-%d", i))...))
@@ -154,7 +155,7 @@ func TestFailingProviderGetsNoBrowser(t *testing.T) {
 				}
 				p.EndSessionEndpoint, p.JWKSURI, p.AuthorizationEndpoint, p.TokenEndpoint, p.RevocationEndpoint = m.EndSession, m.JWKS, m.Authorization, m.Token, m.Revocation
 				hint := so.hint(edgeClient)
-				if _, err := p.verify(t.Context(), hint, []string{edgeClient}); err != nil {
+				if _, err := p.Verify(t.Context(), hint, []string{edgeClient}); err != nil {
 					t.Fatal(err)
 				}
 				so.setCookie("idToken=" + hint)

@@ -10,10 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
-// TestHubForwardsToNamedHostsOnly: 5.4. Anybody can make a request for a name
+// TestHubForwardsToNamedHostsOnly: anybody can make a request for a name
 // of his own to a site without one, and carry its state to a victim's browser.
 // What the provider says to the hub goes to sites that the configuration names.
 func TestHubForwardsToNamedHostsOnly(t *testing.T) {
@@ -94,7 +96,7 @@ func TestForgedHostsAskTheProviderLittle(t *testing.T) {
 	if n := len(so.op.Seen()) - before; n > 100 {
 		t.Errorf("%d requests to the provider", n)
 	}
-	if n := len(so.main().probed); n > maxProbes {
+	if n := len(so.main().Probed); n > provider.MaxProbes {
 		t.Errorf("%d answers kept", n)
 	}
 	so.app.login("one")
@@ -152,7 +154,7 @@ type slowProvider struct {
 
 func (so *signOn) slowProvider() *slowProvider {
 	s := &slowProvider{RoundTripper: http.DefaultTransport, hangs: func(string) bool { return false }}
-	so.main().http = &http.Client{Transport: s, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	so.main().Http = &http.Client{Transport: s, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return s
 }
 

@@ -40,7 +40,7 @@ func newHub(t testing.TB) *signOn {
 	return so
 }
 
-// TestHubCarriesTheRegisteredAddresses: 5.4. The provider knows the hub alone;
+// TestHubCarriesTheRegisteredAddresses: the provider knows the hub alone;
 // the site begins and finishes.
 func TestHubCarriesTheRegisteredAddresses(t *testing.T) {
 	t.Parallel()

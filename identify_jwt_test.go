@@ -114,7 +114,7 @@ func TestIdentifyJWT(t *testing.T) {
 }
 
 // TestRefusedJWTKeepsItsNamesake: of two cookies with one name, the one that
-// is refused is told apart (5.6: only the credential that carries the claim).
+// is refused is told apart: only the credential that carries the claim.
 func TestRefusedJWTKeepsItsNamesake(t *testing.T) {
 	lab := jwtLab(t)
 	old := tokenFor("ana", testNow)
@@ -151,7 +151,7 @@ func TestJWTBySid(t *testing.T) {
 }
 
 // TestClaimsOfOthersRevokeNothing: who presents a JWT of his own making, with
-// another's sid and sub in it, changes nothing for the other (5.6).
+// another's sid and sub in it, changes nothing for the other.
 func TestClaimsOfOthersRevokeNothing(t *testing.T) {
 	lab := jwtLab(t)
 	victim, made := tokenFor("ana", testNow), unsigned(`{"iss":"`+jwtIssuer+`","sub":"ana","sid":"session-of-ana","iat":1}`)

@@ -100,7 +100,7 @@ func TestIdentifyHeader(t *testing.T) {
 	}
 }
 
-// TestWhoLogsInAgainGetsIn: design 7. The old cookie does not.
+// TestWhoLogsInAgainGetsIn: the old cookie does not.
 func TestWhoLogsInAgainGetsIn(t *testing.T) {
 	lab := newIdentifyLab(t, "", forwardAuth)
 	lab.get("https://app.example.com/", "Cookie: portal=ana; sessionid="+sessionValue(1))
@@ -290,7 +290,7 @@ func TestIdentifyPlaceholder(t *testing.T) {
 	}
 }
 
-// TestBasicCredentialsAreNotBound: design 7; without a session cookie there is
+// TestBasicCredentialsAreNotBound: without a session cookie there is
 // nothing to bind.
 func TestBasicCredentialsAreNotBound(t *testing.T) {
 	lab := newIdentifyLab(t, "", basicAuth)

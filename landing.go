@@ -120,7 +120,7 @@ func (l *logout) landing(res appResult, out outcome.Outcome) landing {
 
 // leadsToProvider: that is the visit's business, and may have a hint in it.
 func (l *logout) leadsToProvider(target string) bool {
-	host := l.h.provider.host(l.own)
+	host := l.h.provider.Host(l.own)
 	o := origin.Parse(target)
 	return host != l.own.Hostname() && o.Hostname() == host
 }
@@ -182,8 +182,8 @@ func goOn(next string) pages.Page {
 
 // answerAgain lets a page of ours repeat the request, fields and all, because
 // the browser left something out that we need: cookies, which SameSite keeps
-// back when another site starts a logout that it may start (browsers: 2.4), or
-// the origin, on pages that withhold their referrer (browsers: 2.9).
+// back when another site starts a logout that it may start (BR-06), or
+// the origin, on pages that withhold their referrer (BR-07).
 //
 // It does so by itself once in a while only: whoever takes the Referrer-Policy
 // from our page too would have it repeated for ever.
@@ -257,7 +257,7 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, 
 }
 
 // serveEviction is what the landing page fetches: a second answer with "cache"
-// throws the app's pages out of the back/forward cache (browsers: 2.7).
+// throws the app's pages out of the back/forward cache (BR-08).
 func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, l landing) error {
 	if r.Method != http.MethodPost || guard.SoleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(l.Clear, cookie.ClearCache) {
 		return h.refuse(w, r, http.StatusForbidden)

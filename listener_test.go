@@ -22,7 +22,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
-// TestListener: the table of design 3.4 over every version of HTTP.
+// TestListener: the README's table "What the caller gets" over every version of HTTP.
 func TestListener(t *testing.T) {
 	app := newSessions(t, func(w http.ResponseWriter, r *http.Request) {
 		answer := appStates[strings.TrimPrefix(r.URL.Query().Get("state"), " ")].answer

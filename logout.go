@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -51,7 +53,7 @@ type logout struct {
 	secure    bool             // Clear-Site-Data means something here
 
 	cookies     []string // the request's Cookie lines
-	tokens      presentedTokens
+	tokens      provider.Tokens
 	visit       *visit          // to the provider, nil for none
 	tour        *tour           // through the other sites, nil for none
 	app         int             // the number of this app in it

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
@@ -150,10 +152,10 @@ func (c *LogoutCall) compile() (*sessionCall, error) {
 		}
 	}
 	compiled.tries = []siteCall{call}
-	if err := checkSuccess(c.Success); err != nil {
+	if err := provider.CheckSuccess(c.Success); err != nil {
 		return nil, err
 	}
-	return compiled, checkCallTimeout(compiled.timeout)
+	return compiled, provider.CheckCallTimeout(compiled.timeout)
 }
 
 // compileCallPath reads a path with an optional query, as it goes over the wire.

@@ -2,7 +2,6 @@ package universallogout
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -139,44 +138,6 @@ func (a *App) appLabel(h *Handler, host string) string {
 		}
 	}
 	return otherApp
-}
-
-// counted is a client for one endpoint of a provider, whose answers count.
-func (p *Provider) counted(client *http.Client, endpoint string) *http.Client {
-	c := *client
-	c.Transport = countingTransport{c.Transport, p, endpoint}
-	return &c
-}
-
-type countingTransport struct {
-	behind   http.RoundTripper // nil: the usual one
-	provider *Provider
-	endpoint string
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	behind := t.behind
-	if behind == nil {
-		behind = http.DefaultTransport
-	}
-	res, err := behind.RoundTrip(r)
-	result := "unreachable"
-	if err == nil {
-		result = answerName(res.StatusCode)
-	}
-	t.provider.app.metrics.requests.WithLabelValues(t.provider.name, t.endpoint, result).Inc()
-	return res, err
-}
-
-func answerName(status int) string {
-	switch {
-	case status >= 500:
-		return "out_of_order"
-	case status >= 400:
-		return "refused"
-	}
-	return "ok"
 }
 
 // refusedKinds are those that a metric may name.

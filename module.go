@@ -13,7 +13,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
@@ -87,13 +90,13 @@ type App struct {
 	returns   []returnurl.Pattern
 	also      []AlsoApp // resolved
 	trusted   map[origin.Origin]struct{}
-	providers map[string]*Provider           // and those that sites name by their issuer
+	providers map[string]*provider.Provider  // and those that sites name by their issuer
 	hub       origin.Origin                  // the zero value: none
 	sites     func() ([]place, hostPatterns) // placesOf; right when all is provisioned
 	registry  func() *registry               // of them
 	logger    *zap.Logger
 	now       func() time.Time
-	retries   []time.Duration // retryAfter
+	work      *work.Runner
 	shared    *shared
 	ctx       caddy.Context
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
@@ -112,7 +115,6 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.now = time.Now
-	a.retries = retryAfter
 	a.roles = make(map[string]int)
 	if a.Timeout == 0 {
 		a.Timeout = caddy.Duration(defaultTimeout)
@@ -149,6 +151,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.shared = v.(*shared)
+	a.work = &work.Runner{Logger: func() *zap.Logger { return a.logger }, Retries: work.Retries, Places: a.shared.background}
 	a.ctx = ctx
 	if err := a.provisionOperations(); err != nil {
 		return err
@@ -160,7 +163,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 
 // provisionProviders asks none of them: that is for the first logout.
 func (a *App) provisionProviders() error {
-	a.providers = make(map[string]*Provider)
+	a.providers = make(map[string]*provider.Provider)
 	for name, p := range a.Providers {
 		if err := checkProviderName(name); err != nil {
 			return err
@@ -168,10 +171,9 @@ func (a *App) provisionProviders() error {
 		if p == nil {
 			return fmt.Errorf("provider %s: nothing is said about it", name)
 		}
-		if err := p.provision(a, name); err != nil {
+		if err := a.addProvider(name, p); err != nil {
 			return fmt.Errorf("provider %s: %w", name, err)
 		}
-		a.providers[name] = p
 	}
 	if a.Hub == "" {
 		return nil
@@ -204,12 +206,12 @@ func parseHub(hub string) (origin.Origin, error) {
 
 // providerOf finds the provider that a site names, or the one that it says no
 // more about than its issuer. Sites that name none have none.
-func (a *App) providerOf(name, issuer string) (*Provider, error) {
+func (a *App) providerOf(name, issuer string) (*provider.Provider, error) {
 	switch {
 	case name != "" && issuer != "":
 		return nil, errors.New("provider and issuer name the same thing; write one of them")
 	case name != "":
-		if p, ok := a.Providers[name]; ok {
+		if p, ok := a.providers[name]; ok && a.Providers[name] != nil {
 			return p, nil
 		}
 		return nil, unknownProvider(name, slices.Sorted(maps.Keys(a.Providers)))
@@ -225,12 +227,24 @@ func (a *App) providerOf(name, issuer string) (*Provider, error) {
 			return p, nil
 		}
 	}
-	p := &Provider{Issuer: issuer}
-	if err := p.provision(a, issuer); err != nil {
+	if err := a.addProvider(issuer, &Provider{Issuer: issuer}); err != nil {
 		return nil, err
 	}
-	a.providers[issuer] = p
-	return p, nil
+	return a.providers[issuer], nil
+}
+
+func (a *App) addProvider(name string, config *Provider) error {
+	resolved, err := config.resolved()
+	if err != nil {
+		return err
+	}
+	a.providers[name], err = provider.New(name, resolved, provider.Env{
+		Now: a.clock, Logger: func() *zap.Logger { return a.logger }, Storage: a.ctx.Storage(), Seen: func() *provider.Seen { return &a.shared.metadata }, Work: a.work,
+		Count: func(provider, endpoint, result string) {
+			a.metrics.requests.WithLabelValues(provider, endpoint, result).Inc()
+		},
+	})
+	return err
 }
 
 func unknownProvider(name string, known []string) error {

@@ -17,7 +17,7 @@ func (l *logout) outcome(res appResult) outcome.Outcome {
 		return outcome.None
 	}
 	failed := res.status == 0 || res.status >= 400
-	if failed && l.tokens.areAll(l.presented) && slices.Contains(noSuchLogout, res.status) {
+	if failed && l.tokens.AreAll(l.presented) && slices.Contains(noSuchLogout, res.status) {
 		failed = false // a session made of the provider's tokens only: there is nothing for the app to end
 	}
 	switch {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -84,7 +86,7 @@ type state struct {
 func (a *App) sealState(v *visit, own origin.Origin) string {
 	s := state{ID: v.ID, Site: own.String(), Made: a.now().Unix(), Provider: v.Provider}
 	if v.Stage == stageHint {
-		s.Question = questionOf(challengeOf(v.Verifier))
+		s.Question = provider.QuestionOf(provider.ChallengeOf(v.Verifier))
 	}
 	return a.stateOf(s)
 }
@@ -209,7 +211,7 @@ func (rd round) withProvider(label string, b became) round {
 
 func (a *App) label(name string, own origin.Origin) string {
 	if p := a.providers[name]; p != nil {
-		return p.host(own)
+		return p.Host(own)
 	}
 	return ""
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
 // portal is a sign-in portal: its logout ends its session and sends the
@@ -64,7 +66,7 @@ func portalSite(t testing.TB, p *portal, logoutURL string) (s *site, app *sessio
 	auth.example.com {
 		reverse_proxy `+strings.TrimPrefix(at.URL, "http://")+`
 	}`)
-	s.app.providers["portal"].http = &http.Client{Transport: servedBy{p}}
+	s.app.providers["portal"].Http = &http.Client{Transport: servedBy{p}}
 	j = &jar{now: time.Now()}
 	j.store("app.example.com", "/", true, []string{"sessionid=one; Path=/; HttpOnly; Secure"})
 	return s, app, j
@@ -142,14 +144,14 @@ func TestPortalOutOfReachGetsNoBrowser(t *testing.T) {
 	t.Parallel()
 	p := &portal{alive: true, back: "rd"}
 	s, _, j := portalSite(t, p, "https://auth.example.com/logout?rd={return_url}")
-	s.app.providers["portal"].http = &http.Client{Transport: servedBy{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })}}
+	s.app.providers["portal"].Http = &http.Client{Transport: servedBy{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })}}
 	f := s.follow(j, request("GET", "https://app.example.com/logout", "", clicked...))
 	if _, visits := p.state(); len(visits) != 0 || !strings.Contains(f.body, `data-page="landing"`) || !strings.Contains(f.body, "may still be signed in") || !strings.Contains(f.body, `href="https://auth.example.com/logout"`) {
 		t.Errorf("%v %s", f.visited, f.body)
 	}
 }
 
-// TestPortalIsNotVisitedWithoutSession: 5.3.
+// TestPortalIsNotVisitedWithoutSession: there is nothing to end.
 func TestPortalIsNotVisitedWithoutSession(t *testing.T) {
 	t.Parallel()
 	p := &portal{back: "rd"}
@@ -172,7 +174,7 @@ func TestPortalReturnURLIsEscaped(t *testing.T) {
 		"/outpost.goauthentik.io/sign_out?rd={return_url}":              "/outpost.goauthentik.io/sign_out?rd=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y",
 		"https://auth.example.com/logout?next=/bye?u={return_url}&z=%2": "https://auth.example.com/logout?next=/bye?u=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y&z=%2",
 	} {
-		if got, err := expandReturnURL(template, "https://a.example/?x=1&y"); err != nil || got != want {
+		if got, err := provider.ExpandReturnURL(template, "https://a.example/?x=1&y"); err != nil || got != want {
 			t.Errorf("%s becomes %s, %v", template, got, err)
 		}
 	}

@@ -1,23 +1,17 @@
 package universallogout
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
-	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
+	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"golang.org/x/sync/singleflight"
-	"golang.org/x/time/rate"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
-	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
 )
 
 // Provider is where people sign in once for many apps: an OpenID provider, or
@@ -79,212 +73,92 @@ type Provider struct {
 	// `authentik`, `auth0`, `cognito`, `okta`, `zitadel`. Default: told by the
 	// issuer, where that tells it.
 	Quirks string `json:"quirks,omitempty"`
-
-	name   string
-	app    *App
-	quirks quirks
-	client oauth.Client
-	keys   *jwks.Set
-
-	mu       sync.Mutex
-	http     *http.Client // nil until needed, and again after a failure
-	metadata metadata     // the last that was good
-	asked    time.Time    // when the provider was last asked for it
-	failure  error        // what came of that
-	probed   map[string]probe
-	probes   *rate.Limiter
-	refused  map[string]time.Time // clients whose codes the provider would not redeem
-	flights  singleflight.Group
 }
 
-// isPortal: all that is known is where to go.
-func (p *Provider) isPortal() bool { return p.LogoutURL != "" }
+// values are what the run time needs to know, as written.
+func (p *Provider) values() provider.Config {
+	return provider.Config{
+		Issuer: p.Issuer, LogoutURL: p.LogoutURL,
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret, ClientKey: p.ClientKey, ClientAuth: p.ClientAuth,
+		PostLogoutRedirectURI: p.PostLogoutRedirectURI, JustInTimeHint: p.JustInTimeHint,
+		EndSessionEndpoint: p.EndSessionEndpoint, RevocationEndpoint: p.RevocationEndpoint, JWKSURI: p.JWKSURI,
+		AuthorizationEndpoint: p.AuthorizationEndpoint, TokenEndpoint: p.TokenEndpoint,
+		TLSTrust: p.TLSTrust, Quirks: p.Quirks, HasServerLogout: p.ServerLogout != nil,
+	}
+}
 
-// provision checks and completes the configuration. It asks nobody.
-func (p *Provider) provision(app *App, name string) error {
-	p.app, p.name = app, name
-	p.probed, p.refused = make(map[string]probe), make(map[string]time.Time)
-	p.probes = rate.NewLimiter(1, maxProbes/4)
-	for _, field := range p.resolvable() {
-		value, err := placeholders.Template(*field) // a JWK has braces of its own
+// resolved are the values with what the environment and files say.
+func (p *Provider) resolved() (provider.Config, error) {
+	c := p.values()
+	for _, value := range c.Single() {
+		resolved, err := placeholders.Template(*value) // a JWK has braces of its own
 		if err != nil {
-			return err
+			return c, err
 		}
-		*field = value
+		*value = resolved
 	}
-	logoutURL, err := placeholders.Template(p.LogoutURL, returnURLPlaceholder)
-	if err != nil {
-		return fmt.Errorf("logout_url: %w", err)
+	var err error
+	if c.LogoutURL, err = placeholders.Template(c.LogoutURL, provider.ReturnURLPlaceholder); err != nil {
+		return c, fmt.Errorf("logout_url: %w", err)
 	}
-	p.LogoutURL = logoutURL
-	for i := range p.TLSTrust {
-		value, err := placeholders.Resolve(p.TLSTrust[i])
-		if err != nil {
-			return fmt.Errorf("tls_trust: %w", err)
-		}
-		p.TLSTrust[i] = value
+	if c.TLSTrust, err = placeholders.All("tls_trust", p.TLSTrust); err != nil {
+		return c, err
 	}
-	if err := p.check(); err != nil {
-		return err
+	if p.ServerLogout == nil {
+		return c, nil
 	}
-	p.quirks = quirksOf(p.Quirks, p.Issuer)
-	p.keys = jwks.New(p.fetchKeys, app.clock)
-	p.client = oauth.Client{
-		ID: p.ClientID, Secret: p.ClientSecret, Method: oauth.Method(p.ClientAuth),
-		Audience: p.Issuer, Now: app.clock,
+	if c.ServerLogout, err = p.ServerLogout.resolved(); err != nil {
+		return c, fmt.Errorf("server_logout: %w", err)
 	}
-	if p.ClientKey != "" {
-		key, err := oauth.ParseKey(p.ClientKey)
-		if err != nil {
-			return fmt.Errorf("client_key: %w", err)
-		}
-		p.client.Key = key
-	}
-	if p.ServerLogout != nil {
-		if err := p.ServerLogout.provision(); err != nil {
-			return fmt.Errorf("server_logout: %w", err)
-		}
-	}
-	_, err = p.trust()
-	return err
+	return c, nil
 }
 
-func (p *Provider) resolvable() []*string {
-	return []*string{
-		&p.Issuer, &p.ClientID, &p.ClientSecret, &p.ClientKey, &p.PostLogoutRedirectURI,
-		&p.EndSessionEndpoint, &p.RevocationEndpoint, &p.JWKSURI, &p.AuthorizationEndpoint, &p.TokenEndpoint,
-	}
+// ServerLogout is a request from server to server that ends the session an ID
+// token names, such as one to a provider's admin interface. It is sent only for
+// tokens whose signature was verified.
+type ServerLogout struct {
+	// Default: `POST`.
+	Method string `json:"method,omitempty"`
+
+	// The address. `{sid}` and `{sub}` in its path or query stand for the
+	// session and the user of the ID token.
+	URL string `json:"url,omitempty"`
+
+	// Headers; values as `{env.NAME}` or `{file./path}` keep secrets out of
+	// the configuration.
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// The body and its type. `{sid}` and `{sub}` have a meaning here, too.
+	ContentType string `json:"content_type,omitempty"`
+	Body        string `json:"body,omitempty"`
+
+	// Which statuses mean that it worked. Default: 200 to 299.
+	Success []int `json:"success,omitempty"`
+
+	// How long one try may take. Default: `2s`.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
 }
 
-// check finds what cannot work.
-func (p *Provider) check() error {
-	switch {
-	case p.isPortal() && p.Issuer != "":
-		return errors.New("an OpenID provider has an issuer, a portal has a logout_url; write one of the two")
-	case p.isPortal():
-		return p.checkPortal()
-	case p.Issuer == "":
-		return errors.New("write the issuer behind the provider's name, as in provider main https://sso.example.com, or a logout_url into its block")
+// resolved is the request with what the environment and files say.
+func (s *ServerLogout) resolved() (*provider.ServerLogout, error) {
+	r := &provider.ServerLogout{
+		Method: cmp.Or(s.Method, http.MethodPost), ContentType: s.ContentType, Success: s.Success,
+		Timeout: cmp.Or(time.Duration(s.Timeout), 2*time.Second), Headers: make(map[string]string),
 	}
-	if err := origin.CheckEndpoint(p.Issuer); err != nil {
-		return fmt.Errorf("issuer: %w", err)
+	var err error
+	if r.URL, err = placeholders.Template(s.URL, provider.SidPlaceholder, provider.SubPlaceholder); err != nil {
+		return nil, err
 	}
-	for _, endpoint := range []struct{ word, url string }{
-		{"end_session_endpoint", p.EndSessionEndpoint},
-		{"revocation_endpoint", p.RevocationEndpoint},
-		{"jwks_uri", p.JWKSURI},
-		{"authorization_endpoint", p.AuthorizationEndpoint},
-		{"token_endpoint", p.TokenEndpoint},
-		{"post_logout_redirect_uri", p.PostLogoutRedirectURI},
-	} {
-		if endpoint.url == "" {
-			continue
+	if r.Body, err = placeholders.Template(s.Body, provider.SidPlaceholder, provider.SubPlaceholder); err != nil {
+		return nil, err
+	}
+	for name, value := range s.Headers {
+		if r.Headers[name], err = placeholders.Resolve(value); err != nil {
+			return nil, fmt.Errorf("header %s: %w", name, err)
 		}
-		if err := origin.CheckEndpoint(endpoint.url); err != nil {
-			return fmt.Errorf("%s: %w", endpoint.word, err)
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(r.Headers[name]) {
+			return nil, fmt.Errorf("header %s: the name or what stands in it has characters that no header can carry", name)
 		}
 	}
-	return p.checkClient()
-}
-
-func (p *Provider) checkClient() error {
-	if p.Quirks != "" && !isQuirk(p.Quirks) {
-		return fmt.Errorf("quirks: %q is none of %s", p.Quirks, strings.Join(quirkNames(), ", "))
-	}
-	switch method := oauth.Method(p.ClientAuth); {
-	case p.ClientID == "" && (p.ClientSecret != "" || p.ClientKey != "" || p.ClientAuth != ""):
-		return errors.New("client_id: a secret or key is there, but not whose it is")
-	case p.ClientSecret != "" && p.ClientKey != "":
-		return errors.New("client_secret and client_key are both there; a client has one of the two")
-	case method == "", method == oauth.None:
-	case method == oauth.PrivateKeyJWT:
-		if p.ClientKey == "" {
-			return errors.New("client_auth: private_key_jwt needs a client_key")
-		}
-	case method == oauth.SecretBasic, method == oauth.SecretPost:
-		if p.ClientSecret == "" {
-			return fmt.Errorf("client_auth: %s needs a client_secret", method)
-		}
-	default:
-		return fmt.Errorf("client_auth: %q is none of client_secret_basic, client_secret_post, private_key_jwt, none", p.ClientAuth)
-	}
-	return nil
-}
-
-func (p *Provider) checkPortal() error {
-	other := p.ClientAuth+p.Quirks != "" || p.ServerLogout != nil || p.JustInTimeHint != nil
-	for _, field := range p.resolvable() {
-		other = other || *field != ""
-	}
-	if other {
-		return errors.New("a portal has a logout_url and perhaps tls_trust; what it wants to know, such as a client_id, belongs into that address")
-	}
-	sample, err := expandReturnURL(p.LogoutURL, "https://app.example.com/")
-	if err != nil {
-		return fmt.Errorf("logout_url: %w", err)
-	}
-	if strings.HasPrefix(sample, "/") {
-		if !origin.IsPlainURL(sample) {
-			return fmt.Errorf("logout_url: %q is no path that every browser reads alike", p.LogoutURL)
-		}
-		return nil
-	}
-	if err := origin.CheckEndpoint(sample); err != nil {
-		return fmt.Errorf("logout_url: %w", err)
-	}
-	return nil
-}
-
-const returnURLPlaceholder = "{return_url}"
-
-// expandReturnURL fills in a portal's logout_url.
-func expandReturnURL(template, returnURL string) (string, error) {
-	expanded := strings.ReplaceAll(template, returnURLPlaceholder, url.QueryEscape(returnURL))
-	if strings.ContainsAny(expanded, "{}") {
-		return "", fmt.Errorf("%q: {return_url} is the only placeholder here", template)
-	}
-	return expanded, nil
-}
-
-// justInTime reports whether a hint may be fetched for a client of ours.
-func (p *Provider) justInTime(client string) bool {
-	if p.JustInTimeHint != nil && !*p.JustInTimeHint {
-		return false
-	}
-	return client != ""
-}
-
-// clientFor is how a client named by a site authenticates: our own with its
-// secret, any other without.
-func (p *Provider) clientFor(id string) oauth.Client {
-	if id == p.ClientID {
-		return p.client
-	}
-	return oauth.Client{ID: id, Method: oauth.None, Now: p.app.clock}
-}
-
-// authenticating is clientFor with the audience that this server wants.
-func (p *Provider) authenticating(id string, m metadata) oauth.Client {
-	c := p.clientFor(id)
-	if p.quirks.audience == audienceTokenEndpoint && m.Token != "" {
-		c.Audience = m.Token
-	}
-	return c
-}
-
-// host is where the provider's cookies are, as far as it is known without
-// asking; own is the site, for portals that are a path on it.
-func (p *Provider) host(own origin.Origin) string {
-	address := p.Issuer
-	switch {
-	case p.isPortal():
-		address = p.LogoutURL
-	case p.EndSessionEndpoint != "":
-		address = p.EndSessionEndpoint
-	}
-	u, err := url.Parse(strings.ReplaceAll(address, returnURLPlaceholder, ""))
-	if err != nil || u.Host == "" {
-		return own.Hostname()
-	}
-	return strings.ToLower(u.Hostname())
+	return r, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -120,8 +122,8 @@ func FuzzProviderMetadata(f *testing.F) {
 	s := providerSite(f, "https://sso.example.com", "client_id edge")
 	f.Fuzz(func(t *testing.T, doc string) {
 		p := s.main()
-		p.http = &http.Client{Transport: answersWith(doc)}
-		m, err := p.fetchMetadata(t.Context())
+		p.Http = &http.Client{Transport: answersWith(doc)}
+		m, err := p.FetchMetadata(t.Context())
 		if err != nil {
 			return
 		}
@@ -135,7 +137,7 @@ func FuzzProviderMetadata(f *testing.F) {
 			if err := origin.CheckEndpoint(endpoint); err != nil {
 				t.Errorf("%q: %v", doc, err)
 			}
-			address, _ := endSession{"h", "edge", "https://app.example.com/bye", "s"}.url(endpoint, quirks{})
+			address, _ := provider.EndSession{"h", "edge", "https://app.example.com/bye", "s"}.Url(endpoint, provider.Ways{})
 			u, err := url.Parse(address)
 			if err != nil || !strings.HasPrefix(address, endpoint) || !origin.SameEndpoint(address, endpoint) || u.Query().Get("id_token_hint") == "" {
 				t.Errorf("%q becomes %q, %v", endpoint, address, err)

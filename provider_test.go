@@ -14,7 +14,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
-// TestSingleSignOnEnds: 5.4 and 5.5, wherever the hint comes from and whoever
+// TestSingleSignOnEnds: wherever the hint comes from and whoever
 // asks. With a hint nobody is asked "do you really want to log out?".
 func TestSingleSignOnEnds(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -192,7 +192,7 @@ func TestHintIsOurs(t *testing.T) {
 	}
 }
 
-// TestSilentQuestionErrors: 5.4, every way it can end.
+// TestSilentQuestionErrors: every way it can end.
 func TestSilentQuestionErrors(t *testing.T) {
 	for name, tc := range map[string]struct {
 		mode  oidctest.Mode
@@ -243,7 +243,7 @@ func TestSilentQuestionErrors(t *testing.T) {
 	})
 }
 
-// TestProviderAskedOnce: 5.3, a second logout has no session and no hint, and
+// TestProviderAskedOnce: a second logout has no session and no hint, and
 // the provider would only ask for a login.
 func TestProviderAskedOnce(t *testing.T) {
 	so := newSignOn(t, signOnConfig{})

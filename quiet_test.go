@@ -116,7 +116,7 @@ func TestNothingIsTold(t *testing.T) {
 		universal_logout main
 		reverse_proxy 127.0.0.1:1
 	}`, groupSites...)
-	lab.op, lab.app.retries = op, nil
+	lab.op, lab.app.work.Retries = op, nil
 	q := newQuiet(lab)
 	q.hide("client secret", "client-s3cr3t")
 	q.hide("sub", sub)

@@ -165,7 +165,7 @@ func (l *logout) isRefused(asked *http.Request) bool {
 // it was a provider who said so. The call is ours, whatever the browser asked
 // for, and nobody sees its answer.
 func (l *logout) endRefused(from browserRequest, next caddyhttp.Handler) {
-	l.h.app.background("ending a session that is refused", func(context.Context) {
+	l.h.app.work.Background("ending a session that is refused", func(context.Context) {
 		l.h.endSession(from, next, l.own, l.cut, l.presented)
 	})
 }

@@ -32,8 +32,8 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 	inPlace := !guard.IsSafe(l.method) || guard.IsWebKit(r)
 	if l.visit == nil && rd.isLast() && inPlace && !l.caller.ViaWorker {
 		// Here and now: the page with the form may forbid redirects to
-		// elsewhere (browsers: form-action in Chromium, WebKit), and WebKit
-		// takes Clear-Site-Data from no redirect, so that the app's service
+		// elsewhere (BR-09: form-action in Chromium, WebKit), and WebKit
+		// takes Clear-Site-Data from no redirect (BR-01), so that the app's service
 		// worker could answer the one to the landing page.
 		l.setClearSiteData(h, done.Clear)
 		p := l.h.app.landingPage(done)
@@ -54,7 +54,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appRes
 	h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, done.Browser, landingLifetime))
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
-		// (browsers: Chromium); the page dismisses the worker and goes on.
+		// (BR-04: Chromium); the page dismisses the worker and goes on.
 		return pages.Write(w, http.StatusOK, goOn(next))
 	}
 	// "cookies" waits for the landing page: it would take browserCookie along,
@@ -170,7 +170,7 @@ func (l *logout) spared() func(string, cookie.Variant) bool {
 	if l.visit == nil && (!l.sibling || l.h.provider == nil) || !slices.ContainsFunc(l.names, l.h.sessions.MayBeProviders) {
 		return nil
 	}
-	host := l.h.provider.host(l.own)
+	host := l.h.provider.Host(l.own)
 	if host != l.own.Hostname() && (origin.Registrable(host) == "" || origin.Registrable(host) != origin.Registrable(l.own.Hostname())) {
 		return nil
 	}

@@ -222,7 +222,7 @@ func TestReturnParameters(t *testing.T) {
 	}
 }
 
-// TestAppLocation: design 5.3.8, the app's own target is the last that counts.
+// TestAppLocation: the app's own target is the last that counts.
 func TestAppLocation(t *testing.T) {
 	for location, want := range map[string]string{
 		"/login":                          "/login",

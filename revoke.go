@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -22,7 +24,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
-// clientLimits of what clients may have refused (design 5.2). A session that
+// clientLimits of what clients may have refused. A session that
 // its app ended is bounded only so that nobody fills the list: 12,000 at once,
 // 5 a second after that.
 const (
@@ -306,14 +308,14 @@ func notDurable(err error) string {
 
 // refuseSession refuses the session that a verified ID token names, at all apps
 // that are known to belong to it.
-func (a *App) refuseSession(ctx context.Context, p *Provider, token idToken) {
+func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token provider.IdToken) {
 	list := a.shared.revocations.list.Load()
-	sid := token.claims.String("sid")
+	sid := token.Claims.String("sid")
 	if list == nil || sid == "" || len(sid) > maxClaim {
 		return
 	}
 	if err := list.Revoke(ctx, list.OfSession(p.Issuer, sid)); err != nil {
-		a.logger.Error(notDurable(err), zap.String("provider", p.name), zap.Error(err))
+		a.logger.Error(notDurable(err), zap.String("provider", p.Name), zap.Error(err))
 		return
 	}
 	a.emit(eventRevoked, map[string]any{"initiator": initiatorUser, "issuer": p.Issuer, "kind": "session", "revocations": 1})

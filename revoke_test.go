@@ -249,7 +249,7 @@ func TestFullList(t *testing.T) {
 }
 
 // TestSiblingsRefuseAtOnce: with a binding, all apps of the session refuse it
-// before the browser has been there (5.3.4), and without one none but its own.
+// before the browser has been there, and without one none but its own.
 func TestSiblingsRefuseAtOnce(t *testing.T) {
 	apps := newSessions(t, endsSession)
 	sites := "a.example.com {\nuniversal_logout {\nWORDS\n}\nreverse_proxy APP\n}\nb.example.org {\nuniversal_logout\nreverse_proxy APP\n}"

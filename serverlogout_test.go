@@ -31,7 +31,7 @@ func (so *signOn) clickWith(token string) {
 	eventually(so.t, "the background is empty", so.isIdle)
 }
 
-// TestServerLogout: 5.6 on the wire.
+// TestServerLogout: the request on the wire.
 func TestServerLogout(t *testing.T) {
 	const sid, sub = "a+b:c@d~e_f-g.h", "ana+1@example.com"
 	const pathSID, pathSub = "a%2Bb%3Ac%40d~e_f-g.h", "ana%2B1%40example.com"
@@ -87,7 +87,7 @@ func TestServerLogout(t *testing.T) {
 	}
 }
 
-// TestForgedTokensNeverCall: 5.6. Only a token whose signature is right, of
+// TestForgedTokensNeverCall: only a token whose signature is right, of
 // this issuer, for a client of ours, not too old, makes a request.
 func TestForgedTokensNeverCall(t *testing.T) {
 	claims := func(change map[string]any) func(*signOn) string {
@@ -140,7 +140,7 @@ func TestForgedTokensNeverCall(t *testing.T) {
 	}
 }
 
-// TestOddSessionNames: 5.6. What could mean something in an address or a body
+// TestOddSessionNames: what could mean something in an address or a body
 // never gets there, not even from a token that is right.
 func TestOddSessionNames(t *testing.T) {
 	t.Parallel()
@@ -200,7 +200,7 @@ func TestServerLogoutAnswers(t *testing.T) {
 			w := newWire(t, tc.answer)
 			so := serverLogoutSite(t, w, "POST W/{sid}?u={sub}", "header Authorization \"Bearer admin-secret\"\n"+tc.block)
 			logged := so.alone(8)
-			so.site.app.retries = soon
+			so.site.app.work.Retries = soon
 			so.clickWith(so.op.IDToken(edgeClient, "ana-the-user", "sid-of-hers", nil))
 			if n := len(w.requests()); n != tc.calls {
 				t.Errorf("%d requests, want %d", n, tc.calls)

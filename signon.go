@@ -1,12 +1,12 @@
 package universallogout
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
@@ -35,17 +35,17 @@ func (h *Handler) endsSignOn(r *http.Request) bool {
 		query, is := at(endpoint)
 		return is && (query == "" || r.Method == http.MethodGet && hasOnly(u.RawQuery, query))
 	}
-	if p := h.provider; p != nil && p.isPortal() && ends(p.LogoutURL) {
+	if p := h.provider; p != nil && p.IsPortal() && ends(p.LogoutURL) {
 		return true
 	}
 	for _, p := range h.app.providers {
-		if p.isPortal() {
+		if p.IsPortal() {
 			if strings.Contains(p.LogoutURL, "://") && ends(p.LogoutURL) {
 				return true
 			}
 			continue
 		}
-		m := p.override(h.app.shared.knownMetadata(p.Issuer))
+		m := p.Known()
 		if query, is := at(m.EndSession); is && (query == "" || r.Method == http.MethodGet && hasAll(u.Query(), query)) {
 			return true
 		}
@@ -123,14 +123,6 @@ func (a *App) isSilentQuestion(u *url.URL, query string) bool {
 	to, path := q.Get("redirect_uri"), a.Prefix+"/callback"
 	st, ours := a.openState(q.Get("state"))
 	return ours && q.Get("prompt") == "none" && q.Get("response_type") == "code" && q.Get("scope") == "openid" &&
-		st.Question != "" && q.Get("code_challenge_method") == "S256" && questionOf(q.Get("code_challenge")) == st.Question &&
+		st.Question != "" && q.Get("code_challenge_method") == "S256" && provider.QuestionOf(q.Get("code_challenge")) == st.Question &&
 		strings.HasSuffix(to, path) && a.serves(origin.Parse(strings.TrimSuffix(to, path)))
 }
-
-func challengeOf(verifier string) string {
-	sum := sha256.Sum256([]byte(verifier))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-// questionOf is enough of a challenge to tell it from all others.
-func questionOf(challenge string) string { return challenge[:min(len(challenge), 22)] }

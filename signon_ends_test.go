@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
@@ -40,13 +42,13 @@ func TestRevokedSignOnEndsOnly(t *testing.T) {
 	verifier := strings.Repeat("v", 43)
 	v := &visit{Provider: "main", ID: "id", Stage: stageHint, Verifier: verifier}
 	own := origin.Origin{Scheme: "https", Host: "sso.example.com"}
-	question := authRequest{client: "edge", redirectURI: "https://sso.example.com/.universal-logout/callback", state: s.app.sealState(v, own), nonce: "n", verifier: verifier}
-	asked := question.url("https://sso.example.com/auth")
+	question := provider.AuthRequest{Client: "edge", RedirectURI: "https://sso.example.com/.universal-logout/callback", State: s.app.sealState(v, own), Nonce: "n", Verifier: verifier}
+	asked := question.Url("https://sso.example.com/auth")
 	another := question
-	another.verifier = strings.Repeat("w", 43)
+	another.Verifier = strings.Repeat("w", 43)
 	v.Stage = stageEnd
 	ending := question
-	ending.state = s.app.sealState(v, own)
+	ending.State = s.app.sealState(v, own)
 	for name, tc := range map[string]struct {
 		method, url string
 		passes      bool
@@ -58,9 +60,9 @@ func TestRevokedSignOnEndsOnly(t *testing.T) {
 		"... somewhere":                   {"GET", asked + "&request_uri=https%3A%2F%2Fevil.example", false},
 		"... for more than an ID token":   {"GET", strings.Replace(asked, "scope=openid", "scope=openid+offline_access", 1), false},
 		"... said twice":                  {"GET", asked + "&client_id=other", false},
-		"... whose code others redeem":    {"GET", another.url("https://sso.example.com/auth"), false},
+		"... whose code others redeem":    {"GET", another.Url("https://sso.example.com/auth"), false},
 		"... without a challenge":         {"GET", strings.Replace(asked, "code_challenge=", "nothing=", 1), false},
-		"... with the state of an end":    {"GET", ending.url("https://sso.example.com/auth"), false},
+		"... with the state of an end":    {"GET", ending.Url("https://sso.example.com/auth"), false},
 		"the portal's logout":             {"GET", "https://auth.example.com/?logout=1&url=" + url.QueryEscape("https://sso.example.com/"), true},
 		"the portal itself":               {"GET", "https://auth.example.com/", false},
 		"the portal, another word":        {"GET", "https://auth.example.com/?url=https%3A%2F%2Fapp.example.com", false},

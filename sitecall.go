@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
@@ -171,7 +172,7 @@ func (from browserRequest) send(next caddyhttp.Handler, c siteCall, cookies []st
 	}
 	cancel()
 	// Not what the handler says of it: it was us.
-	_, _ = waitFor(done, graceTime)
+	_, _ = work.WaitFor(done, graceTime)
 	return answer.result(context.DeadlineExceeded)
 }
 

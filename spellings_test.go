@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestRevokedSpellings: design 7, every spelling that an app could take for the
+// TestRevokedSpellings: every spelling that an app could take for the
 // session, over HTTP: the app sees none of them.
 func TestRevokedSpellings(t *testing.T) {
 	octal := func(v string) string { return `"\` + fmt.Sprintf("%03o", v[0]) + v[1:] + `"` }

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
@@ -20,17 +21,17 @@ import (
 
 // adminStatus is what the admin API tells: how we are doing, and nothing secret.
 type adminStatus struct {
-	Open        bool             `json:"open"` // the list of revocations can be asked
-	Version     uint64           `json:"version"`
-	Revocations revocationCounts `json:"revocations"`
-	Bindings    int              `json:"bindings"`
-	Log         logStatus        `json:"log"`
-	Shared      string           `json:"shared"`      // as configured
-	KeysShared  bool             `json:"keys_shared"` // other nodes can finish a logout that began here
-	Hub         string           `json:"hub,omitempty"`
-	Sites       []siteStatus     `json:"sites"`
-	Groups      []groupStatus    `json:"groups"`
-	Providers   []providerStatus `json:"providers"`
+	Open        bool              `json:"open"` // the list of revocations can be asked
+	Version     uint64            `json:"version"`
+	Revocations revocationCounts  `json:"revocations"`
+	Bindings    int               `json:"bindings"`
+	Log         logStatus         `json:"log"`
+	Shared      string            `json:"shared"`      // as configured
+	KeysShared  bool              `json:"keys_shared"` // other nodes can finish a logout that began here
+	Hub         string            `json:"hub,omitempty"`
+	Sites       []siteStatus      `json:"sites"`
+	Groups      []groupStatus     `json:"groups"`
+	Providers   []provider.Status `json:"providers"`
 }
 
 type revocationCounts struct {
@@ -68,17 +69,8 @@ type groupStatus struct {
 	Sites []string `json:"sites"`
 }
 
-type providerStatus struct {
-	Name      string            `json:"name"`
-	Issuer    string            `json:"issuer,omitempty"`
-	Portal    string            `json:"portal,omitempty"` // where it is, for one without issuer
-	Asked     *time.Time        `json:"asked,omitempty"`  // when its metadata was last asked for
-	Endpoints map[string]string `json:"endpoints,omitempty"`
-	LastError string            `json:"last_error,omitempty"`
-}
-
 func (a *App) status() adminStatus {
-	s := adminStatus{Shared: a.Shared, KeysShared: a.shared.keys.Shared(), Sites: a.siteStatus(), Groups: []groupStatus{}, Providers: []providerStatus{}}
+	s := adminStatus{Shared: a.Shared, KeysShared: a.shared.keys.Shared(), Sites: a.siteStatus(), Groups: []groupStatus{}, Providers: []provider.Status{}}
 	if a.hub != (origin.Origin{}) {
 		s.Hub = a.hub.String()
 	}
@@ -98,7 +90,7 @@ func (a *App) status() adminStatus {
 		s.Groups = append(s.Groups, groupStatus{name, groups[name]})
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.providers)) {
-		s.Providers = append(s.Providers, a.providers[name].status())
+		s.Providers = append(s.Providers, a.providers[name].Status())
 	}
 	return s
 }
@@ -116,7 +108,7 @@ func (a *App) siteStatus() []siteStatus {
 	for _, p := range a.registry().apps {
 		app := appStatus{Path: cmp.Or(p.base(), "/"), Group: a.groupOf(p.handler), Hosts: p.handler.hosts}
 		if p.handler.provider != nil {
-			app.Provider = p.handler.provider.name
+			app.Provider = p.handler.provider.Name
 		}
 		hosts := p.hosts
 		if hosts == nil {
@@ -140,34 +132,6 @@ func (a *App) siteStatus() []siteStatus {
 		all = append(all, *sites[host])
 	}
 	return all
-}
-
-func (p *Provider) status() providerStatus {
-	if p.isPortal() {
-		return providerStatus{Name: p.name, Portal: p.host(origin.Origin{})}
-	}
-	p.mu.Lock()
-	known, asked, failure := p.metadata, p.asked, p.failure
-	p.mu.Unlock()
-	if known.Issuer == "" {
-		known = p.app.shared.knownMetadata(p.Issuer)
-	}
-	s := providerStatus{Name: p.name, Issuer: p.Issuer, Endpoints: make(map[string]string)}
-	m := p.override(known)
-	for name, address := range map[string]string{
-		"end_session": m.EndSession, "revocation": m.Revocation, "jwks": m.JWKS, "authorization": m.Authorization, "token": m.Token,
-	} {
-		if address != "" {
-			s.Endpoints[name], _, _ = strings.Cut(address, "?")
-		}
-	}
-	if !asked.IsZero() {
-		s.Asked = &asked
-	}
-	if failure != nil {
-		s.LastError = shorten(failure.Error())
-	}
-	return s
 }
 
 // plainError is what an error of the disk or the storage comes down to. Paths

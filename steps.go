@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 const (
@@ -12,7 +13,7 @@ const (
 	maxSteps = 1 << 16
 
 	// againTime is how long a step answers as it did at first: the connection
-	// may have broken off with its answer (browsers: Chromium loses some of
+	// may have broken off with its answer (BR-13: Chromium loses some of
 	// many at a time), and the page asks once more.
 	againTime = 5 * time.Second
 )
@@ -92,7 +93,7 @@ func (s *step) isOver() bool {
 
 // wait returns when the step is over, or when time is up.
 func (s *step) wait(limit time.Duration) bool {
-	_, over := waitFor(s.done, limit)
+	_, over := work.WaitFor(s.done, limit)
 	return over
 }
 

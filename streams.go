@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
@@ -248,7 +249,7 @@ func (s *stream) close() {
 
 // wait reports whether the handler has returned within limit.
 func (s *stream) wait(limit time.Duration) bool {
-	_, over := waitFor(s.done, limit)
+	_, over := work.WaitFor(s.done, limit)
 	return over
 }
 

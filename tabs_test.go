@@ -129,7 +129,7 @@ func TestAnotherTabsLogoutGoesOn(t *testing.T) {
 	})
 }
 
-// TestFreshSessionIsLeftAlone: 3.4. Whoever signs in again while another tab is
+// TestFreshSessionIsLeftAlone: whoever signs in again while another tab is
 // at the provider keeps what they have, however that tab comes back.
 func TestFreshSessionIsLeftAlone(t *testing.T) {
 	for where, leave := range stages {

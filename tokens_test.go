@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -74,7 +76,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 // alone gives a site a place for background work of its own, and a log.
 func (s *site) alone(places int) *observer.ObservedLogs {
 	s.app.shared = s.app.shared.again(s.t, func() time.Time { return s.app.now() })
-	s.app.shared.background = make(chan struct{}, places)
+	s.app.work.Places = make(chan struct{}, places)
 	core, logged := observer.New(zap.DebugLevel)
 	s.app.logger = zap.New(core)
 	for _, h := range s.handlers() {
@@ -84,7 +86,7 @@ func (s *site) alone(places int) *observer.ObservedLogs {
 }
 
 // isIdle: nothing is left running for any logout.
-func (s *site) isIdle() bool { return len(s.app.shared.background) == 0 }
+func (s *site) isIdle() bool { return len(s.app.work.Places) == 0 }
 
 // wantQuiet: no secret in any line of the log.
 func wantQuiet(t testing.TB, logged *observer.ObservedLogs, secrets ...string) {
@@ -112,7 +114,7 @@ const (
 	refreshSecret = credential + "-refresh"
 )
 
-// TestTokensAreRevoked: REV-02, REV-05, REV-09 and the order of 5.3: when the
+// TestTokensAreRevoked: REV-02, REV-05, REV-09 and the order: when the
 // app has had its turn, refresh tokens go first, by POST, wherever they are.
 func TestTokensAreRevoked(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -254,7 +256,7 @@ func TestClientAuthentication(t *testing.T) {
 			if tc.site {
 				client = "app"
 			}
-			s.main().revoke(t.Context(), []string{client}, presentedTokens{access: []string{accessSecret}})
+			s.main().Revoke(t.Context(), []string{client}, provider.Tokens{Access: []string{accessSecret}})
 			if len(w.requests()) != 1 {
 				t.Fatalf("%d requests", len(w.requests()))
 			}

@@ -59,7 +59,7 @@ func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd round) er
 	h := w.Header()
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
-		// (browsers: Chromium); the page dismisses the worker and goes on.
+		// (BR-04: Chromium); the page dismisses the worker and goes on.
 		return pages.Write(w, http.StatusOK, goOn(l.hop(h, rd)))
 	}
 	// "cookies" waits for the second round: in Chromium it would take from
@@ -171,7 +171,7 @@ func (h *Handler) endOwnParts(w http.ResponseWriter, r *http.Request, next caddy
 func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending) error {
 	hdr := w.Header()
 	if rest.Visit != nil && rest.Round.Landing != nil {
-		// A page that took a form must not redirect to another site (browsers:
+		// A page that took a form must not redirect to another site (BR-09:
 		// form-action in Chromium, WebKit).
 		line, address := h.app.stay(own, &rest)
 		hdr.Add("Set-Cookie", line)

@@ -30,7 +30,7 @@ func attackerTokens(lab *tourLab, start string) (pages []browserPage) {
 }
 
 // foreignForms are the headers with which a form on evil.example gets to a site
-// (browsers: 2.9 and the table in front of it), without a service worker at the
+// (BR-07 and BR-05), without a service worker at the
 // site and with one that sends requests on. OWN is the site's origin.
 var foreignForms = map[string][]string{
 	"plain":                          {"Origin: https://evil.example", "Referer: https://evil.example/", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"},

@@ -158,7 +158,7 @@ func TestHeadersOfAFullTour(t *testing.T) {
 		}
 		reverse_proxy APP
 	}`, hosts...)
-	lab.app.retries = nil
+	lab.app.work.Retries = nil
 	for _, size := range []int{100, 1500, 3000} {
 		j := lab.visitor("ana")
 		j.store(hosts[0], "/", true, []string{"idToken=e30." + strings.Repeat("x", size) + ".sig; Path=/; Secure"})

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
@@ -77,9 +79,9 @@ func (l *logout) newVisit(r *http.Request) *visit {
 		return nil
 	}
 	v := l.visitTo(p)
-	if len(l.presented) == 0 && len(l.tokens.id) == 0 {
+	if len(l.presented) == 0 && len(l.tokens.Id) == 0 {
 		before, ok := l.h.app.openMarker(r, l.own)
-		if !ok || before.Visit == nil || before.Visit.Provider != p.name {
+		if !ok || before.Visit == nil || before.Visit.Provider != p.Name {
 			if l.tour == nil {
 				return nil
 			}
@@ -94,8 +96,8 @@ func (l *logout) newVisit(r *http.Request) *visit {
 	return v
 }
 
-func (l *logout) visitTo(p *Provider) *visit {
-	v := &visit{Provider: p.name, Label: p.host(l.own), Clients: l.h.clients(), Hints: l.tokens.id, ReturnURI: l.h.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
+func (l *logout) visitTo(p *provider.Provider) *visit {
+	v := &visit{Provider: p.Name, Label: p.Host(l.own), Clients: l.h.clients(), Hints: l.tokens.Id, ReturnURI: l.h.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
 	if v.ReturnURI == "" {
 		v.ReturnURI = p.PostLogoutRedirectURI
 	}
@@ -106,14 +108,14 @@ func (l *logout) visitTo(p *Provider) *visit {
 // with a hint is as good a reason to go there as a session.
 func (l *logout) followApp(res appResult) {
 	location := res.header.Get("Location")
-	if l.h.provider == nil || l.h.provider.isPortal() || res.status/100 != 3 || len(location) > maxEndSessionURL {
+	if l.h.provider == nil || l.h.provider.IsPortal() || res.status/100 != 3 || len(location) > provider.MaxEndSessionURL {
 		return
 	}
 	u, err := url.Parse(location)
 	if err != nil || !u.IsAbs() {
 		return
 	}
-	if l.visit == nil && strings.EqualFold(u.Hostname(), l.h.provider.host(l.own)) && u.Query().Has("id_token_hint") {
+	if l.visit == nil && strings.EqualFold(u.Hostname(), l.h.provider.Host(l.own)) && u.Query().Has("id_token_hint") {
 		l.visit = l.visitTo(l.h.provider)
 	}
 	if l.visit != nil {
@@ -144,7 +146,7 @@ func (v *visit) clientIDs() (ids []string) {
 
 // ours is the client that a hint is fetched for: the provider's, whose secret
 // we have, or the site's.
-func (v *visit) ours(p *Provider) string {
+func (v *visit) ours(p *provider.Provider) string {
 	switch {
 	case p.ClientID != "":
 		return p.ClientID
@@ -189,30 +191,30 @@ type became struct {
 }
 
 // alive: the user may end it by a click, at the bare endpoint.
-func alive(m metadata) became { return became{providerAlive, m.EndSession} }
+func alive(m provider.Metadata) became { return became{providerAlive, m.EndSession} }
 
 // wayTo is where the browser goes to end the single sign-on, or "" and why not.
-func (a *App) wayTo(ctx context.Context, p *Provider, own origin.Origin, v *visit) (next string, b became) {
+func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin, v *visit) (next string, b became) {
 	v.ID, v.Stage, v.Back, v.Stateful = rand.Text(), stageEnd, "", false
-	if v.Silent && p.isPortal() {
+	if v.Silent && p.IsPortal() {
 		return "", became{}
 	}
-	if p.isPortal() {
+	if p.IsPortal() {
 		return a.wayToPortal(ctx, p, own)
 	}
-	m, err := p.endpoints(ctx)
-	if p.cannotEnd(m, err) {
+	m, err := p.Endpoints(ctx)
+	if p.CannotEnd(m, err) {
 		return "", alive(m)
 	}
 	if next := a.appsOwnWay(ctx, p, own, v, m); next != "" {
 		return next, became{}
 	}
-	token, found := p.firstIDToken(ctx, v.Hints, v.clientIDs())
+	token, found := p.FirstIDToken(ctx, v.Hints, v.clientIDs())
 	if found && !v.Alone {
 		a.refuseSession(ctx, p, token)
 	}
-	if found && len(token.raw) > m.quirks.longestURL()-roomBesideHint {
-		token, found = idToken{}, false // one of our own is mostly shorter
+	if found && len(token.Raw) > m.Ways.LongestURL()-roomBesideHint {
+		token, found = provider.IdToken{}, false // one of our own is mostly shorter
 	}
 	if next := a.askWho(ctx, p, own, v, m, found); next != "" {
 		return next, became{}
@@ -223,24 +225,18 @@ func (a *App) wayTo(ctx context.Context, p *Provider, own origin.Origin, v *visi
 	return a.endSession(ctx, p, own, v, m, token)
 }
 
-// cannotEnd: nobody knows where to go, or nobody is there. An endpoint that was
-// written down may be reached from elsewhere than here.
-func (p *Provider) cannotEnd(m metadata, err error) bool {
-	return m.EndSession == "" || isUnreachable(err) && p.EndSessionEndpoint == ""
-}
-
 // roomBesideHint is what the other parameters take.
 const roomBesideHint = 600
 
 // wayToPortal: the address to come back to has no state in it, for some portals
 // want it to be the registered one to the letter.
-func (a *App) wayToPortal(ctx context.Context, p *Provider, own origin.Origin) (next string, b became) {
-	next, err := expandReturnURL(p.LogoutURL, own.String()+a.Prefix+"/return")
+func (a *App) wayToPortal(ctx context.Context, p *provider.Provider, own origin.Origin) (next string, b became) {
+	next, err := provider.ExpandReturnURL(p.LogoutURL, own.String()+a.Prefix+"/return")
 	if err != nil { // Provision has seen it
 		return "", became{outcome: providerAlive}
 	}
 	endpoint, _, _ := strings.Cut(next, "?")
-	if !strings.HasPrefix(next, "/") && p.probe(ctx, endpoint, "the portal's logout is out of order").verdict == probeUnreachable {
+	if !strings.HasPrefix(next, "/") && p.Probe(ctx, endpoint, "the portal's logout is out of order").Verdict == provider.ProbeUnreachable {
 		return "", became{providerAlive, endpoint}
 	}
 	return next, became{}
@@ -249,7 +245,7 @@ func (a *App) wayToPortal(ctx context.Context, p *Provider, own origin.Origin) (
 // appsOwnWay: an app that sends the browser to the provider itself may do it
 // for a client that we know nothing of. Then what it says stays as it is, for
 // we could only mix clients (RPI-13). Else its hint is ours.
-func (a *App) appsOwnWay(ctx context.Context, p *Provider, own origin.Origin, v *visit, m metadata) string {
+func (a *App) appsOwnWay(ctx context.Context, p *provider.Provider, own origin.Origin, v *visit, m provider.Metadata) string {
 	if v.AppURL == "" || !origin.SameEndpoint(v.AppURL, m.EndSession) {
 		return ""
 	}
@@ -261,7 +257,7 @@ func (a *App) appsOwnWay(ctx context.Context, p *Provider, own origin.Origin, v 
 	hint, named := q.Get("id_token_hint"), q.Get("client_id")
 	ours := slices.Contains(v.clientIDs(), named)
 	if hint != "" && (named == "" || ours) && len(v.Clients) > 0 {
-		if _, err := p.verify(ctx, hint, v.clientIDs()); err == nil {
+		if _, err := p.Verify(ctx, hint, v.clientIDs()); err == nil {
 			v.Hints, ours = append(v.Hints, hint), true
 		}
 	}
@@ -270,57 +266,57 @@ func (a *App) appsOwnWay(ctx context.Context, p *Provider, own origin.Origin, v 
 	}
 	v.Back = pathOn(own, q.Get("post_logout_redirect_uri"))
 	endpoint, _, _ := strings.Cut(m.EndSession, "?") // its own query is among the app's
-	return withQuery(endpoint, q)
+	return provider.WithQuery(endpoint, q)
 }
 
 // askWho is the address of the silent question who is signed in, or "" if
 // there is no need or no way to ask it.
-func (a *App) askWho(ctx context.Context, p *Provider, own origin.Origin, v *visit, m metadata, found bool) string {
+func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origin, v *visit, m provider.Metadata, found bool) string {
 	ours := v.ours(p)
-	if found || m.quirks.noHint || !p.justInTime(ours) || m.Authorization == "" || m.Token == "" || m.JWKS == "" || !p.redeems(ours) {
+	if found || m.Ways.NoHint || !p.JustInTime(ours) || m.Authorization == "" || m.Token == "" || m.JWKS == "" || !p.Redeems(ours) {
 		return ""
 	}
-	question := authRequest{client: ours, redirectURI: a.address(own, "/callback")}
-	if !p.answersSilently(ctx, m, question) {
+	question := provider.AuthRequest{Client: ours, RedirectURI: a.address(own, "/callback")}
+	if !p.AnswersSilently(ctx, m, question) {
 		return ""
 	}
 	v.Stage, v.Nonce, v.Verifier = stageHint, rand.Text(), rand.Text()+rand.Text()
-	question.state, question.nonce, question.verifier = a.sealState(v, own), v.Nonce, v.Verifier
-	return question.url(m.Authorization)
+	question.State, question.Nonce, question.Verifier = a.sealState(v, own), v.Nonce, v.Verifier
+	return question.Url(m.Authorization)
 }
 
 // endSession is the address that ends the single sign-on.
-func (a *App) endSession(ctx context.Context, p *Provider, own origin.Origin, v *visit, m metadata, hint idToken) (next string, b became) {
+func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *visit, m provider.Metadata, hint provider.IdToken) (next string, b became) {
 	v.Stage = stageEnd
-	e := endSession{hint: hint.raw, client: hint.client, state: a.sealState(v, own)}
-	if e.client == "" && len(v.Clients) > 0 {
-		e.client = v.Clients[0].ID
+	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.sealState(v, own)}
+	if e.Client == "" && len(v.Clients) > 0 {
+		e.Client = v.Clients[0].ID
 	}
-	e.returnURI = v.returnURI(e.client)
+	e.ReturnURI = v.returnURI(e.Client)
 	switch {
-	case e.returnURI != "":
-	case e.client != "" && m.quirks.noState:
-		e.returnURI = own.String() + a.Prefix + "/return" // a hub would not know where to send it on
-	case e.client != "":
-		e.returnURI = a.address(own, "/return")
+	case e.ReturnURI != "":
+	case e.Client != "" && m.Ways.NoState:
+		e.ReturnURI = own.String() + a.Prefix + "/return" // a hub would not know where to send it on
+	case e.Client != "":
+		e.ReturnURI = a.address(own, "/return")
 	default:
-		e.returnURI = v.ReturnURI
+		e.ReturnURI = v.ReturnURI
 	}
-	e, ok := p.endsSessions(ctx, m, e)
+	e, ok := p.EndsSessions(ctx, m, e)
 	if ok {
-		next, ok = e.url(m.EndSession, m.quirks)
+		next, ok = e.Url(m.EndSession, m.Ways)
 	}
 	if !ok {
 		return "", a.stuck(ctx, p, m)
 	}
-	v.Back, v.Stateful = pathOn(own, e.returnURI), e.returnURI != "" && !m.quirks.noState
+	v.Back, v.Stateful = pathOn(own, e.ReturnURI), e.ReturnURI != "" && !m.Ways.NoState
 	return next, became{}
 }
 
 // stuck: the rest is left to a click, if the bare endpoint is of any use.
-func (a *App) stuck(ctx context.Context, p *Provider, m metadata) became {
+func (a *App) stuck(ctx context.Context, p *provider.Provider, m provider.Metadata) became {
 	b := alive(m)
-	if p.probe(ctx, m.EndSession, "the provider's logout refuses everybody who comes without an ID token").verdict == probeRefused {
+	if p.Probe(ctx, m.EndSession, "the provider's logout refuses everybody who comes without an ID token").Verdict == provider.ProbeRefused {
 		b.link = ""
 	}
 	return b

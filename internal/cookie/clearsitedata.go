@@ -7,8 +7,8 @@ import (
 )
 
 // What clear_site_data may name. "cookies" reaches every site of the
-// registrable domain in Chromium (browsers: 2.1), "cache" scans the whole
-// cache there, so both are for who asks for them.
+// registrable domain in Chromium (BR-02), "cache" scans the whole cache there
+// (BR-03), so both are for who asks for them.
 const (
 	ClearStorage = "storage"
 	ClearCookies = "cookies"

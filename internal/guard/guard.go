@@ -28,8 +28,8 @@ type Caller struct {
 
 	// viaWorker: the navigation came through a service worker that fetched it.
 	// Its Origin, Sec-Fetch-Site and Sec-Fetch-Mode are then the worker's in
-	// some engines (browsers: Firefox, WebKit), and Clear-Site-Data on its
-	// answer can hang the tab (browsers: Chromium).
+	// some engines (BR-05: Firefox, WebKit), and Clear-Site-Data on its
+	// answer can hang the tab (BR-04: Chromium).
 	ViaWorker bool
 }
 
@@ -55,7 +55,7 @@ func CallerOf(r *http.Request) Caller {
 	}
 }
 
-// guard decides who may log out the person behind r (design 5.2). trusted
+// guard decides who may log out the person behind r: the README's table. trusted
 // tells the origins of other sites that may start a logout here.
 func Check(r *http.Request, own origin.Origin, trusted func(origin.Origin) bool, allowCrossSite bool) Verdict {
 	if IsSpeculative(r.Header) {

@@ -8,13 +8,13 @@ import (
 
 // hopSource is the origin of the page that a form was on. A service worker that
 // sends the request on may put its own site there; then only the Referer is
-// still the page's (browsers: Firefox).
+// still the page's (BR-05: Firefox).
 func HopSource(r *http.Request, own origin.Origin) origin.Origin {
 	source := origin.Parse(SoleValue(r.Header, "Origin"))
 	if source != own || !ViaWorker(r) {
 		return source
 	}
-	if referer := r.Header.Get("Referer"); !isScript(referer) { // browsers: WebKit names the worker's script
+	if referer := r.Header.Get("Referer"); !isScript(referer) { // BR-05: WebKit names the worker's script
 		return origin.Parse(referer)
 	}
 	return origin.Origin{}

@@ -8,7 +8,7 @@ import (
 
 // mayAsk: only a script of the page that has the token. A form of another page
 // that this site's service worker has sent on has our own Origin too, in some
-// engines, but not this mode (browsers: Firefox, WebKit).
+// engines, but not this mode (BR-05: Firefox, WebKit).
 func MayAsk(r *http.Request, page origin.Origin) bool {
 	if origin.Parse(SoleValue(r.Header, "Origin")) != page ||
 		SoleValue(r.Header, "Sec-Fetch-Mode") != "cors" || SoleValue(r.Header, "Sec-Fetch-Dest") != "empty" {

@@ -120,7 +120,7 @@ type Form struct {
 	Kept   bool   // its token is in the browser's history, if anywhere
 }
 
-// answerHeaders are on every answer of ours (specs H.6, PG-01 to PG-07).
+// answerHeaders are on every answer of ours (PG-01 to PG-07).
 func Headers(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
@@ -146,7 +146,7 @@ func Write(w http.ResponseWriter, status int, p Page) error {
 	h.Set("Content-Security-Policy", p.policy())
 	h.Set("Referrer-Policy", p.Referrer())
 	if p.OnTour {
-		// browsers: WebKit gives each page with it a process of its own, which
+		// BR-12: WebKit gives each page with it a process of its own, which
 		// takes 0.2 s, and its Back button loses the tab between them.
 		h.Del("Cross-Origin-Opener-Policy")
 	}
@@ -179,7 +179,7 @@ const MaxShownApps = 12
 func (p Page) Folds() bool { return len(p.Apps) > MaxShownApps }
 
 // Referrer is the page's Referrer-Policy. no-referrer would make the Origin of a
-// form null (browsers: 2.9), and null is nobody we log out for.
+// form null (BR-07), and null is nobody we log out for.
 func (p Page) Referrer() string {
 	switch {
 	case p.Form != nil && p.Form.Origin != "":

@@ -18,7 +18,7 @@ import (
 )
 
 // Names under which requests say where to go after the logout: ours and
-// OpenID's, oauth2-proxy's and Authelia's, Keycloak's old one, the design's.
+// OpenID's, oauth2-proxy's and Authelia's, Keycloak's old one, and the word of the Caddyfile.
 var returnParameters = []string{"post_logout_redirect_uri", "rd", "redirect_uri", "return_to"}
 
 var errReturnURL = errors.New("the return URL leads elsewhere or has characters that no address needs")

@@ -270,7 +270,7 @@ func isSigned(begins uint64, dots int) bool {
 
 // ofSigned is the fingerprint of a JWT. Each of its parts is base64 of its
 // own. That the signature counts is what keeps others from having a JWT refused
-// whose claims they guess (design 5.6).
+// whose claims they guess.
 func (k *keys) ofSigned(t text) (f Fingerprint, ok bool) {
 	begins, _, ok := t.sample()
 	if !ok {

@@ -110,7 +110,7 @@ const (
 	python    = `"Vm9vYmFyYmF6\054cXV4MTIzNzg5"`
 )
 
-// TestEverySpelling: design 7, "compare every spelling an app could accept".
+// TestEverySpelling: the README's "every spelling that an app could take for the same".
 func TestEverySpelling(t *testing.T) {
 	tests := []spelling{
 		{"as it was", opaqueID, "sid=" + opaqueID},
@@ -247,7 +247,7 @@ func other(s string) string {
 	return s[:len(s)-1] + string(alphabet[i^1])
 }
 
-// TestForgedSignatureRefusesNobody: design 5.6, an unverified claim may only
+// TestForgedSignatureRefusesNobody: an unverified claim may only
 // refuse the credential that carries it.
 func TestForgedSignatureRefusesNobody(t *testing.T) {
 	victim, _ := signedES256(t, claims)

@@ -1,4 +1,4 @@
-package universallogout
+package provider
 
 import (
 	"net/url"
@@ -7,13 +7,13 @@ import (
 )
 
 // quirks are what a provider does in its own way at logout.
-type quirks struct {
-	hintRequired    bool    // parameters without an ID token lead to an error page: then none are sent
-	noHint          bool    // it knows no id_token_hint
+type Ways struct {
+	HintRequired    bool    // parameters without an ID token lead to an error page: then none are sent
+	NoHint          bool    // it knows no id_token_hint
 	returnParameter string  // if it is not post_logout_redirect_uri
-	noState         bool    // it sends no state back
+	NoState         bool    // it sends no state back
 	maxURL          int     // the longest address it takes, if that is less than usual
-	audience        string  // of client assertions: "token_endpoint", if not the issuer
+	Audience        string  // of client assertions: "token_endpoint", if not the issuer
 	legacy          *legacy // its logout, if discovery names none
 	issuerHost      string  // suffix of the issuer's host that tells it
 	issuerPath      string  // part of the issuer's path that tells it
@@ -25,7 +25,7 @@ type legacy struct{ path, returnParameter string }
 // The names that quirks may have in the configuration, and what they mean.
 // Each was read in the provider's code or documentation; only what Keycloak
 // and oidc-provider do is tried by our own tests.
-var knownQuirks = map[string]quirks{
+var KnownQuirks = map[string]Ways{
 	// keycloak: LogoutEndpoint.java asks for confirmation without a hint, and
 	// answers post_logout_redirect_uri without client_id and hint with an error
 	// page, neither of which the standard forbids.
@@ -34,18 +34,18 @@ var knownQuirks = map[string]quirks{
 	// hydra: consent/strategy_default.go refuses state and
 	// post_logout_redirect_uri without id_token_hint, whatever client_id says.
 	// Its token endpoint wants its own address in assertions.
-	"hydra": {hintRequired: true, audience: audienceTokenEndpoint},
+	"hydra": {HintRequired: true, Audience: audienceTokenEndpoint},
 
 	// entra: learn.microsoft.com, "OpenID Connect on the Microsoft identity
 	// platform"; long hints end in AADSTS90015 QueryStringTooLong, seen by
 	// others from about 4 kB and avoided below 2000.
-	"entra": {maxURL: 2000, audience: audienceTokenEndpoint, issuerHost: "login.microsoftonline.com"},
+	"entra": {maxURL: 2000, Audience: audienceTokenEndpoint, issuerHost: "login.microsoftonline.com"},
 
 	// authentik: providers/oauth2/views/end_session.py answers 400 to a
 	// registered provider's post_logout_redirect_uri without a hint; older
 	// versions force a login on visitors without a session
 	// (goauthentik/authentik#24012).
-	"authentik": {hintRequired: true, issuerPath: "/application/o/"},
+	"authentik": {HintRequired: true, issuerPath: "/application/o/"},
 
 	// auth0: auth0.com/docs, "Log users out of Auth0": tenants from before
 	// November 2023 have only /v2/logout, which takes client_id and returnTo.
@@ -54,11 +54,11 @@ var knownQuirks = map[string]quirks{
 	// cognito: docs.aws.amazon.com, "Logout endpoint": client_id and
 	// logout_uri on the user pool's own domain, which the configuration has to
 	// name as end_session_endpoint. No hint, no state.
-	"cognito": {noHint: true, noState: true, returnParameter: "logout_uri"},
+	"cognito": {NoHint: true, NoState: true, returnParameter: "logout_uri"},
 
 	// okta: developer.okta.com, "OpenID Connect & OAuth 2.0 API": logout
 	// without id_token_hint is a 400.
-	"okta": {hintRequired: true, issuerHost: ".okta.com"},
+	"okta": {HintRequired: true, issuerHost: ".okta.com"},
 
 	// zitadel: zitadel.com/docs, "OpenID Connect endpoints": as the standard
 	// says; without a hint the user is asked.
@@ -67,11 +67,11 @@ var knownQuirks = map[string]quirks{
 
 const audienceTokenEndpoint = "token_endpoint"
 
-func isQuirk(name string) bool { _, ok := knownQuirks[name]; return ok }
+func isQuirk(name string) bool { _, ok := KnownQuirks[name]; return ok }
 
 func quirkNames() []string {
-	names := make([]string, 0, len(knownQuirks))
-	for name := range knownQuirks {
+	names := make([]string, 0, len(KnownQuirks))
+	for name := range KnownQuirks {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -79,39 +79,39 @@ func quirkNames() []string {
 }
 
 // quirksOf are those of a name, or of an issuer that tells by its address.
-func quirksOf(name, issuer string) quirks {
+func WaysOf(name, issuer string) Ways {
 	if name != "" {
-		return knownQuirks[name]
+		return KnownQuirks[name]
 	}
 	u, err := url.Parse(issuer)
 	if err != nil {
-		return quirks{}
+		return Ways{}
 	}
 	host := "." + strings.ToLower(u.Hostname())
 	for _, name := range quirkNames() {
-		q := knownQuirks[name]
+		q := KnownQuirks[name]
 		if q.issuerHost != "" && strings.HasSuffix(host, "."+strings.TrimPrefix(q.issuerHost, ".")) ||
 			q.issuerPath != "" && strings.Contains(u.Path, q.issuerPath) {
 			return q
 		}
 	}
-	return quirks{}
+	return Ways{}
 }
 
 // legacyLogout are the quirks of the logout address that stands in for the
 // one that discovery does not name.
-func (q quirks) legacyLogout() quirks {
-	return quirks{noHint: true, noState: true, returnParameter: q.legacy.returnParameter}
+func (q Ways) legacyLogout() Ways {
+	return Ways{NoHint: true, NoState: true, returnParameter: q.legacy.returnParameter}
 }
 
-func (q quirks) longestURL() int {
+func (q Ways) LongestURL() int {
 	if q.maxURL > 0 {
 		return q.maxURL
 	}
-	return maxEndSessionURL
+	return MaxEndSessionURL
 }
 
-func (q quirks) returnName() string {
+func (q Ways) ReturnName() string {
 	if q.returnParameter != "" {
 		return q.returnParameter
 	}

@@ -1,4 +1,4 @@
-package universallogout
+package provider
 
 import (
 	"context"
@@ -16,13 +16,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"go.uber.org/zap"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // metadata is what a provider says about itself.
-type metadata struct {
+type Metadata struct {
 	Issuer            string   `json:"issuer"`
 	EndSession        string   `json:"end_session_endpoint"`
 	Revocation        string   `json:"revocation_endpoint"`
@@ -33,21 +33,22 @@ type metadata struct {
 	TokenAuth         []string `json:"token_endpoint_auth_methods_supported"`
 	ResponseHasIssuer bool     `json:"authorization_response_iss_parameter_supported"`
 
-	quirks quirks // of EndSession
+	Ways Ways // of EndSession
 }
 
 const (
 	// freshMetadata is how long a provider that answered is not asked again:
 	// asking is also how we know that it is alive, and nobody shall be sent to
 	// one that is not.
-	freshMetadata = 15 * time.Second
+	FreshMetadata = 15 * time.Second
 
 	// retryMetadata is how long one that did not answer is left alone, so that
 	// not every logout waits for it.
-	retryMetadata = 3 * time.Second
+	RetryMetadata = 3 * time.Second
 
-	discoveryTimeout = 10 * time.Second
-	maxMetadata      = 512 << 10
+	DiscoveryTimeout = 10 * time.Second
+	MaxMetadata      = 512 << 10
+	maxDiscarded     = 64 << 10 // of a body, so that its connection can be used again
 )
 
 // errUnreachable: no answer at all, so a browser would get none either.
@@ -56,24 +57,24 @@ var errUnreachable = errors.New("the provider cannot be reached")
 // endpoints returns what is known of the provider, with an error if it could
 // not be asked just now. The metadata of an earlier answer is kept; it may be
 // that of an earlier configuration of this process.
-func (p *Provider) endpoints(ctx context.Context) (metadata, error) {
+func (p *Provider) Endpoints(ctx context.Context) (Metadata, error) {
 	if !p.needsDiscovery() {
-		return p.override(metadata{}), nil
+		return p.Override(Metadata{}), nil
 	}
 	p.mu.Lock()
-	known, failure, age, last := p.metadata, p.failure, p.app.now().Sub(p.asked), p.asked
+	known, failure, age, last := p.metadata, p.failure, p.env.Now().Sub(p.asked), p.asked
 	asked := !last.IsZero()
 	p.mu.Unlock()
 	if known.Issuer == "" {
-		known = p.app.shared.knownMetadata(p.Issuer)
+		known = p.env.Seen().of(p.Issuer)
 	}
-	if asked && (failure == nil && age < freshMetadata || failure != nil && age < retryMetadata) {
-		return p.override(known), failure
+	if asked && (failure == nil && age < FreshMetadata || failure != nil && age < RetryMetadata) {
+		return p.Override(known), failure
 	}
 	// Nobody waits longer than for its own logout, and nobody's leaving ends
 	// the question for the others.
 	flight := p.flights.DoChan("metadata", func() (any, error) {
-		own, stop := context.WithTimeout(context.WithoutCancel(ctx), discoveryTimeout)
+		own, stop := context.WithTimeout(context.WithoutCancel(ctx), DiscoveryTimeout)
 		defer stop()
 		if m, other := p.askedSince(last); other {
 			return m, nil // by a flight that ended while we came to this one
@@ -82,15 +83,15 @@ func (p *Provider) endpoints(ctx context.Context) (metadata, error) {
 	})
 	select {
 	case result := <-flight:
-		if m, ok := result.Val.(metadata); ok && m.Issuer != "" {
+		if m, ok := result.Val.(Metadata); ok && m.Issuer != "" {
 			known = m
 		}
 		p.mu.Lock()
 		failure = p.failure
 		p.mu.Unlock()
-		return p.override(known), failure
+		return p.Override(known), failure
 	case <-ctx.Done():
-		return p.override(known), fmt.Errorf("%w in time", errUnreachable)
+		return p.Override(known), fmt.Errorf("%w in time", errUnreachable)
 	}
 }
 
@@ -100,18 +101,18 @@ func (p *Provider) needsDiscovery() bool {
 		p.ClientID != "" && (p.AuthorizationEndpoint == "" || p.TokenEndpoint == "" || p.RevocationEndpoint == "")
 }
 
-func (p *Provider) askedSince(last time.Time) (metadata, bool) {
+func (p *Provider) askedSince(last time.Time) (Metadata, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.metadata, !p.asked.Equal(last)
 }
 
 // override lets the configuration win over discovery (RPI-01).
-func (p *Provider) override(m metadata) metadata {
-	m.quirks = p.quirks
-	if m.EndSession == "" && p.EndSessionEndpoint == "" && p.quirks.legacy != nil && m.Issuer != "" {
-		m.EndSession = strings.TrimSuffix(p.Issuer, "/") + "/" + p.quirks.legacy.path
-		m.quirks = p.quirks.legacyLogout()
+func (p *Provider) Override(m Metadata) Metadata {
+	m.Ways = p.Ways
+	if m.EndSession == "" && p.EndSessionEndpoint == "" && p.Ways.legacy != nil && m.Issuer != "" {
+		m.EndSession = strings.TrimSuffix(p.Issuer, "/") + "/" + p.Ways.legacy.path
+		m.Ways = p.Ways.legacyLogout()
 	}
 	for _, endpoint := range []struct {
 		configured string
@@ -131,38 +132,38 @@ func (p *Provider) override(m metadata) metadata {
 }
 
 // discover asks the provider and remembers what came of it.
-func (p *Provider) discover(ctx context.Context) metadata {
-	var m metadata
-	err := p.app.caught("discovery", func() (err error) {
-		m, err = p.fetchMetadata(ctx)
+func (p *Provider) discover(ctx context.Context) Metadata {
+	var m Metadata
+	err := p.env.Work.Caught("discovery", func() (err error) {
+		m, err = p.FetchMetadata(ctx)
 		return err
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked, p.failure = p.app.now(), err
+	p.asked, p.failure = p.env.Now(), err
 	if err == nil {
 		p.metadata = m
-		p.app.shared.keepMetadata(m)
+		p.env.Seen().keep(m)
 		return m
 	}
 	// A CA that was not there yet may be by the next time.
-	p.http = nil
-	p.app.logger.Warn("the provider's metadata is not to be had; what was known of it before is used",
-		zap.String("provider", p.name), zap.Error(err))
+	p.Http = nil
+	p.env.Logger().Warn("the provider's metadata is not to be had; what was known of it before is used",
+		zap.String("provider", p.Name), zap.Error(err))
 	return p.metadata
 }
 
-func (p *Provider) fetchMetadata(ctx context.Context) (m metadata, err error) {
+func (p *Provider) FetchMetadata(ctx context.Context) (m Metadata, err error) {
 	body, _, err := p.get(ctx, "discovery", strings.TrimSuffix(p.Issuer, "/")+"/.well-known/openid-configuration")
 	if err != nil {
-		return metadata{}, err
+		return Metadata{}, err
 	}
 	if err := json.Unmarshal(body, &m); err != nil {
-		return metadata{}, errors.New("discovery: the answer is no JSON; is the issuer's address right?")
+		return Metadata{}, errors.New("discovery: the answer is no JSON; is the issuer's address right?")
 	}
 	// RPI-04: byte for byte.
 	if m.Issuer != p.Issuer {
-		return metadata{}, fmt.Errorf("discovery: it names the issuer %q, configured is %q; they must be the same to the letter", shorten(m.Issuer), p.Issuer)
+		return Metadata{}, fmt.Errorf("discovery: it names the issuer %q, configured is %q; they must be the same to the letter", shorten(m.Issuer), p.Issuer)
 	}
 	for _, endpoint := range []*string{&m.EndSession, &m.Revocation, &m.JWKS, &m.Authorization, &m.Token} {
 		if *endpoint != "" && !p.mayName(*endpoint) {
@@ -204,14 +205,14 @@ func (p *Provider) get(ctx context.Context, endpoint, address string) ([]byte, t
 		return nil, 0, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxMetadata+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, MaxMetadata+1))
 	switch {
 	case err != nil:
 		return nil, 0, fmt.Errorf("%w: %w", errUnreachable, err)
 	case res.StatusCode != http.StatusOK:
 		return nil, 0, fmt.Errorf("%s answers with status %d", address, res.StatusCode)
-	case len(body) > maxMetadata:
-		return nil, 0, fmt.Errorf("%s answers with more than %d bytes", address, maxMetadata)
+	case len(body) > MaxMetadata:
+		return nil, 0, fmt.Errorf("%s answers with more than %d bytes", address, MaxMetadata)
 	}
 	return body, maxAge(res.Header), nil
 }
@@ -229,7 +230,7 @@ func maxAge(h http.Header) time.Duration {
 }
 
 func (p *Provider) fetchKeys(ctx context.Context) ([]byte, time.Duration, error) {
-	m, err := p.endpoints(ctx)
+	m, err := p.Endpoints(ctx)
 	if m.JWKS == "" {
 		if err == nil {
 			err = errors.New("the provider has no jwks_uri")
@@ -252,7 +253,7 @@ func (p *Provider) httpClient(ctx context.Context, endpoint string) (*http.Clien
 // elsewhere (JWT-13).
 func (p *Provider) uncountedClient(ctx context.Context) (*http.Client, error) {
 	p.mu.Lock()
-	client := p.http
+	client := p.Http
 	p.mu.Unlock()
 	if client != nil {
 		return client, nil
@@ -263,16 +264,16 @@ func (p *Provider) uncountedClient(ctx context.Context) (*http.Client, error) {
 	}
 	// The provider may be a site of this very Caddy, with a certificate of its
 	// own CA. The CA is made when Caddy starts, so it is read when needed.
-	if pem, err := p.app.ctx.Storage().Load(ctx, "pki/authorities/local/root.crt"); err == nil {
+	if pem, err := p.env.Storage.Load(ctx, "pki/authorities/local/root.crt"); err == nil {
 		roots.AppendCertsFromPEM(pem)
 	}
 	client = &http.Client{
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            dialLoopbackNames,
-			TLSClientConfig:        &tls.Config{RootCAs: roots, InsecureSkipVerify: p.insecure()}, //nolint:gosec // only if the config says insecure
+			TLSClientConfig:        &tls.Config{RootCAs: roots, InsecureSkipVerify: p.Insecure()}, //nolint:gosec // only if the config says insecure
 			ForceAttemptHTTP2:      true,
-			TLSHandshakeTimeout:    discoveryTimeout,
+			TLSHandshakeTimeout:    DiscoveryTimeout,
 			IdleConnTimeout:        30 * time.Second,
 			MaxIdleConnsPerHost:    4,
 			MaxResponseHeaderBytes: 64 << 10,
@@ -281,13 +282,13 @@ func (p *Provider) uncountedClient(ctx context.Context) (*http.Client, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.http == nil {
-		p.http = client
+	if p.Http == nil {
+		p.Http = client
 	}
-	return p.http, nil
+	return p.Http, nil
 }
 
-func (p *Provider) insecure() bool { return len(p.TLSTrust) == 1 && p.TLSTrust[0] == "insecure" }
+func (p *Provider) Insecure() bool { return len(p.TLSTrust) == 1 && p.TLSTrust[0] == "insecure" }
 
 // trust are the system's roots and those of tls_trust.
 func (p *Provider) trust() (*x509.CertPool, error) {
@@ -295,7 +296,7 @@ func (p *Provider) trust() (*x509.CertPool, error) {
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	if p.insecure() {
+	if p.Insecure() {
 		return roots, nil
 	}
 	for _, file := range p.TLSTrust {
@@ -310,12 +311,50 @@ func (p *Provider) trust() (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// dialLoopbackNames: names below localhost are loopback for browsers (RFC 6761
-// 6.3), but few resolvers know.
+// dialLoopbackNames: names below localhost are loopback for browsers
+// (RFC 6761 6.3), but few resolvers know.
 func dialLoopbackNames(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 	if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(strings.ToLower(host), ".localhost") {
 		address = net.JoinHostPort("localhost", port)
 	}
 	return d.DialContext(ctx, network, address)
+}
+
+// counted is a client for one endpoint of a provider, whose answers count.
+func (p *Provider) counted(client *http.Client, endpoint string) *http.Client {
+	c := *client
+	c.Transport = countingTransport{c.Transport, p, endpoint}
+	return &c
+}
+
+type countingTransport struct {
+	behind   http.RoundTripper // nil: the usual one
+	provider *Provider
+	endpoint string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	behind := t.behind
+	if behind == nil {
+		behind = http.DefaultTransport
+	}
+	res, err := behind.RoundTrip(r)
+	result := "unreachable"
+	if err == nil {
+		result = answerName(res.StatusCode)
+	}
+	t.provider.env.Count(t.provider.Name, t.endpoint, result)
+	return res, err
+}
+
+func answerName(status int) string {
+	switch {
+	case status >= 500:
+		return "out_of_order"
+	case status >= 400:
+		return "refused"
+	}
+	return "ok"
 }

@@ -1,4 +1,4 @@
-package universallogout
+package provider
 
 import (
 	"context"
@@ -11,27 +11,22 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"go.uber.org/zap"
-)
 
-// A provider answers a client or an address that is not registered with an
-// error page, where the browser would be stuck. So before the first browser
-// goes there with them, we ask the same thing without its cookies: nothing is
-// ended by that, and a provider in order says the same to everybody.
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+)
 
 type verdictOfProbe int
 
 const (
 	probeFine        verdictOfProbe = iota
-	probeRefused                    // an error page: the parameters are wrong
-	probeUnreachable                // nothing, a 5xx, or a circle: no browser goes there
+	ProbeRefused                    // an error page: the parameters are wrong
+	ProbeUnreachable                // nothing, a 5xx, or a circle: no browser goes there
 	probeUnknown                    // a name that only browsers may know; whoever wrote it down will know why
 )
 
 type probe struct {
-	verdict  verdictOfProbe
+	Verdict  verdictOfProbe
 	location string // where the answer leads
 	at       time.Time
 }
@@ -40,40 +35,40 @@ const (
 	probeTimeout   = 5 * time.Second
 	fineProbeFor   = 5 * time.Minute
 	failedProbeFor = 30 * time.Second
-	maxProbes      = 256
+	MaxProbes      = 256
 )
 
 // probe asks for an address as a browser without cookies would. A refusal is
 // news for the log, with what to do about it, but not at every logout.
-func (p *Provider) probe(ctx context.Context, address, advice string, fields ...zap.Field) probe {
+func (p *Provider) Probe(ctx context.Context, address, advice string, fields ...zap.Field) probe {
 	p.mu.Lock()
-	known, ok := p.probed[address]
+	known, ok := p.Probed[address]
 	// A provider that has been in trouble since may be so here, too.
 	outdated := p.failure != nil && known.at.Before(p.asked)
 	p.mu.Unlock()
-	if ok && !outdated && p.app.now().Sub(known.at) < known.lifetime() {
+	if ok && !outdated && p.env.Now().Sub(known.at) < known.lifetime() {
 		return known
 	}
 	if !p.probes.Allow() {
-		return probe{verdict: probeFine} // a site without a name of its own, and somebody who invents some
+		return probe{Verdict: probeFine} // a site without a name of its own, and somebody who invents some
 	}
 	flight := p.flights.DoChan("probe "+address, func() (any, error) {
 		own, stop := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 		defer stop()
-		fresh := probe{probeUnreachable, "", p.app.now()}
-		p.app.guarded("asking the provider", func() { fresh = p.ask(own, address) })
-		if fresh.verdict != probeFine {
-			p.app.logger.Warn(advice, append(fields, zap.String("provider", p.name))...)
+		fresh := probe{ProbeUnreachable, "", p.env.Now()}
+		p.env.Work.Guarded("asking the provider", func() { fresh = p.ask(own, address) })
+		if fresh.Verdict != probeFine {
+			p.env.Logger().Warn(advice, append(fields, zap.String("provider", p.Name))...)
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		for known := range p.probed {
-			if len(p.probed) < maxProbes {
+		for known := range p.Probed {
+			if len(p.Probed) < MaxProbes {
 				break
 			}
-			delete(p.probed, known)
+			delete(p.Probed, known)
 		}
-		p.probed[address] = fresh
+		p.Probed[address] = fresh
 		return fresh, nil
 	})
 	select {
@@ -83,25 +78,25 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 		}
 	case <-ctx.Done():
 	}
-	return probe{verdict: probeUnreachable}
+	return probe{Verdict: ProbeUnreachable}
 }
 
 func (b probe) lifetime() time.Duration {
-	if b.verdict == probeFine {
+	if b.Verdict == probeFine {
 		return fineProbeFor
 	}
 	return failedProbeFor
 }
 
 func (p *Provider) ask(ctx context.Context, address string) probe {
-	at := p.app.now()
+	at := p.env.Now()
 	client, err := p.httpClient(ctx, "probe")
 	if err != nil {
-		return probe{probeUnreachable, "", at}
+		return probe{ProbeUnreachable, "", at}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil) //nolint:gosec // an endpoint of the configured issuer
 	if err != nil {
-		return probe{probeUnreachable, "", at}
+		return probe{ProbeUnreachable, "", at}
 	}
 	req.Header.Set("Accept", "text/html")
 	res, err := client.Do(req) //nolint:gosec // see above
@@ -109,24 +104,24 @@ func (p *Provider) ask(ctx context.Context, address string) probe {
 		return probe{probeUnknown, "", at}
 	}
 	if err != nil {
-		return probe{probeUnreachable, "", at}
+		return probe{ProbeUnreachable, "", at}
 	}
 	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxKept)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxDiscarded)) // so that the connection can be used again
 	location, err := res.Location()
 	switch {
 	case res.StatusCode >= 500:
-		return probe{probeUnreachable, "", at}
+		return probe{ProbeUnreachable, "", at}
 	case slices.Contains(notAboutParameters, res.StatusCode):
 		return probe{probeFine, "", at}
 	case res.StatusCode >= 400:
-		return probe{probeRefused, "", at}
+		return probe{ProbeRefused, "", at}
 	case res.StatusCode < 300:
 		return probe{probeFine, "", at}
 	case err != nil:
-		return probe{probeRefused, "", at}
+		return probe{ProbeRefused, "", at}
 	case origin.SameEndpoint(location.String(), address) && len(res.Header["Set-Cookie"]) == 0:
-		return probe{probeUnreachable, "", at} // a circle; with a cookie it may only try whether we keep one
+		return probe{ProbeUnreachable, "", at} // a circle; with a cookie it may only try whether we keep one
 	}
 	return probe{probeFine, location.String(), at}
 }
@@ -137,33 +132,33 @@ var notAboutParameters = []int{http.StatusUnauthorized, http.StatusForbidden, ht
 
 // endsSessions finds out what of a request the provider accepts: all of it,
 // only without the return address, or nothing.
-func (p *Provider) endsSessions(ctx context.Context, m metadata, e endSession) (accepted endSession, ok bool) {
-	if m.quirks.hintRequired || e.client == "" {
+func (p *Provider) EndsSessions(ctx context.Context, m Metadata, e EndSession) (accepted EndSession, ok bool) {
+	if m.Ways.HintRequired || e.Client == "" {
 		// There is nothing more to learn without a hint, and one would end the
 		// session: with the answer, not with the browser.
-		alive := p.probe(ctx, m.EndSession, "the provider's logout is out of order")
-		return e, alive.verdict != probeUnreachable && (alive.verdict != probeRefused || m.quirks.hintRequired)
+		alive := p.Probe(ctx, m.EndSession, "the provider's logout is out of order")
+		return e, alive.Verdict != ProbeUnreachable && (alive.Verdict != ProbeRefused || m.Ways.HintRequired)
 	}
 	full := p.tryLogout(ctx, m, e)
-	if full != probeRefused {
-		return e, full != probeUnreachable
+	if full != ProbeRefused {
+		return e, full != ProbeUnreachable
 	}
 	bare := e
-	bare.returnURI = ""
+	bare.ReturnURI = ""
 	return bare, p.tryLogout(ctx, m, bare) == probeFine
 }
 
 // tryLogout asks for a logout of nobody.
-func (p *Provider) tryLogout(ctx context.Context, m metadata, e endSession) verdictOfProbe {
-	e.hint, e.state = "", ""
-	address, _ := e.url(m.EndSession, m.quirks)
-	answer := p.probe(ctx, address,
+func (p *Provider) tryLogout(ctx context.Context, m Metadata, e EndSession) verdictOfProbe {
+	e.Hint, e.State = "", ""
+	address, _ := e.Url(m.EndSession, m.Ways)
+	answer := p.Probe(ctx, address,
 		"the provider refuses a logout with this address to return to: is it registered as a post-logout redirect URI of the client? Until then people stay on the provider's page",
-		zap.String("client_id", e.client), zap.String("post_logout_redirect_uri", e.returnURI))
-	if answer.verdict == probeFine && isErrorRedirect(answer.location, e.returnURI) {
-		return probeRefused
+		zap.String("client_id", e.Client), zap.String("post_logout_redirect_uri", e.ReturnURI))
+	if answer.Verdict == probeFine && isErrorRedirect(answer.location, e.ReturnURI) {
+		return ProbeRefused
 	}
-	return answer.verdict
+	return answer.Verdict
 }
 
 // isErrorRedirect: some providers redirect to an error page of theirs.
@@ -175,12 +170,12 @@ func isErrorRedirect(location, returnURI string) bool {
 
 // answersSilently reports whether the provider redirects a silent question for
 // who is signed in back to us, as it must, instead of showing a page.
-func (p *Provider) answersSilently(ctx context.Context, m metadata, question authRequest) bool {
-	question.state, question.nonce, question.verifier = probeVerifier, probeVerifier, probeVerifier
-	answer := p.probe(ctx, question.url(m.Authorization),
+func (p *Provider) AnswersSilently(ctx context.Context, m Metadata, question AuthRequest) bool {
+	question.State, question.Nonce, question.Verifier = probeVerifier, probeVerifier, probeVerifier
+	answer := p.Probe(ctx, question.Url(m.Authorization),
 		"the provider does not answer prompt=none at our redirect URI: register it for the client, or write just_in_time_hint off; until then it may ask people whether they want to log out",
-		zap.String("client_id", question.client), zap.String("redirect_uri", question.redirectURI))
-	if answer.verdict != probeFine || !origin.SameEndpoint(answer.location, question.redirectURI) {
+		zap.String("client_id", question.Client), zap.String("redirect_uri", question.RedirectURI))
+	if answer.Verdict != probeFine || !origin.SameEndpoint(answer.location, question.RedirectURI) {
 		return false
 	}
 	u, err := url.Parse(answer.location)

@@ -1,0 +1,45 @@
+package provider
+
+import (
+	"strings"
+	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+)
+
+type Status struct {
+	Name      string            `json:"name"`
+	Issuer    string            `json:"issuer,omitempty"`
+	Portal    string            `json:"portal,omitempty"` // where it is, for one without issuer
+	Asked     *time.Time        `json:"asked,omitempty"`  // when its metadata was last asked for
+	Endpoints map[string]string `json:"endpoints,omitempty"`
+	LastError string            `json:"last_error,omitempty"`
+}
+
+func (p *Provider) Status() Status {
+	if p.IsPortal() {
+		return Status{Name: p.Name, Portal: p.Host(origin.Origin{})}
+	}
+	p.mu.Lock()
+	known, asked, failure := p.metadata, p.asked, p.failure
+	p.mu.Unlock()
+	if known.Issuer == "" {
+		known = p.env.Seen().of(p.Issuer)
+	}
+	s := Status{Name: p.Name, Issuer: p.Issuer, Endpoints: make(map[string]string)}
+	m := p.Override(known)
+	for name, address := range map[string]string{
+		"end_session": m.EndSession, "revocation": m.Revocation, "jwks": m.JWKS, "authorization": m.Authorization, "token": m.Token,
+	} {
+		if address != "" {
+			s.Endpoints[name], _, _ = strings.Cut(address, "?")
+		}
+	}
+	if !asked.IsZero() {
+		s.Asked = &asked
+	}
+	if failure != nil {
+		s.LastError = shorten(failure.Error())
+	}
+	return s
+}
