@@ -224,8 +224,8 @@ func (a *App) issuers() (all []string) {
 		}
 	}
 	for _, p := range a.registry().apps {
-		if p.handler.identity != nil {
-			all = cookie.Union(all, []string{p.handler.identity.issuer()})
+		if p.Handler.identity != nil {
+			all = cookie.Union(all, []string{p.Handler.identity.issuer()})
 		}
 	}
 	slices.Sort(all)
@@ -235,7 +235,7 @@ func (a *App) issuers() (all []string) {
 // readsAnyIssuer: a site with identify jwt has whatever issuer its app's tokens
 // name, and that need not be a provider of ours.
 func (a *App) readsAnyIssuer() bool {
-	return slices.ContainsFunc(a.registry().apps, func(p place) bool { return p.handler.Identify != nil && p.handler.Identify.JWT })
+	return slices.ContainsFunc(a.registry().apps, func(p mount) bool { return p.Handler.Identify != nil && p.Handler.Identify.JWT })
 }
 
 func (a *App) auditAdmin(r *http.Request, id string, req revokeRequest, err error) {

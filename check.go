@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
@@ -80,7 +81,7 @@ func (c *inspected) checkHub() (warnings []warning) {
 		warnings = append(warnings, warning{where, "its site has no universal_logout, so nothing answers the addresses that are registered at providers; write it into the site"})
 	}
 	for _, server := range c.http.Servers {
-		if slices.Contains(names(handlersAt(server, host)), "reverse_proxy") {
+		if slices.Contains(names(sites.HandlersAt(server, host)), "reverse_proxy") {
 			warnings = append(warnings, warning{where, "it has an app of its own, whose pages share cookies and storage with the addresses registered at providers; give the hub a name that nothing else has"})
 		}
 	}
@@ -111,7 +112,7 @@ func (c *inspected) unasked() (names []string) {
 func (c *inspected) checkProviders() (warnings []warning) {
 	named := make(map[*provider.Provider]bool)
 	for _, place := range c.registry().apps {
-		h := place.handler
+		h := place.Handler
 		if named[h.provider] = true; h.provider == nil || h.provider.IsPortal() || len(h.clients()) > 0 {
 			continue
 		}
@@ -131,26 +132,26 @@ func (c *inspected) checkProviders() (warnings []warning) {
 }
 
 // title is a site's name for people.
-func (p place) title() string {
-	if p.hosts == nil {
+func (p mount) title() string {
+	if p.Hosts == nil {
 		return "any host" + p.base()
 	}
-	return listed(p.hosts) + p.base()
+	return listed(p.Hosts) + p.base()
 }
 
 // checkReach: our pages are of no use where a matcher in front keeps them away.
 func (c *inspected) checkReach() (warnings []warning) {
 	for _, p := range c.registry().apps {
-		hosts := p.hosts
+		hosts := p.Hosts
 		if hosts == nil {
 			hosts = []string{""}
 		}
 		for _, host := range hosts {
-			site := slices.DeleteFunc(slices.Clone(c.places()), func(other place) bool {
-				return other.server != p.server || other.handler.Role == roleApp || host != "" && !other.takes(host)
+			site := slices.DeleteFunc(slices.Clone(c.mounts()), func(other mount) bool {
+				return other.Server != p.Server || other.Handler.Role == roleApp || host != "" && !other.Takes(host)
 			})
-			reached := func(other place) bool {
-				return other.cut == "" && (other.below == "" || strings.HasPrefix(c.Prefix+"/", other.below+"/"))
+			reached := func(other mount) bool {
+				return other.Cut == "" && (other.Below == "" || strings.HasPrefix(c.Prefix+"/", other.Below+"/"))
 			}
 			switch {
 			case len(site) == 0:
@@ -168,8 +169,8 @@ func (c *inspected) checkNames() (warnings []warning) {
 		if len(p.names()) == 0 {
 			warnings = append(warnings, warning{p.title(), "a site for many names takes no part in the logouts of others, nor they in its own; name those that should with hosts"})
 		}
-		for _, host := range p.handler.hosts {
-			if !p.takes(host) {
+		for _, host := range p.Handler.hosts {
+			if !p.Takes(host) {
 				warnings = append(warnings, warning{p.title(), "hosts names " + host + ", which is no name of this site; correct it, or leave it out"})
 			}
 		}
@@ -180,8 +181,8 @@ func (c *inspected) checkNames() (warnings []warning) {
 func (c *inspected) checkPlainHTTP() (warnings []warning) {
 	for _, p := range c.registry().apps {
 		for _, name := range p.names() {
-			if o := p.server.origin(name); !o.Trustworthy() {
-				warnings = append(warnings, warning{o.String(), "browsers take no orders to clear anything over plain http, so the site takes no part in the logouts of group " + c.groupOf(p.handler) + "; serve it over https"})
+			if o := p.Server.Origin(name); !o.Trustworthy() {
+				warnings = append(warnings, warning{o.String(), "browsers take no orders to clear anything over plain http, so the site takes no part in the logouts of group " + c.groupOf(p.Handler) + "; serve it over https"})
 			}
 		}
 	}
@@ -191,10 +192,10 @@ func (c *inspected) checkPlainHTTP() (warnings []warning) {
 // checkCookiesCleared: in Chromium, "cookies" means the registrable domain.
 func (c *inspected) checkCookiesCleared() (warnings []warning) {
 	for _, p := range c.registry().apps {
-		if !slices.Contains(p.handler.clear, cookie.ClearCookies) {
+		if !slices.Contains(p.Handler.clear, cookie.ClearCookies) {
 			continue
 		}
-		group := c.groupOf(p.handler)
+		group := c.groupOf(p.Handler)
 		for _, name := range p.names() {
 			if others := c.strangers(name, group); len(others) > 0 {
 				warnings = append(warnings, warning{name, "clear_site_data cookies signs people out of " + listed(others) + ", too, in Chromium, without their logout, for they share its registrable domain but not its group (" + group + "); give them the group, or leave out cookies"})
@@ -209,8 +210,8 @@ func (c *inspected) strangers(name, group string) (others []string) {
 	domain := origin.Registrable(name)
 	for _, other := range c.names() {
 		sameDomain := domain != "" && (other == domain || strings.HasSuffix(other, "."+domain))
-		isMember := slices.ContainsFunc(c.registry().apps, func(p place) bool {
-			return c.groupOf(p.handler) == group && slices.Contains(p.names(), other)
+		isMember := slices.ContainsFunc(c.registry().apps, func(p mount) bool {
+			return c.groupOf(p.Handler) == group && slices.Contains(p.names(), other)
 		})
 		if other != name && sameDomain && !isMember {
 			others = append(others, other)
@@ -236,10 +237,10 @@ var answersNothing = []string{
 func (c *inspected) checkServed() (warnings []warning) {
 	for _, p := range c.registry().apps {
 		for _, name := range p.names() {
-			if name == c.hub.Hostname() || len(p.handler.rules.Rules) == 0 {
+			if name == c.hub.Hostname() || len(p.Handler.rules.Rules) == 0 {
 				continue
 			}
-			answers := slices.ContainsFunc(names(handlersAt(p.server.server, name)), func(module string) bool { return !slices.Contains(answersNothing, module) })
+			answers := slices.ContainsFunc(names(sites.HandlersAt(p.Server.Server, name)), func(module string) bool { return !slices.Contains(answersNothing, module) })
 			if !answers {
 				warnings = append(warnings, warning{name, "nothing behind universal_logout answers its logout, so no app ends a session; add the app, or write paths off"})
 			}
@@ -251,7 +252,7 @@ func (c *inspected) checkServed() (warnings []warning) {
 // checkHeaders: a key that programs share is no session.
 func (c *inspected) checkHeaders() (warnings []warning) {
 	for _, p := range c.registry().apps {
-		for _, name := range p.handler.headers {
+		for _, name := range p.Handler.headers {
 			if plain := strings.ReplaceAll(strings.ToLower(name), "-", ""); strings.Contains(plain, "apikey") {
 				warnings = append(warnings, warning{p.title(), "session_headers " + name + ": whoever logs out with an API key has it refused for all who use it, for " +
 					inDays(time.Duration(c.SessionLifetime)) + "; leave it out, unless every session has a key of its own"})
@@ -271,12 +272,12 @@ var namesNobody = []string{
 // other plugins may be one.
 func (c *inspected) checkIdentify() (warnings []warning) {
 	for _, p := range c.registry().apps {
-		id := p.handler.identity
+		id := p.Handler.identity
 		if id == nil || id.inFront || strings.HasPrefix(id.placeholder, "http.vars.") {
 			continue
 		}
 		for _, name := range p.names() {
-			tells := slices.ContainsFunc(handlersAt(p.server.server, name), func(handler caddyhttp.MiddlewareHandler) bool {
+			tells := slices.ContainsFunc(sites.HandlersAt(p.Server.Server, name), func(handler caddyhttp.MiddlewareHandler) bool {
 				if proxy, ok := handler.(*reverseproxy.Handler); ok {
 					return id.header != "" && len(proxy.HandleResponse) > 0 // forward_auth
 				}
@@ -298,41 +299,6 @@ func names(handlers []caddyhttp.MiddlewareHandler) (all []string) {
 			all = append(all, module.CaddyModule().ID.Name())
 		}
 	}
-	return all
-}
-
-// handlersAt are all that requests for a host may meet, in order.
-func handlersAt(server *caddyhttp.Server, host string) (all []caddyhttp.MiddlewareHandler) {
-	w, within := walker{known: caddy.NewReplacer()}, make(map[string]bool)
-	var visit func(routes caddyhttp.RouteList)
-	visit = func(routes caddyhttp.RouteList) {
-		for _, route := range routes {
-			if hosts := w.matched(route.MatcherSets, []string{host}); len(hosts) == 0 {
-				continue
-			}
-			isLast := route.Terminal && slices.ContainsFunc(route.MatcherSets, func(set caddyhttp.MatcherSet) bool {
-				return slices.ContainsFunc(w.onlyHosts(set), func(pattern string) bool { return origin.Meet(pattern, host) == host })
-			})
-			for _, handler := range route.Handlers {
-				switch h := handler.(type) {
-				case *caddyhttp.Subroute:
-					visit(h.Routes)
-					continue
-				case *caddyhttp.Invoke:
-					if named := server.NamedRoutes[h.Name]; named != nil && !within[h.Name] {
-						within[h.Name] = true
-						visit(caddyhttp.RouteList{*named})
-					}
-					continue
-				}
-				all = append(all, handler)
-			}
-			if isLast { // the site; what a wider one has, nobody gets here
-				return
-			}
-		}
-	}
-	visit(server.Routes)
 	return all
 }
 

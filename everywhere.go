@@ -89,9 +89,9 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 // at the root of the site, if there is one. Its group is the site's.
 func (h *Handler) mainOf(r *http.Request, own origin.Origin) (main *Handler, group string) {
 	base := ""
-	for _, p := range h.app.registry().placesAt(h.app.listenerFor(r), own.Hostname()) {
+	for _, p := range h.app.registry().mountsAt(h.app.listenerFor(r), own.Hostname()) {
 		if main == nil || base != "" && p.base() == "" {
-			main, base = p.handler, p.base()
+			main, base = p.Handler, p.base()
 		}
 	}
 	if main == nil {

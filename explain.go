@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 
@@ -56,7 +57,7 @@ func (c *inspected) explain(raw string) (string, error) {
 		e.line("\nThis is one of our own pages, which no app ever sees.")
 		return e.String(), nil
 	}
-	var about *place
+	var about *mount
 	for _, method := range guard.Methods {
 		p, found := c.logoutAt(l, own, method, u)
 		if !found {
@@ -77,8 +78,8 @@ func (c *inspected) explain(raw string) (string, error) {
 	e.line("\nA logout then goes like this:")
 	c.explainApp(e, u, *about)
 	c.explainSites(e, l, own, *about)
-	c.explainProvider(e, own, about.handler)
-	c.explainLanding(e, about.handler)
+	c.explainProvider(e, own, about.Handler)
+	c.explainLanding(e, about.Handler)
 	return e.String(), nil
 }
 
@@ -92,38 +93,38 @@ func (c *inspected) titles() (all []string) {
 
 // listenerAt is the server of an address, or of its host: what is in front of
 // Caddy may give the site another scheme and port.
-func (c *inspected) listenerAt(own origin.Origin) (found *listener) {
+func (c *inspected) listenerAt(own origin.Origin) (found *sites.Server) {
 	for _, p := range c.registry().apps {
-		if !p.takes(own.Hostname()) {
+		if !p.Takes(own.Hostname()) {
 			continue
 		}
-		if p.server.origin(own.Hostname()) == own {
-			return p.server
+		if p.Server.Origin(own.Hostname()) == own {
+			return p.Server
 		}
-		found = cmp.Or(found, p.server)
+		found = cmp.Or(found, p.Server)
 	}
 	return found
 }
 
 // logoutAt is the app whose logout a request is.
-func (c *inspected) logoutAt(l *listener, own origin.Origin, method string, u *url.URL) (place, bool) {
-	for _, p := range c.registry().placesAt(l, own.Hostname()) {
-		if p.below != "" && u.Path != p.below && !strings.HasPrefix(u.Path, p.below+"/") {
+func (c *inspected) logoutAt(l *sites.Server, own origin.Origin, method string, u *url.URL) (mount, bool) {
+	for _, p := range c.registry().mountsAt(l, own.Hostname()) {
+		if p.Below != "" && u.Path != p.Below && !strings.HasPrefix(u.Path, p.Below+"/") {
 			continue
 		}
-		seen := &url.URL{Path: strings.TrimPrefix(u.Path, p.cut), RawQuery: u.RawQuery}
-		if p.handler.rules.Match(&http.Request{Method: method, URL: seen}) {
+		seen := &url.URL{Path: strings.TrimPrefix(u.Path, p.Cut), RawQuery: u.RawQuery}
+		if p.Handler.rules.Match(&http.Request{Method: method, URL: seen}) {
 			return p, true
 		}
 	}
-	return place{}, false
+	return mount{}, false
 }
 
-func (c *inspected) explainPaths(e *explained, l *listener, own origin.Origin) {
+func (c *inspected) explainPaths(e *explained, l *sites.Server, own origin.Origin) {
 	e.line("\nLogouts at %s are:", own)
-	for _, p := range c.registry().placesAt(l, own.Hostname()) {
-		for _, rule := range p.handler.rules.Rules {
-			e.line("    %s", p.cut+rule.String())
+	for _, p := range c.registry().mountsAt(l, own.Hostname()) {
+		for _, rule := range p.Handler.rules.Rules {
+			e.line("    %s", p.Cut+rule.String())
 		}
 	}
 }
@@ -135,10 +136,10 @@ var verdictWords = map[guard.Verdict]string{
 }
 
 // explainGuard asks the guard itself.
-func (c *inspected) explainGuard(e *explained, l *listener, own origin.Origin, method string, u *url.URL, p place) {
+func (c *inspected) explainGuard(e *explained, l *sites.Server, own origin.Origin, method string, u *url.URL, p mount) {
 	e.line("\n%s, %s:", method, map[string]string{http.MethodGet: "by a click", http.MethodPost: "by a form"}[method])
 	request := func(page origin.Origin, site string, headers ...string) *http.Request {
-		ctx := context.WithValue(context.Background(), caddyhttp.ServerCtxKey, l.server)
+		ctx := context.WithValue(context.Background(), caddyhttp.ServerCtxKey, l.Server)
 		r := (&http.Request{Method: method, URL: u, Host: own.Host, Header: make(http.Header)}).WithContext(ctx)
 		r.Header.Set("Sec-Fetch-Site", site)
 		r.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -155,10 +156,10 @@ func (c *inspected) explainGuard(e *explained, l *listener, own origin.Origin, m
 	}
 	elsewhere := origin.Origin{Scheme: "https", Host: "elsewhere.invalid"}
 	tell := func(who string, r *http.Request) {
-		e.line("    %-40s %s", who, verdictWords[guard.Check(r, own, c.friends(r, own, p.handler), p.handler.AllowCrossSite)])
+		e.line("    %-40s %s", who, verdictWords[guard.Check(r, own, c.friends(r, own, p.Handler), p.Handler.AllowCrossSite)])
 	}
 	tell("from a page of this site:", request(own, "same-origin"))
-	if it := c.itineraryFrom(l, own, c.groupOf(p.handler)); len(it.stops) > 1 {
+	if it := c.itineraryFrom(l, own, c.groupOf(p.Handler)); len(it.stops) > 1 {
 		tell("from "+it.stops[1].origin.Host+", of its group:", request(it.stops[1].origin, "cross-site"))
 	}
 	tell("from any other site's page:", request(elsewhere, "cross-site"))
@@ -166,9 +167,9 @@ func (c *inspected) explainGuard(e *explained, l *listener, own origin.Origin, m
 	tell("as a prefetch:", request(own, "same-origin", "Sec-Purpose", "prefetch"))
 }
 
-func (c *inspected) explainApp(e *explained, u *url.URL, p place) {
-	h := p.handler
-	e.next("The app gets the request as it is (%s), and has %s to answer. Whatever it answers, the rest happens.", strings.TrimPrefix(u.Path, p.cut), time.Duration(c.Timeout))
+func (c *inspected) explainApp(e *explained, u *url.URL, p mount) {
+	h := p.Handler
+	e.next("The app gets the request as it is (%s), and has %s to answer. Whatever it answers, the rest happens.", strings.TrimPrefix(u.Path, p.Cut), time.Duration(c.Timeout))
 	cookies := "those with the usual names, such as PHPSESSID or sessionid"
 	if len(h.SessionCookies) > 0 {
 		cookies = strings.Join(h.SessionCookies, ", ")
@@ -212,9 +213,9 @@ func inDays(d time.Duration) string {
 // maxExplained sites are named; after that it is no text any more.
 const maxExplained = 50
 
-func (c *inspected) explainSites(e *explained, l *listener, own origin.Origin, about place) {
-	group := c.groupOf(about.handler)
-	if about.handler.Fanout == fanoutOff {
+func (c *inspected) explainSites(e *explained, l *sites.Server, own origin.Origin, about mount) {
+	group := c.groupOf(about.Handler)
+	if about.Handler.Fanout == fanoutOff {
 		e.next("No other app follows, for the app says fanout off.")
 		return
 	}
@@ -226,7 +227,7 @@ func (c *inspected) explainSites(e *explained, l *listener, own origin.Origin, a
 		named := 0
 		for i, s := range it.stops {
 			for _, app := range s.apps {
-				if i == 0 && slices.Contains(app.handlers, about.handler) {
+				if i == 0 && slices.Contains(app.handlers, about.Handler) {
 					continue
 				}
 				call := app.explainCall()

@@ -130,7 +130,7 @@ func (a *App) openTour(token string) (t tour, it itinerary, ok bool) {
 // tour's numbers mean nothing any more.
 func (a *App) itineraryOf(t tour) (it itinerary, ok bool) {
 	for _, l := range a.registry().listeners {
-		if l.name != t.Server {
+		if l.Name != t.Server {
 			continue
 		}
 		it = a.tourFrom(l, origin.Parse(t.Start), t.Group)
@@ -169,7 +169,7 @@ func (a *App) newTour(r *http.Request, own origin.Origin, group, id string) (*to
 		return nil, it
 	}
 	return &tour{
-		ID: id, Group: group, Server: l.name, Start: own.String(), Digest: it.digest,
+		ID: id, Group: group, Server: l.Name, Start: own.String(), Digest: it.digest,
 		Made: a.now().Unix(), Apps: make([]byte, it.apps),
 	}, it
 }

@@ -123,20 +123,20 @@ func (h *Handler) cookiePlaces() (places []string) {
 // warnAboutGroups tells what nobody will notice before it matters.
 func (a *App) warnAboutGroups() {
 	for _, p := range a.registry().apps {
-		h := p.handler
+		h := p.Handler
 		for _, host := range h.hosts {
-			if !p.takes(host) {
+			if !p.Takes(host) {
 				a.logger.Warn("hosts: the site has no such name, so it takes no part in logouts under it", zap.String("host", host))
 			}
 		}
-		for _, host := range p.hosts {
-			if !a.registry().hasPages(p.server, host) {
+		for _, host := range p.Hosts {
+			if !a.registry().hasPages(p.Server, host) {
 				a.logger.Warn("no tour goes there: "+errNoAddresses.Error(), zap.String("host", host))
 			}
 		}
 		if len(p.names()) == 0 {
 			a.logger.Info("a site for many names takes no part in the logouts of others, nor they in its own; name those that should with hosts",
-				zap.Strings("site", p.hosts), zap.String("group", a.groupOf(h)))
+				zap.Strings("site", p.Hosts), zap.String("group", a.groupOf(h)))
 		}
 	}
 }

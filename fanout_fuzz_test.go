@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 )
 
 // FuzzTourForms: whatever comes in a hop's form or in a script's question, from
@@ -58,14 +59,14 @@ func FuzzWords(f *testing.F) {
 	}`)
 	r := request("GET", "https://one.example.com/logout", "", clicked...)
 	s.do(r) // all is known from here on
-	var l *listener
+	var l *sites.Server
 	for _, l = range s.app.registry().listeners {
-		if l.https {
+		if l.HTTPS {
 			break
 		}
 	}
 	it := s.app.itineraryFrom(l, origin.Parse("https://one.example.com"), defaultGroup)
-	begun := tour{ID: "logout", Group: defaultGroup, Server: l.name, Start: "https://one.example.com", Digest: it.digest, Apps: make([]byte, it.apps)}
+	begun := tour{ID: "logout", Group: defaultGroup, Server: l.Name, Start: "https://one.example.com", Digest: it.digest, Apps: make([]byte, it.apps)}
 	for _, seed := range []string{
 		"", "asked", "asked over", "skip:2 asked", "skip:-1 skip:99999999999999999999 skip:0 skip:1", "asked " + s.app.sealWord(word{ID: "logout", App: 99}),
 		s.app.sealWord(word{ID: "logout", App: -1, Result: 255}), s.app.sealWord(word{ID: "logout", App: 1, Result: 255}),

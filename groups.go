@@ -9,7 +9,9 @@ import (
 	"sync"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -62,63 +64,88 @@ func (h *Handler) ownGroup() string {
 func (a *App) isHubs(h *Handler) bool { return a.registry().hubs[h] }
 
 // listenerFor is the server that a request came in at.
-func (a *App) listenerFor(r *http.Request) *listener {
+func (a *App) listenerFor(r *http.Request) *sites.Server {
 	srv, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	return a.registry().listeners[srv]
 }
 
-// registry finds the places of a configuration, which never change.
+// mount is where one of our handlers stands in Caddy's routes.
+type mount struct{ sites.Mount[*Handler] }
+
+// mounts are those of our handlers in this configuration.
+func (a *App) mounts() []mount {
+	mounts, _ := a.sites()
+	return mounts
+}
+
+// findMounts is right when all is provisioned.
+func findMounts(ctx caddy.Context) ([]mount, sites.Names) {
+	found, names := sites.Find[*Handler](ctx)
+	mounts := make([]mount, 0, len(found))
+	for _, m := range found {
+		mounts = append(mounts, mount{m})
+	}
+	return mounts, names
+}
+
+// serves reports whether the configuration names a site.
+func (a *App) serves(own origin.Origin) bool {
+	_, names := a.sites()
+	return own.Trustworthy() && names.Have(own.Hostname())
+}
+
+// registry finds the mounts of a configuration, which never change.
 type registry struct {
-	apps      []place // those that are not for our addresses only
+	apps      []mount // those that are not for our addresses only
 	at        map[hostAt][]int
-	patterns  map[*listener][]int // numbers of those for many names
-	pages     map[hostAt]bool     // where our own addresses are
-	groups    map[*Handler]string // of those that say nothing of it
+	patterns  map[*sites.Server][]int // numbers of those for many names
+	pages     map[hostAt]bool         // where our own addresses are
+	groups    map[*Handler]string     // of those that say nothing of it
 	hubs      map[*Handler]bool
-	listeners map[*caddyhttp.Server]*listener
+	listeners map[*caddyhttp.Server]*sites.Server
 
 	itineraries itineraries
 }
 
 type hostAt struct {
-	server *listener
+	server *sites.Server
 	host   string
 }
 
-func newRegistry(places []place, hub origin.Origin) *registry {
+func newRegistry(places []mount, hub origin.Origin) *registry {
 	reg := &registry{
-		at: make(map[hostAt][]int), patterns: make(map[*listener][]int), groups: make(map[*Handler]string),
-		hubs: make(map[*Handler]bool), listeners: make(map[*caddyhttp.Server]*listener), pages: make(map[hostAt]bool),
+		at: make(map[hostAt][]int), patterns: make(map[*sites.Server][]int), groups: make(map[*Handler]string),
+		hubs: make(map[*Handler]bool), listeners: make(map[*caddyhttp.Server]*sites.Server), pages: make(map[hostAt]bool),
 	}
 	groups := make(map[string]struct{})
 	for _, p := range places {
-		reg.listeners[p.server.server] = p.server
-		if p.handler.Role != roleApp {
-			for _, host := range p.hosts {
-				reg.pages[hostAt{p.server, host}] = true
+		reg.listeners[p.Server.Server] = p.Server
+		if p.Handler.Role != roleApp {
+			for _, host := range p.Hosts {
+				reg.pages[hostAt{p.Server, host}] = true
 			}
-			if p.hosts == nil {
-				reg.pages[hostAt{p.server, ""}] = true
+			if p.Hosts == nil {
+				reg.pages[hostAt{p.Server, ""}] = true
 			}
 		}
-		if p.handler.Role == roleAddresses {
+		if p.Handler.Role == roleAddresses {
 			continue
 		}
 		n := len(reg.apps)
 		reg.apps = append(reg.apps, p)
-		for _, host := range p.hosts {
+		for _, host := range p.Hosts {
 			if !strings.Contains(host, "*") {
-				key := hostAt{p.server, host}
+				key := hostAt{p.Server, host}
 				reg.at[key] = append(reg.at[key], n)
 			}
 		}
-		if p.hosts == nil || slices.ContainsFunc(p.hosts, func(host string) bool { return strings.Contains(host, "*") }) {
-			reg.patterns[p.server] = append(reg.patterns[p.server], n)
+		if p.Hosts == nil || slices.ContainsFunc(p.Hosts, func(host string) bool { return strings.Contains(host, "*") }) {
+			reg.patterns[p.Server] = append(reg.patterns[p.Server], n)
 		}
-		if hub != (origin.Origin{}) && slices.Contains(p.hosts, hub.Hostname()) {
-			reg.hubs[p.handler] = true
+		if hub != (origin.Origin{}) && slices.Contains(p.Hosts, hub.Hostname()) {
+			reg.hubs[p.Handler] = true
 		} else {
-			groups[cmp.Or(p.handler.ownGroup(), defaultGroup)] = struct{}{}
+			groups[cmp.Or(p.Handler.ownGroup(), defaultGroup)] = struct{}{}
 		}
 	}
 	if len(groups) == 1 {
@@ -132,11 +159,11 @@ func newRegistry(places []place, hub origin.Origin) *registry {
 }
 
 // placesAt are those that requests for a host of a server get to, in order.
-func (reg *registry) placesAt(l *listener, host string) (places []place) {
+func (reg *registry) mountsAt(l *sites.Server, host string) (places []mount) {
 	numbers := slices.Concat(reg.at[hostAt{l, host}], reg.patterns[l])
 	slices.Sort(numbers)
 	for _, n := range slices.Compact(numbers) {
-		if reg.apps[n].takes(host) {
+		if reg.apps[n].Takes(host) {
 			places = append(places, reg.apps[n])
 		}
 	}
@@ -144,7 +171,7 @@ func (reg *registry) placesAt(l *listener, host string) (places []place) {
 }
 
 // hasPages reports whether a site has our own addresses.
-func (reg *registry) hasPages(l *listener, host string) bool {
+func (reg *registry) hasPages(l *sites.Server, host string) bool {
 	if reg.pages[hostAt{l, host}] || reg.pages[hostAt{l, ""}] {
 		return true
 	}
@@ -158,21 +185,21 @@ func (reg *registry) hasPages(l *listener, host string) bool {
 
 // appsAt are the apps of one host, as far as they are in a group. Where our
 // addresses are not, a tour would end.
-func (a *App) appsAt(l *listener, host, group string) (apps []siteApp) {
+func (a *App) appsAt(l *sites.Server, host, group string) (apps []siteApp) {
 	if !a.registry().hasPages(l, host) {
 		return nil
 	}
-	for _, p := range a.registry().placesAt(l, host) {
-		if a.groupOf(p.handler) != group {
+	for _, p := range a.registry().mountsAt(l, host) {
+		if a.groupOf(p.Handler) != group {
 			continue
 		}
 		base := p.base()
 		i := slices.IndexFunc(apps, func(app siteApp) bool { return app.base == base })
 		if i < 0 {
-			apps = append(apps, siteApp{base: base, cut: p.cut})
+			apps = append(apps, siteApp{base: base, cut: p.Cut})
 			i = len(apps) - 1
 		}
-		apps[i].handlers = append(apps[i].handlers, p.handler)
+		apps[i].handlers = append(apps[i].handlers, p.Handler)
 	}
 	for i := range apps {
 		apps[i].prefer(func(h *Handler) bool { return h.Role == roleApp }) // the block's knows its app better
@@ -200,23 +227,18 @@ func (app siteApp) isOff() bool {
 }
 
 // base is where the app lies on its site.
-func (p place) base() string { return cmp.Or(p.handler.Base, p.below, p.cut) }
-
-// takes reports whether requests for a host get to the place.
-func (p place) takes(host string) bool {
-	return p.hosts == nil || slices.ContainsFunc(p.hosts, func(pattern string) bool { return origin.Meet(pattern, host) != "" })
-}
+func (p mount) base() string { return cmp.Or(p.Handler.Base, p.Below, p.Cut) }
 
 // names are the hosts that a place has in a tour. They are never learned from
 // requests: anybody can make one for a name of his own.
-func (p place) names() (names []string) {
-	for _, host := range p.hosts {
+func (p mount) names() (names []string) {
+	for _, host := range p.Hosts {
 		if !strings.Contains(host, "*") {
 			names = append(names, host)
 		}
 	}
-	for _, host := range p.handler.hosts {
-		if p.takes(host) && !slices.Contains(names, host) {
+	for _, host := range p.Handler.hosts {
+		if p.Takes(host) && !slices.Contains(names, host) {
 			names = append(names, host)
 		}
 	}
@@ -226,13 +248,13 @@ func (p place) names() (names []string) {
 // isNamed reports whether the configuration names a host. A site for many names
 // is reached under anybody's who has his own lead there, or who has one of them
 // that leads elsewhere.
-func (a *App) isNamed(l *listener, host string) bool {
-	return slices.ContainsFunc(a.registry().placesAt(l, host), func(p place) bool { return slices.Contains(p.names(), host) })
+func (a *App) isNamed(l *sites.Server, host string) bool {
+	return slices.ContainsFunc(a.registry().mountsAt(l, host), func(p mount) bool { return slices.Contains(p.names(), host) })
 }
 
 // tourFrom is the way of a tour: that through the group, or through the apps of
 // one site under a name that is nobody's.
-func (a *App) tourFrom(l *listener, start origin.Origin, group string) itinerary {
+func (a *App) tourFrom(l *sites.Server, start origin.Origin, group string) itinerary {
 	it := a.itineraryFrom(l, start, group)
 	if len(it.stops) > 0 && !a.isNamed(l, start.Hostname()) {
 		it = itinerary{group: group, hub: -1, stops: slices.Clone(it.stops[:1])}
@@ -244,7 +266,7 @@ func (a *App) tourFrom(l *listener, start origin.Origin, group string) itinerary
 // itineraryFrom is the way through a group that begins at a site. Its siblings
 // on the same server have the scheme and port that this request came with: only
 // the request knows what is in front of Caddy.
-func (a *App) itineraryFrom(l *listener, start origin.Origin, group string) itinerary {
+func (a *App) itineraryFrom(l *sites.Server, start origin.Origin, group string) itinerary {
 	return a.registry().itineraries.get(itineraryKey{l, start, group}, func() itinerary { return a.newItinerary(l, start, group) })
 }
 
@@ -256,7 +278,7 @@ type itineraries struct {
 }
 
 type itineraryKey struct {
-	server *listener
+	server *sites.Server
 	start  origin.Origin
 	group  string
 }
@@ -282,9 +304,9 @@ func (its *itineraries) get(key itineraryKey, find func() itinerary) itinerary {
 	return it
 }
 
-func (a *App) newItinerary(l *listener, start origin.Origin, group string) (it itinerary) {
+func (a *App) newItinerary(l *sites.Server, start origin.Origin, group string) (it itinerary) {
 	it.group, it.hub = group, -1
-	add := func(l *listener, o origin.Origin) {
+	add := func(l *sites.Server, o origin.Origin) {
 		if slices.ContainsFunc(it.stops, func(s stop) bool { return s.origin == o }) {
 			return
 		}
@@ -298,16 +320,16 @@ func (a *App) newItinerary(l *listener, start origin.Origin, group string) (it i
 	}
 	var insecure []string
 	for _, p := range a.registry().apps {
-		if a.groupOf(p.handler) != group {
+		if a.groupOf(p.Handler) != group {
 			continue
 		}
 		for _, name := range p.names() {
-			o := p.server.origin(name)
-			if p.server == l {
+			o := p.Server.Origin(name)
+			if p.Server == l {
 				o = origin.New(start.Scheme, name+origin.Port(start))
 			}
 			if o.Trustworthy() {
-				add(p.server, o)
+				add(p.Server, o)
 			} else {
 				insecure = append(insecure, name)
 			}

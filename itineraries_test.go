@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 )
 
 // TestItinerariesAreBounded: a request may name any port, and each is a way of
 // its own; the way that a tour needs is always right.
 func TestItinerariesAreBounded(t *testing.T) {
 	lab := newTourLab(t, "", groupSites...)
-	var l *listener
+	var l *sites.Server
 	for _, l = range lab.app.registry().listeners {
 	}
 	for port := range 3 * maxItineraries {

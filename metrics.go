@@ -125,13 +125,13 @@ func (l *logout) countApp(out outcome.Outcome) {
 // host is anybody's choice.
 func (a *App) appLabel(h *Handler, host string) string {
 	for _, p := range a.registry().apps {
-		if p.handler.rules != h.rules || !p.takes(host) { // the hub's handler is a copy
+		if p.Handler.rules != h.rules || !p.Takes(host) { // the hub's handler is a copy
 			continue
 		}
 		if slices.Contains(p.names(), host) {
 			return host + p.base()
 		}
-		for _, pattern := range p.hosts {
+		for _, pattern := range p.Hosts {
 			if origin.Meet(pattern, host) != "" {
 				return pattern + p.base()
 			}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
@@ -90,10 +91,10 @@ type App struct {
 	returns   []returnurl.Pattern
 	also      []AlsoApp // resolved
 	trusted   map[origin.Origin]struct{}
-	providers map[string]*provider.Provider  // and those that sites name by their issuer
-	hub       origin.Origin                  // the zero value: none
-	sites     func() ([]place, hostPatterns) // placesOf; right when all is provisioned
-	registry  func() *registry               // of them
+	providers map[string]*provider.Provider // and those that sites name by their issuer
+	hub       origin.Origin                 // the zero value: none
+	sites     func() ([]mount, sites.Names)
+	registry  func() *registry // of them
 	logger    *zap.Logger
 	now       func() time.Time
 	work      *work.Runner
@@ -156,8 +157,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionOperations(); err != nil {
 		return err
 	}
-	a.sites = sync.OnceValues(func() ([]place, hostPatterns) { return placesOf(ctx) })
-	a.registry = sync.OnceValue(func() *registry { return newRegistry(a.places(), a.hub) })
+	a.sites = sync.OnceValues(func() ([]mount, sites.Names) { return findMounts(ctx) })
+	a.registry = sync.OnceValue(func() *registry { return newRegistry(a.mounts(), a.hub) })
 	return a.provisionProviders()
 }
 

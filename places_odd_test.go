@@ -91,7 +91,7 @@ func TestPlacesAreBounded(t *testing.T) {
 		named = append(named, fmt.Sprintf(`"r%d":{"handle":[{"handler":"invoke","name":"r%d"},{"handler":"rewrite","strip_path_prefix":"/x"},{"handler":"invoke","name":"r%d"}]}`, i, i+1, i+1))
 	}
 	nested := `{"handler":"universal_logout"}`
-	for range 2 * maxNesting {
+	for range 512 { // twice as deep as the walk goes
 		nested = `{"handler":"subroute","routes":[{"handle":[` + nested + `]}]}`
 	}
 	s := jsonSites(t, `{"a":{"listen":[":8080"],"named_routes":{`+strings.Join(named, ",")+`},

@@ -15,19 +15,19 @@ import (
 
 // described are places as people would write them: the handler's name, which
 // is its return_to, and its addresses.
-func described(places []place) []string {
+func described(places []mount) []string {
 	var all []string
 	for _, p := range places {
-		line := strings.TrimPrefix(p.handler.ReturnTo, "/")
-		if p.handler.Role == roleAddresses {
+		line := strings.TrimPrefix(p.Handler.ReturnTo, "/")
+		if p.Handler.Role == roleAddresses {
 			line = "addresses"
 		}
-		hosts := p.hosts
+		hosts := p.Hosts
 		if hosts == nil {
 			hosts = []string{"any"}
 		}
 		for _, host := range hosts {
-			line += " " + p.server.origin(host).String() + p.cut
+			line += " " + p.Server.Origin(host).String() + p.Cut
 		}
 		all = append(all, line)
 	}
@@ -36,7 +36,7 @@ func described(places []place) []string {
 
 func wantPlaces(t *testing.T, s *site, want []string) {
 	t.Helper()
-	if got := described(s.app.places()); !slices.Equal(got, want) {
+	if got := described(s.app.mounts()); !slices.Equal(got, want) {
 		t.Errorf("found\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 	}
 }
@@ -253,8 +253,8 @@ func TestPlacesBelow(t *testing.T) {
 		}
 	}`)
 	var below []string
-	for _, p := range s.app.places() {
-		below = append(below, p.below)
+	for _, p := range s.app.mounts() {
+		below = append(below, p.Below)
 	}
 	if want := []string{"", "/one", "/two"}; !slices.Equal(below, want) {
 		t.Errorf("found below %q, want %q", below, want)
@@ -324,7 +324,7 @@ func TestPlacesJSON(t *testing.T) {
 	t.Run("no http", func(t *testing.T) {
 		ctx, stop := caddy.NewContext(caddy.Context{Context: t.Context()})
 		defer stop()
-		places, names := placesOf(ctx)
+		places, names := findMounts(ctx)
 		if len(places) != 0 || len(names) != 0 {
 			t.Errorf("%v %v", places, names)
 		}
@@ -339,9 +339,9 @@ func TestPlacesAfterReload(t *testing.T) {
 	wantPlaces(t, after, []string{"b https://b.example.com", "c https://c.example.com"})
 	wantPlaces(t, before, []string{"a https://a.example.com", "b https://b.example.com"})
 	for _, s := range []*site{before, after} {
-		for _, p := range s.app.places() {
-			if p.handler.app != s.app || s.http.Servers[p.server.name] != p.server.server {
-				t.Errorf("%v is of another configuration", described([]place{p}))
+		for _, p := range s.app.mounts() {
+			if p.Handler.app != s.app || s.http.Servers[p.Server.Name] != p.Server.Server {
+				t.Errorf("%v is of another configuration", described([]mount{p}))
 			}
 		}
 	}
@@ -371,7 +371,7 @@ func TestPlacesWhenRunning(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{"other https://other.localhost", name + " https://" + name + ".localhost"}
-		got := described(app.(*App).places())
+		got := described(app.(*App).mounts())
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {

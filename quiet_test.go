@@ -34,8 +34,8 @@ func newQuiet(lab *tourLab) *quiet {
 	core, logged := observer.New(zap.DebugLevel)
 	q.logged = logged
 	lab.app.logger = zap.New(core)
-	for _, p := range lab.app.places() {
-		p.handler.logger = lab.app.logger
+	for _, p := range lab.app.mounts() {
+		p.Handler.logger = lab.app.logger
 	}
 	lab.listenTo(&q.ear)
 	return q

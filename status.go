@@ -106,11 +106,11 @@ func logStatusOf(j journal.Stats) logStatus {
 func (a *App) siteStatus() []siteStatus {
 	sites := make(map[string]*siteStatus)
 	for _, p := range a.registry().apps {
-		app := appStatus{Path: cmp.Or(p.base(), "/"), Group: a.groupOf(p.handler), Hosts: p.handler.hosts}
-		if p.handler.provider != nil {
-			app.Provider = p.handler.provider.Name
+		app := appStatus{Path: cmp.Or(p.base(), "/"), Group: a.groupOf(p.Handler), Hosts: p.Handler.hosts}
+		if p.Handler.provider != nil {
+			app.Provider = p.Handler.provider.Name
 		}
-		hosts := p.hosts
+		hosts := p.Hosts
 		if hosts == nil {
 			hosts = []string{"*"}
 		}

@@ -253,8 +253,8 @@ func TestTourLogsNoSecret(t *testing.T) {
 	lab := newTourLab(t, "clear_site_data storage cookies", groupSites...)
 	core, logged := observer.New(zap.DebugLevel)
 	lab.app.logger = zap.New(core)
-	for _, p := range lab.app.places() {
-		p.handler.logger = zap.New(core)
+	for _, p := range lab.app.mounts() {
+		p.Handler.logger = zap.New(core)
 	}
 	j := lab.visitor("s3cr3t")
 	p := lab.signOut(j, "a.alpha.com")

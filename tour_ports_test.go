@@ -68,13 +68,13 @@ func TestWhereSiblingsAre(t *testing.T) {
 
 // atServerOf is a request at the server that has a site of this name first.
 func (s *site) atServerOf(o origin.Origin) (r *http.Request) {
-	for _, p := range s.app.places() {
-		if slices.Contains(p.hosts, o.Hostname()) && p.server.https == o.Https() {
+	for _, p := range s.app.mounts() {
+		if slices.Contains(p.Hosts, o.Hostname()) && p.Server.https == o.Https() {
 			r = request("GET", o.String()+"/", "")
 			if o.Https() {
 				r.TLS = &tls.ConnectionState{}
 			}
-			return r.WithContext(context.WithValue(r.Context(), caddyhttp.ServerCtxKey, p.server.server))
+			return r.WithContext(context.WithValue(r.Context(), caddyhttp.ServerCtxKey, p.Server.Server))
 		}
 	}
 	s.t.Fatal("no such site")

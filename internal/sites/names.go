@@ -1,12 +1,12 @@
-package universallogout
+package sites
 
 import (
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // A host pattern is a name as Caddy's host matchers have it, in lower case,
@@ -26,22 +26,17 @@ func patternsOf(m caddyhttp.MatchHost, known *caddy.Replacer) []string {
 	return patterns
 }
 
-// hostPatterns are the names under which a configuration serves anything. What
-// is served under no name at all is not among them: there, anybody's name is
-// as good as another.
-type hostPatterns map[string]struct{}
+// Names are the names under which a configuration serves anything. What is
+// served under no name at all is not among them: there, anybody's name is as
+// good as another.
+type Names map[string]struct{}
 
-// serves reports whether the configuration names a site. A name that is only
-// covered by a * is one that its owner gives away: whoever may have it is at
-// least below the same domain.
-func (a *App) serves(own origin.Origin) bool {
-	if !own.Trustworthy() {
-		return false
-	}
-	host := own.Hostname()
+// Have reports whether a host is named. A name that is only covered by a * is
+// one that its owner gives away: whoever may have it is at least below the same
+// domain.
+func (n Names) Have(host string) bool {
 	_, rest, _ := strings.Cut(host, ".")
-	_, names := a.sites()
-	_, exact := names[host]
-	_, covered := names["*."+rest]
+	_, exact := n[host]
+	_, covered := n["*."+rest]
 	return exact || covered
 }

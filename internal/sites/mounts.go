@@ -1,4 +1,6 @@
-package universallogout
+// Package sites finds handlers in Caddy's routes, and the names under which
+// they are served.
+package sites
 
 import (
 	"cmp"
@@ -15,28 +17,28 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// place is where a universal_logout handler stands in Caddy's configuration.
-type place struct {
-	handler *Handler
-	server  *listener // the server that it is in
-	hosts   []string  // patterns of the names it is served under, in the configuration's order; nil: any
-	below   string    // the one path that the blocks around it ask for, "" for none
-	cut     string    // what handle_path and the like cut off paths before the handler sees them
+// Mount is where a handler of type H stands in Caddy's configuration.
+type Mount[H caddyhttp.MiddlewareHandler] struct {
+	Handler H
+	Server  *Server  // the server that it is in
+	Hosts   []string // patterns of the names it is served under, in the configuration's order; nil: any
+	Below   string   // the one path that the blocks around it ask for, "" for none
+	Cut     string   // what handle_path and the like cut off paths before the handler sees them
 }
 
-// places are those of our handlers in this configuration.
-func (a *App) places() []place {
-	places, _ := a.sites()
-	return places
+// Takes reports whether requests for a host get there.
+func (m *Mount[H]) Takes(host string) bool {
+	return m.Hosts == nil || slices.ContainsFunc(m.Hosts, func(pattern string) bool { return origin.Meet(pattern, host) != "" })
 }
 
-// placesOf finds our handlers in Caddy's routes, server by server and in the
+// Find finds the handlers of type H in Caddy's routes, server by server and in the
 // routes' order, and the names under which anything is served. While Caddy is
 // still provisioning it finds some of them or none. Host tests that are no
 // host matchers (an expression, a header) are not seen.
-func placesOf(ctx caddy.Context) ([]place, hostPatterns) {
+func Find[H caddyhttp.MiddlewareHandler](ctx caddy.Context) ([]Mount[H], Names) {
+	var mounts []Mount[H]
 	w := walker{
-		names: make(hostPatterns), found: make(map[string]struct{}), within: make(map[any]bool),
+		names: make(Names), found: make(map[string]struct{}), within: make(map[any]bool),
 		holds: make(map[typeAtDepth]bool), known: caddy.NewReplacer(), left: maxHandlers,
 	}
 	configured, err := ctx.AppIfConfigured("http")
@@ -47,12 +49,19 @@ func placesOf(ctx caddy.Context) ([]place, hostPatterns) {
 	if !ok {
 		return nil, w.names
 	}
+	w.visit = func(handler caddyhttp.MiddlewareHandler, at spot) bool {
+		h, ours := handler.(H)
+		if ours && w.isNew(handler, at) {
+			mounts = append(mounts, Mount[H]{Handler: h, Server: w.server, Hosts: at.hosts, Below: at.below, Cut: at.cut})
+		}
+		return ours
+	}
 	for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
 		// Not its error routes: no logout is served there.
-		w.listener = listenerOf(name, app.Servers[name], app)
+		w.server = newServer(name, app.Servers[name], app)
 		w.routes(app.Servers[name].Routes, spot{})
 	}
-	return w.places, w.names
+	return mounts, w.names
 }
 
 const (
@@ -66,14 +75,14 @@ const (
 
 // walker goes through the routes of all servers.
 type walker struct {
-	places   []place
-	names    hostPatterns
-	found    map[string]struct{} // the places, so that each is there once
-	listener *listener
-	within   map[any]bool // the named routes and unknown handlers we are in: they may go in circles
-	holds    map[typeAtDepth]bool
-	known    *caddy.Replacer
-	left     int // of maxHandlers
+	names  Names
+	found  map[string]struct{} // the mounts, so that each is there once
+	server *Server
+	visit  func(handler caddyhttp.MiddlewareHandler, at spot) (ours bool)
+	within map[any]bool // the named routes and unknown handlers we are in: they may go in circles
+	holds  map[typeAtDepth]bool
+	known  *caddy.Replacer
+	left   int // of maxHandlers
 }
 
 // spot is what is known of the requests that get somewhere.
@@ -207,9 +216,10 @@ func (w *walker) handlers(chain []caddyhttp.MiddlewareHandler, at spot) spot {
 		if w.left--; w.left < 0 || len(at.cut) > maxCut || at.nobody() {
 			return at
 		}
+		if w.visit(handler, at) {
+			continue
+		}
 		switch h := handler.(type) {
-		case *Handler:
-			w.add(h, at)
 		case *rewrite.Rewrite:
 			at.cut += w.stripped(h)
 		case *caddyhttp.Subroute:
@@ -239,13 +249,12 @@ func (w *walker) unknown(handler caddyhttp.MiddlewareHandler, at spot) {
 	w.inside(v, at, maxDepth)
 }
 
-func (w *walker) add(h *Handler, at spot) {
-	key := fmt.Sprintf("%p %p %q %t %q %q", h, w.listener, at.hosts, at.hosts == nil, at.below, at.cut)
-	if _, again := w.found[key]; again {
-		return
-	}
+// isNew notes where a handler stands, and reports whether that was not known.
+func (w *walker) isNew(h caddyhttp.MiddlewareHandler, at spot) bool {
+	key := fmt.Sprintf("%p %p %q %t %q %q", h, w.server, at.hosts, at.hosts == nil, at.below, at.cut)
+	_, known := w.found[key]
 	w.found[key] = struct{}{}
-	w.places = append(w.places, place{handler: h, server: w.listener, hosts: at.hosts, cut: at.cut, below: at.below})
+	return !known
 }
 
 // stripped is the prefix that a rewrite takes off every path that has it.
@@ -261,7 +270,7 @@ func (w *walker) stripped(r *rewrite.Rewrite) string {
 }
 
 func (w *walker) invoke(name string, at spot) spot {
-	route := w.listener.server.NamedRoutes[name]
+	route := w.server.Server.NamedRoutes[name]
 	if route == nil || w.within[name] {
 		return at
 	}
@@ -343,4 +352,39 @@ func (w *walker) mayHold(t reflect.Type, depth int) (holds bool) {
 	}
 	w.holds[at] = holds
 	return holds
+}
+
+// HandlersAt are all that requests for a host may meet, in order.
+func HandlersAt(server *caddyhttp.Server, host string) (all []caddyhttp.MiddlewareHandler) {
+	w, within := walker{known: caddy.NewReplacer()}, make(map[string]bool)
+	var visit func(routes caddyhttp.RouteList)
+	visit = func(routes caddyhttp.RouteList) {
+		for _, route := range routes {
+			if hosts := w.matched(route.MatcherSets, []string{host}); len(hosts) == 0 {
+				continue
+			}
+			isLast := route.Terminal && slices.ContainsFunc(route.MatcherSets, func(set caddyhttp.MatcherSet) bool {
+				return slices.ContainsFunc(w.onlyHosts(set), func(pattern string) bool { return origin.Meet(pattern, host) == host })
+			})
+			for _, handler := range route.Handlers {
+				switch h := handler.(type) {
+				case *caddyhttp.Subroute:
+					visit(h.Routes)
+					continue
+				case *caddyhttp.Invoke:
+					if named := server.NamedRoutes[h.Name]; named != nil && !within[h.Name] {
+						within[h.Name] = true
+						visit(caddyhttp.RouteList{*named})
+					}
+					continue
+				}
+				all = append(all, handler)
+			}
+			if isLast { // the site; what a wider one has, nobody gets here
+				return
+			}
+		}
+	}
+	visit(server.Routes)
+	return all
 }

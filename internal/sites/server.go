@@ -1,4 +1,4 @@
-package universallogout
+package sites
 
 import (
 	"cmp"
@@ -11,33 +11,33 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// listener is one of Caddy's HTTP servers, as far as its addresses go.
-type listener struct {
-	name   string
-	server *caddyhttp.Server
-	https  bool
+// Server is one of Caddy's HTTP servers, as far as its addresses go.
+type Server struct {
+	Name   string
+	Server *caddyhttp.Server
+	HTTPS  bool
 	port   string // in its sites' addresses; "": none
 }
 
-// origin is that of a host on this server, for browsers from outside. Caddy's
+// Origin is that of a host on this server, for browsers from outside. Caddy's
 // own redirects assume likewise that a port which stands for http_port or
 // https_port is the usual one out there.
-func (l *listener) origin(host string) origin.Origin {
+func (s *Server) Origin(host string) origin.Origin {
 	scheme := "http"
-	if l.https {
+	if s.HTTPS {
 		scheme = "https"
 	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if l.port != "" {
-		host += ":" + l.port
+	if s.port != "" {
+		host += ":" + s.port
 	}
 	return origin.New(scheme, host)
 }
 
-func listenerOf(name string, server *caddyhttp.Server, app *caddyhttp.App) *listener {
-	l := &listener{name: name, server: server}
+func newServer(name string, server *caddyhttp.Server, app *caddyhttp.App) *Server {
+	s := &Server{Name: name, Server: server}
 	httpPort := cmp.Or(app.HTTPPort, caddyhttp.DefaultHTTPPort)
 	var plain, tls []int
 	for _, address := range server.Listen {
@@ -52,12 +52,12 @@ func listenerOf(name string, server *caddyhttp.Server, app *caddyhttp.App) *list
 			plain = append(plain, port)
 		}
 	}
-	if l.https = len(tls) > 0 || len(plain) == 0 && len(server.TLSConnPolicies) > 0; l.https {
-		l.port = publicPort(tls, caddyhttp.DefaultHTTPSPort, app.HTTPSPort)
+	if s.HTTPS = len(tls) > 0 || len(plain) == 0 && len(server.TLSConnPolicies) > 0; s.HTTPS {
+		s.port = publicPort(tls, caddyhttp.DefaultHTTPSPort, app.HTTPSPort)
 	} else {
-		l.port = publicPort(plain, caddyhttp.DefaultHTTPPort, app.HTTPPort)
+		s.port = publicPort(plain, caddyhttp.DefaultHTTPPort, app.HTTPPort)
 	}
-	return l
+	return s
 }
 
 // publicPort is "" if one of the ports is the scheme's own, else the first.
