@@ -69,7 +69,7 @@ func TestWhereSiblingsAre(t *testing.T) {
 // atServerOf is a request at the server that has a site of this name first.
 func (s *site) atServerOf(o origin.Origin) (r *http.Request) {
 	for _, p := range s.app.mounts() {
-		if slices.Contains(p.Hosts, o.Hostname()) && p.Server.https == o.Https() {
+		if slices.Contains(p.Hosts, o.Hostname()) && p.Server.HTTPS == o.Https() {
 			r = request("GET", o.String()+"/", "")
 			if o.Https() {
 				r.TLS = &tls.ConnectionState{}
