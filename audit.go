@@ -65,7 +65,7 @@ func (l *logout) sites() int {
 		return 1
 	}
 	it, _ := l.h.app.itineraryOf(*l.tour)
-	return max(1, len(it.stops))
+	return max(1, len(it.Stops))
 }
 
 // told counts the logout, and tells whoever listens.

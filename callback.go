@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -226,7 +228,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 	a, own := h.app, inbound.Origin(r)
 	st, sealed := a.openState(token)
 	rest, ok := a.openMarker(r, own)
-	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.stops[0].origin == own {
+	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.Stops[0].Origin == own {
 		if !rest.isOn(t) { // anybody could have made this link
 			return pages.Write(w, http.StatusOK, a.overPage())
 		}
@@ -235,7 +237,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 	known := sealed && ok && rest.isAbout(st, own) && (rest.Visit == nil || rest.Visit.Stage == "") && rest.Round.Landing != nil
 	lost := sealed && !ok && st.Site == own.String()
 	switch {
-	case lost && st.Tour && a.shared.steps.find(stepKey{st.ID, stepFinished}) == nil:
+	case lost && st.Tour && a.shared.steps.Find(tour.FinishedKey(st.ID)) == nil:
 		p := h.everywherePage(r, own, pages.TextEverywherePage)
 		p.Text = pages.TextUnfinished
 		return pages.Write(w, http.StatusOK, p)

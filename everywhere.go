@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
@@ -33,12 +35,12 @@ type remembered struct {
 }
 
 // rememberTour lets the hub say later that a tour was not finished.
-func (a *App) rememberTour(own origin.Origin, t *tour) string {
+func (a *App) rememberTour(own origin.Origin, t *tour.Tour) string {
 	plain, err := json.Marshal(remembered{t.ID, t.Made})
 	if err != nil { // strings and numbers only
 		return ""
 	}
-	return cookie.Own(own, tourCookie, a.shared.keys.Seal(overPurpose, plain), tourLifetime)
+	return cookie.Own(own, tourCookie, a.shared.keys.Seal(overPurpose, plain), tour.Lifetime)
 }
 
 // isUnfinished reports whether a tour of this browser did not come to its end,
@@ -49,12 +51,9 @@ func (a *App) isUnfinished(r *http.Request, own origin.Origin) bool {
 	}
 	plain, err := a.shared.keys.Open(overPurpose, cookie.Value(r.Header["Cookie"], cookie.OwnName(own, tourCookie)))
 	var m remembered
-	return err == nil && json.Unmarshal(plain, &m) == nil && a.recent(m.Made, tourLifetime) &&
-		a.shared.steps.find(stepKey{m.ID, stepFinished}) == nil
+	return err == nil && json.Unmarshal(plain, &m) == nil && a.recent(m.Made, tour.Lifetime) &&
+		a.shared.steps.Find(tour.FinishedKey(m.ID)) == nil
 }
-
-// stepFinished: the browser is back where the tour began.
-const stepFinished = "finished"
 
 // serveEverywhere is "sign out everywhere": a page with one button, and what
 // the button does.
@@ -162,6 +161,6 @@ func (a *App) friends(r *http.Request, own origin.Origin, h *Handler) func(origi
 			return false
 		}
 		it := a.itineraryFrom(l, own, a.groupOf(h))
-		return it.has(o)
+		return it.Has(o)
 	}
 }

@@ -159,8 +159,8 @@ func (c *inspected) explainGuard(e *explained, l *sites.Server, own origin.Origi
 		e.line("    %-40s %s", who, verdictWords[guard.Check(r, own, c.friends(r, own, p.Handler), p.Handler.AllowCrossSite)])
 	}
 	tell("from a page of this site:", request(own, "same-origin"))
-	if it := c.itineraryFrom(l, own, c.groupOf(p.Handler)); len(it.stops) > 1 {
-		tell("from "+it.stops[1].origin.Host+", of its group:", request(it.stops[1].origin, "cross-site"))
+	if it := c.itineraryFrom(l, own, c.groupOf(p.Handler)); len(it.Stops) > 1 {
+		tell("from "+it.Stops[1].Origin.Host+", of its group:", request(it.Stops[1].Origin, "cross-site"))
 	}
 	tell("from any other site's page:", request(elsewhere, "cross-site"))
 	tell("as an image, a frame or a script:", request(own, "same-origin", "Sec-Fetch-Dest", "image", "Sec-Fetch-Mode", "no-cors"))
@@ -220,22 +220,22 @@ func (c *inspected) explainSites(e *explained, l *sites.Server, own origin.Origi
 		return
 	}
 	it := c.tourFrom(l, own, group)
-	if it.apps < 2 || it.apps == 2 && it.hasBareHub() {
+	if it.Apps < 2 || it.Apps == 2 && c.hasBareHub(&it) {
 		e.next("No other app is in its group (%s).", group)
 	} else {
 		e.next("The browser goes through the other sites of its group (%s):", group)
 		named := 0
-		for i, s := range it.stops {
-			for _, app := range s.apps {
+		for i, s := range it.Stops {
+			for _, app := range c.appsOf(&it, &s) {
 				if i == 0 && slices.Contains(app.handlers, about.Handler) {
 					continue
 				}
 				call := app.explainCall()
-				if i == it.hub && it.hasBareHub() {
+				if i == it.Hub && c.hasBareHub(&it) {
 					call = "the hub"
 				}
 				if named++; named <= maxExplained {
-					e.more("%s: %s", s.origin.String()+app.base, call)
+					e.more("%s: %s", s.Origin.String()+app.base, call)
 				}
 			}
 		}
@@ -244,8 +244,8 @@ func (c *inspected) explainSites(e *explained, l *sites.Server, own origin.Origi
 		}
 		e.more("A site where the browser has no session cookie is asked nothing.")
 	}
-	if len(it.plain) > 0 {
-		e.more("Left out, for they are plain http: %s.", listed(it.plain))
+	if len(it.Plain) > 0 {
+		e.more("Left out, for they are plain http: %s.", listed(it.Plain))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 )
@@ -21,11 +23,11 @@ func FuzzTourForms(f *testing.F) {
 	res := s.do(request("GET", "https://one.example.com/logout", "", with(clicked, "Cookie: sessionid=one")...))
 	fields := formField.FindAllStringSubmatch(bodyOf(f, res), -1)
 	token := fields[0][2]
-	word := s.app.sealWord(word{ID: "another", App: 1, Result: resultEnded})
+	word := s.app.sealWord(tour.Report{ID: "another", App: 1, Result: tour.Ended})
 	for _, seed := range []string{
 		"", "t=", "t=" + token[:len(token)-1], "t=" + token + "A&o=asked", "o=asked&t=%", token[1:], token[:40] + "\nover", "\n\n", "x\n" + word,
-		"t=" + url.QueryEscape(s.app.shared.keys.Seal(tourPurpose, []byte(`{"i":"x","p":-1,"a":"AAAA","m":99999999999}`))),
-		s.app.shared.keys.Seal(tourPurpose, []byte(`{}`)), s.app.shared.keys.Seal(wordPurpose, []byte(`{}`)), strings.Repeat("t=x&", 20000),
+		"t=" + url.QueryEscape(s.app.shared.keys.Seal(tour.Purpose, []byte(`{"i":"x","p":-1,"a":"AAAA","m":99999999999}`))),
+		s.app.shared.keys.Seal(tour.Purpose, []byte(`{}`)), s.app.shared.keys.Seal(tour.ReportPurpose, []byte(`{}`)), strings.Repeat("t=x&", 20000),
 	} {
 		f.Add(seed)
 	}
@@ -66,17 +68,17 @@ func FuzzWords(f *testing.F) {
 		}
 	}
 	it := s.app.itineraryFrom(l, origin.Parse("https://one.example.com"), defaultGroup)
-	begun := tour{ID: "logout", Group: defaultGroup, Server: l.Name, Start: "https://one.example.com", Digest: it.digest, Apps: make([]byte, it.apps)}
+	begun := tour.Tour{ID: "logout", Group: defaultGroup, Server: l.Name, Start: "https://one.example.com", Digest: it.Digest, Apps: make([]byte, it.Apps)}
 	for _, seed := range []string{
-		"", "asked", "asked over", "skip:2 asked", "skip:-1 skip:99999999999999999999 skip:0 skip:1", "asked " + s.app.sealWord(word{ID: "logout", App: 99}),
-		s.app.sealWord(word{ID: "logout", App: -1, Result: 255}), s.app.sealWord(word{ID: "logout", App: 1, Result: 255}),
+		"", "asked", "asked over", "skip:2 asked", "skip:-1 skip:99999999999999999999 skip:0 skip:1", "asked " + s.app.sealWord(tour.Report{ID: "logout", App: 99}),
+		s.app.sealWord(tour.Report{ID: "logout", App: -1, Result: 255}), s.app.sealWord(tour.Report{ID: "logout", App: 1, Result: 255}),
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, said string) {
-		after := begun.clone()
+		after := begun.Clone()
 		s.app.merge(after, &it, said)
-		if after.result(0) != resultUnvisited && said == "" || len(after.Apps) != it.apps || after.next(&it) >= len(it.stops) {
+		if after.Result(0) != tour.Unvisited && said == "" || len(after.Apps) != it.Apps || after.Next(&it) >= len(it.Stops) {
 			t.Errorf("%v", after)
 		}
 		s.app.landingPage(landing{Tour: after, Host: "one.example.com"})

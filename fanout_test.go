@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
@@ -81,7 +83,7 @@ func (f *fanout) askAtOnce(p browserPage, asks []string) []outcome.Outcome {
 		wg.Go(func() {
 			_, answer := f.askSite(&jar{now: f.jar.now, cookies: slices.Clone(f.jar.cookies)}, p.url, ask, token)
 			if w, ok := f.app.openWord(answer); ok {
-				outs[i] = outcomes[w.Result.plain()]
+				outs[i] = tour.Outcomes[w.Result.Plain()]
 			}
 		})
 	}

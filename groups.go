@@ -2,11 +2,11 @@ package universallogout
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
@@ -23,25 +23,6 @@ type siteApp struct {
 	base     string // "" at the root of the site
 	handlers []*Handler
 	cut      string // what handle_path cuts off the paths before they see them
-}
-
-// stop is one site of a group.
-type stop struct {
-	origin origin.Origin
-	domain string // equal for sites that browsers call same-site
-	apps   []siteApp
-	first  int // number of its first app among those of all stops
-}
-
-// itinerary is a group as a tour goes through it: the site where it begins,
-// then its siblings, then the other registrable domains.
-type itinerary struct {
-	group  string
-	stops  []stop
-	apps   int
-	digest []byte   // of all names: numbers of stops mean something only with it
-	plain  []string // hosts with plain http only, which take no part
-	hub    int      // number of the hub's stop, -1 without one
 }
 
 // groupOf is the group of a handler: what it says, or its provider's name. A
@@ -104,7 +85,7 @@ type registry struct {
 	hubs      map[*Handler]bool
 	listeners map[*caddyhttp.Server]*sites.Server
 
-	itineraries itineraries
+	itineraries *tour.Itineraries[itineraryKey]
 }
 
 type hostAt struct {
@@ -116,6 +97,7 @@ func newRegistry(places []mount, hub origin.Origin) *registry {
 	reg := &registry{
 		at: make(map[hostAt][]int), patterns: make(map[*sites.Server][]int), groups: make(map[*Handler]string),
 		hubs: make(map[*Handler]bool), listeners: make(map[*caddyhttp.Server]*sites.Server), pages: make(map[hostAt]bool),
+		itineraries: tour.NewItineraries[itineraryKey](),
 	}
 	groups := make(map[string]struct{})
 	for _, p := range places {
@@ -252,13 +234,25 @@ func (a *App) isNamed(l *sites.Server, host string) bool {
 	return slices.ContainsFunc(a.registry().mountsAt(l, host), func(p mount) bool { return slices.Contains(p.names(), host) })
 }
 
+// appsOf are the apps of a stop, in the order of its bases.
+func (a *App) appsOf(it *tour.Itinerary, s *tour.Stop) []siteApp {
+	return a.appsAt(s.Server, s.Origin.Hostname(), it.Group)
+}
+
+// itineraryKey: what a way depends on.
+type itineraryKey struct {
+	server *sites.Server
+	start  origin.Origin
+	group  string
+}
+
 // tourFrom is the way of a tour: that through the group, or through the apps of
 // one site under a name that is nobody's.
-func (a *App) tourFrom(l *sites.Server, start origin.Origin, group string) itinerary {
+func (a *App) tourFrom(l *sites.Server, start origin.Origin, group string) tour.Itinerary {
 	it := a.itineraryFrom(l, start, group)
-	if len(it.stops) > 0 && !a.isNamed(l, start.Hostname()) {
-		it = itinerary{group: group, hub: -1, stops: slices.Clone(it.stops[:1])}
-		it.order(a.hub)
+	if len(it.Stops) > 0 && !a.isNamed(l, start.Hostname()) {
+		it = tour.Itinerary{Group: group, Hub: -1, Stops: slices.Clone(it.Stops[:1])}
+		it.Order(a.hub)
 	}
 	return it
 }
@@ -266,56 +260,26 @@ func (a *App) tourFrom(l *sites.Server, start origin.Origin, group string) itine
 // itineraryFrom is the way through a group that begins at a site. Its siblings
 // on the same server have the scheme and port that this request came with: only
 // the request knows what is in front of Caddy.
-func (a *App) itineraryFrom(l *sites.Server, start origin.Origin, group string) itinerary {
-	return a.registry().itineraries.get(itineraryKey{l, start, group}, func() itinerary { return a.newItinerary(l, start, group) })
+func (a *App) itineraryFrom(l *sites.Server, start origin.Origin, group string) tour.Itinerary {
+	return a.registry().itineraries.Get(itineraryKey{l, start, group}, func() tour.Itinerary { return a.newItinerary(l, start, group) })
 }
 
-// itineraries keeps those that were asked for: a tour through n sites needs its
-// own 2n times.
-type itineraries struct {
-	mu    sync.Mutex
-	known map[itineraryKey]itinerary
-}
-
-type itineraryKey struct {
-	server *sites.Server
-	start  origin.Origin
-	group  string
-}
-
-// maxItineraries bounds the memory: where a site has many names, or a request
-// may name any port, there is no end of them.
-const maxItineraries = 64
-
-func (its *itineraries) get(key itineraryKey, find func() itinerary) itinerary {
-	its.mu.Lock()
-	it, ok := its.known[key]
-	its.mu.Unlock()
-	if ok {
-		return it
-	}
-	it = find()
-	its.mu.Lock()
-	defer its.mu.Unlock()
-	if its.known == nil || len(its.known) >= maxItineraries {
-		its.known = make(map[itineraryKey]itinerary)
-	}
-	its.known[key] = it
-	return it
-}
-
-func (a *App) newItinerary(l *sites.Server, start origin.Origin, group string) (it itinerary) {
-	it.group, it.hub = group, -1
+func (a *App) newItinerary(l *sites.Server, start origin.Origin, group string) (it tour.Itinerary) {
+	it.Group, it.Hub = group, -1
 	add := func(l *sites.Server, o origin.Origin) {
-		if slices.ContainsFunc(it.stops, func(s stop) bool { return s.origin == o }) {
+		if slices.ContainsFunc(it.Stops, func(s tour.Stop) bool { return s.Origin == o }) {
 			return
 		}
 		if apps := a.appsAt(l, o.Hostname(), group); len(apps) > 0 {
-			it.stops = append(it.stops, stop{origin: o, domain: origin.SameSite(o), apps: apps})
+			bases := make([]string, len(apps))
+			for i := range apps {
+				bases[i] = apps[i].base
+			}
+			it.Stops = append(it.Stops, tour.Stop{Origin: o, Domain: origin.SameSite(o), Server: l, Bases: bases})
 		}
 	}
 	add(l, start)
-	if len(it.stops) == 0 {
+	if len(it.Stops) == 0 {
 		return it
 	}
 	var insecure []string
@@ -335,67 +299,22 @@ func (a *App) newItinerary(l *sites.Server, start origin.Origin, group string) (
 			}
 		}
 	}
-	it.order(a.hub)
+	it.Order(a.hub)
 	for _, name := range insecure {
-		if !slices.Contains(it.plain, name) && !slices.ContainsFunc(it.stops, func(s stop) bool { return s.origin.Hostname() == name }) {
-			it.plain = append(it.plain, name)
+		if !slices.Contains(it.Plain, name) && !slices.ContainsFunc(it.Stops, func(s tour.Stop) bool { return s.Origin.Hostname() == name }) {
+			it.Plain = append(it.Plain, name)
 		}
 	}
 	return it
 }
 
-// order puts the stops of one registrable domain together, the start's first.
-// The hub comes soon, so that it knows of a tour that is not finished.
-func (it *itinerary) order(hub origin.Origin) {
-	start := it.stops[0]
-	hubDomain := origin.SameSite(hub)
-	rank := func(s stop) int {
-		switch {
-		case s.origin == start.origin:
-			return 0
-		case s.domain == start.domain:
-			return 1
-		case s.origin == hub:
-			return 2
-		case s.domain == hubDomain:
-			return 3
-		}
-		return 4
-	}
-	slices.SortFunc(it.stops, func(x, y stop) int {
-		return cmp.Or(cmp.Compare(rank(x), rank(y)), strings.Compare(x.domain, y.domain), strings.Compare(x.origin.Host, y.origin.Host))
-	})
-	sum := sha256.New()
-	for i := range it.stops {
-		s := &it.stops[i]
-		s.first = it.apps
-		it.apps += len(s.apps)
-		sum.Write([]byte(s.origin.String() + "\n"))
-		for _, app := range s.apps {
-			sum.Write([]byte("\t" + app.base + "\n"))
-		}
-		if s.origin == hub {
-			it.hub = i
-		}
-	}
-	it.digest = sum.Sum(nil)[:8]
-}
-
 // hasBareHub: a hub, besides where the tour begins, of which nothing is said is
 // no app.
-func (it *itinerary) hasBareHub() bool {
-	if it.hub <= 0 {
+func (a *App) hasBareHub(it *tour.Itinerary) bool {
+	if it.Hub <= 0 {
 		return false
 	}
-	apps := it.stops[it.hub].apps
+	apps := a.appsOf(it, &it.Stops[it.Hub])
 	h := apps[0].handlers[0]
 	return len(apps) == 1 && len(h.Paths) == 0 && len(h.SessionCookies) == 0 && h.LogoutCall == nil && h.Base == ""
 }
-
-// at is the number of the stop with an origin, -1 if there is none.
-func (it *itinerary) at(o origin.Origin) int {
-	return slices.IndexFunc(it.stops, func(s stop) bool { return s.origin == o })
-}
-
-// has reports whether an origin is a site of the group.
-func (it *itinerary) has(o origin.Origin) bool { return it.at(o) >= 0 }

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -57,7 +59,7 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 		}
 		return h.answerForeign(w, r)
 	}
-	at, page := it.at(own), it.stops[t.At].origin
+	at, page := it.At(own), it.Stops[t.At].Origin
 	switch source := guard.HopSource(r, own); {
 	case at < 0 || source != page:
 		return h.answerForeign(w, r)
@@ -75,14 +77,14 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 
 // answerHop is the page of a hop. It clears the site's storage; its script asks
 // the site itself and its siblings.
-func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.Origin, t *tour, it *itinerary) error {
-	s, hdr := &it.stops[t.At], w.Header()
-	st, mine := h.app.shared.steps.begin(t.hopKey(own), h.app.now())
+func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.Origin, t *tour.Tour, it *tour.Itinerary) error {
+	s, hdr := &it.Stops[t.At], w.Header()
+	st, mine := h.app.shared.steps.Begin(t.HopKey(own), h.app.now())
 	if mine {
-		st.finish(resultNone, nil)
+		st.Finish(tour.None, nil)
 	}
-	closes := t.Open && t.At == it.hub && t.next(it) < 0
-	fresh, due := st.isFresh(h.app.now()), t.isDue(s)
+	closes := t.Open && t.At == it.Hub && t.Next(it) < 0
+	fresh, due := st.IsFresh(h.app.now()), t.IsDue(s)
 	if !fresh && !due && !closes {
 		return h.answerOver(w, t, it)
 	}
@@ -97,35 +99,23 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 		return pages.Write(w, http.StatusOK, goOn(h.app.Prefix+"/hop"))
 	}
 	var types []string
-	for i := range s.apps {
-		if part := h.app.shared.steps.find(t.partKey(own, &s.apps[i])); part != nil && part.isOver() && fresh {
-			expireAgain(hdr, r, own, part.rest) // BR-11: WebKit drops what some siblings answer
+	for i, app := range h.app.appsOf(it, s) {
+		if part := h.app.shared.steps.Find(t.PartKey(own, app.base)); part != nil && part.IsOver() && fresh {
+			expireAgain(hdr, r, own, part.Rest) // BR-11: WebKit drops what some siblings answer
 		}
-		t.set(s.first+i, t.result(s.first+i)&^needsStorage)
-		types = cookie.Union(types, s.apps[i].clears())
+		t.Set(s.First+i, t.Result(s.First+i)&^tour.NeedsStorage)
+		types = cookie.Union(types, app.clears())
 	}
 	if fresh && !closes && !t.Cookies && !byWorker {
 		setTypes(hdr, own, types)
 	}
 	switch {
-	case t.isDue(s):
+	case t.IsDue(s):
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
 	case cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)) != "":
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0)) // nothing here asks for the part that would
 	}
 	return pages.Write(w, http.StatusOK, h.app.hopPage(t, it))
-}
-
-// partKey is the step of one app's part.
-func (t *tour) partKey(own origin.Origin, app *siteApp) stepKey {
-	return stepKey{t.ID, own.String() + app.base}
-}
-
-func (t *tour) hopKey(own origin.Origin) stepKey {
-	if t.Cookies {
-		return stepKey{t.ID, "cookies hop " + own.String()}
-	}
-	return stepKey{t.ID, "hop " + own.String()}
 }
 
 // clearedBy are the types that an answer clears already.
@@ -137,38 +127,38 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 	own := inbound.Origin(r)
 	t, it, ok := h.app.openTour(cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)))
 	switch site := guard.SoleValue(r.Header, "Sec-Fetch-Site"); {
-	case !ok || it.stops[t.At].origin != own:
+	case !ok || it.Stops[t.At].Origin != own:
 		return pages.Write(w, http.StatusOK, h.app.overPage())
 	case site != "" && site != "same-origin" && site != "none":
 		return pages.Write(w, http.StatusOK, h.app.overPage()) // nobody else's page decides how it goes on
 	case !plain:
 		return h.answerHop(w, r, own, &t, &it)
 	}
-	s := &it.stops[t.At]
+	s := &it.Stops[t.At]
 	hdr := w.Header()
 	h.app.forgetOlder(hdr, r, own, &t)
 	var types []string
 	var parts []part
 	if !t.Cookies {
-		parts = h.runParts(r, next, own, t, s)
+		parts = h.runParts(r, next, own, t, &it, s)
 	}
-	for i := range s.apps {
-		app := s.first + i
+	for i, here := range h.app.appsOf(&it, s) {
+		app := s.First + i
 		switch {
 		case t.Cookies:
-			t.set(app, h.clearCookies(hdr, own, t, s, i).Result)
+			t.Set(app, h.clearCookies(hdr, own, t, s, i).Result)
 			types = cookie.Union(types, clearedBy(hdr))
 			continue
-		case t.finished(app):
+		case t.Finished(app):
 			continue
 		}
-		v := h.tellPart(hdr, r, own, t, s, i, parts[i])
+		v := h.tellPart(hdr, r, own, t, s, i, &here, parts[i])
 		types = cookie.Union(types, clearedBy(hdr))
-		t.set(app, v.Result&^needsStorage)
+		t.Set(app, v.Result&^tour.NeedsStorage)
 		for v.Rest != nil && cookie.LinesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
 			v.Rest = expireAgain(hdr, r, own, v.Rest)
 		}
-		if t.At == it.hub {
+		if t.At == it.Hub {
 			t.Open = true
 			hdr.Add("Set-Cookie", h.app.rememberTour(own, &t))
 		}
@@ -184,12 +174,12 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 const maxPlainExpirations = 6 << 10
 
 // answerOver shows what became of a step that is over, and the way on.
-func (h *Handler) answerOver(w http.ResponseWriter, t *tour, it *itinerary) error {
-	s := &it.stops[t.At]
-	for i, app := range s.apps {
-		st := h.app.shared.steps.find(t.partKey(s.origin, &app))
-		if st != nil && st.isOver() && !t.finished(s.first+i) {
-			t.set(s.first+i, st.result)
+func (h *Handler) answerOver(w http.ResponseWriter, t *tour.Tour, it *tour.Itinerary) error {
+	s := &it.Stops[t.At]
+	for i, base := range s.Bases {
+		st := h.app.shared.steps.Find(t.PartKey(s.Origin, base))
+		if st != nil && st.IsOver() && !t.Finished(s.First+i) {
+			t.Set(s.First+i, st.Result)
 		}
 	}
 	return pages.Write(w, http.StatusOK, h.app.plainPage(t, it).Says(pages.TextWasDone))
@@ -202,36 +192,36 @@ func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request) error {
 }
 
 // hopPage asks the sites of one registrable domain, and then goes on.
-func (a *App) hopPage(t *tour, it *itinerary) pages.Page {
+func (a *App) hopPage(t *tour.Tour, it *tour.Itinerary) pages.Page {
 	p := pages.TextGoingOn
 	p.OnTour = true
 	p.Forget, p.Self, p.Returns = true, a.Prefix+"/hop", t.At == 0
 	if t.Cookies {
 		p.Text = pages.TextClearing
 	}
-	p.Done, p.Steps = t.steps(it)
-	for _, app := range t.asks(it) {
-		s, at := it.find(app)
-		p.Asks = append(p.Asks, pages.Ask{a.siteURL(s, at), s.origin.Host + at.base})
+	p.Done, p.Steps = t.Steps(it)
+	for _, app := range t.Asks(it) {
+		s, at := it.Find(app)
+		p.Asks = append(p.Asks, pages.Ask{a.siteURL(s, at), s.Origin.Host + at})
 	}
-	after := t.afterAsking(it)
-	here := it.stops[t.At].domain
-	n := after.next(it)
+	after := t.AfterAsking(it)
+	here := it.Stops[t.At].Domain
+	n := after.Next(it)
 	if n < 0 && t.At != 0 {
 		n = 0
 	}
-	if t.Open && n <= 0 && it.hub > 0 && it.stops[it.hub].domain == here {
-		p.Over = it.stops[it.hub].origin.String() + a.Prefix + "/site"
-	} else if after.Open && n == 0 && t.At != it.hub {
-		n = it.hub
+	if t.Open && n <= 0 && it.Hub > 0 && it.Stops[it.Hub].Domain == here {
+		p.Over = it.Stops[it.Hub].Origin.String() + a.Prefix + "/site"
+	} else if after.Open && n == 0 && t.At != it.Hub {
+		n = it.Hub
 	}
 	p.Form = a.hopForm(t, it, max(n, 0))
 	p.Form.ByItself = true
-	if n > 0 && it.stops[n].domain != here {
+	if n > 0 && it.Stops[n].Domain != here {
 		p.Stops = a.nextStops(after, it)
 	}
 	switch {
-	case t.At > 0 && t.isDue(&it.stops[t.At]):
+	case t.At > 0 && t.IsDue(&it.Stops[t.At]):
 		p.Plain = a.Prefix + "/hop?" + plainParameter
 	case t.At == 0 && n < 0 && len(p.Asks) == 0:
 		p.Plain = a.Prefix + "/hop?t=" + p.Form.Fields[0][1]
@@ -245,14 +235,14 @@ const maxNextStops = 3
 // nextStops are where the page may go on, the start at the end. Names that are
 // known inside a network only would lead the person to the browser's own error
 // page.
-func (a *App) nextStops(after *tour, it *itinerary) (stops []pages.NextStop) {
+func (a *App) nextStops(after *tour.Tour, it *tour.Itinerary) (stops []pages.NextStop) {
 	for range maxNextStops {
-		n := after.next(it)
+		n := after.Next(it)
 		if n < 0 {
 			break
 		}
 		stops = append(stops, a.nextStop(it, n))
-		after.skip(it, strconv.Itoa(n))
+		after.Skip(it, strconv.Itoa(n))
 	}
 	if len(stops) > 0 {
 		stops = append(stops, a.nextStop(it, 0))
@@ -260,17 +250,17 @@ func (a *App) nextStops(after *tour, it *itinerary) (stops []pages.NextStop) {
 	return stops
 }
 
-func (a *App) nextStop(it *itinerary, n int) pages.NextStop {
-	o := it.stops[n].origin
+func (a *App) nextStop(it *tour.Itinerary, n int) pages.NextStop {
+	o := it.Stops[n].Origin
 	return pages.NextStop{Number: n, Origin: o, Hop: o.String() + a.Prefix + "/hop", Site: o.String() + a.Prefix + "/site"}
 }
 
 // plainPage has nothing but the button that leads to the next site.
-func (a *App) plainPage(t *tour, it *itinerary) pages.Page {
+func (a *App) plainPage(t *tour.Tour, it *tour.Itinerary) pages.Page {
 	p := pages.TextPlain
 	p.OnTour = true
-	p.Done, p.Steps = t.steps(it)
-	n := t.next(it)
+	p.Done, p.Steps = t.Steps(it)
+	n := t.Next(it)
 	if n < 0 {
 		p.Text = pages.TextLastDone
 	}
@@ -278,8 +268,8 @@ func (a *App) plainPage(t *tour, it *itinerary) pages.Page {
 	return p
 }
 
-func (a *App) hopForm(t *tour, it *itinerary, n int) *pages.Form {
-	to := it.stops[n].origin
+func (a *App) hopForm(t *tour.Tour, it *tour.Itinerary, n int) *pages.Form {
+	to := it.Stops[n].Origin
 	return &pages.Form{
 		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(pages.TextContinueTo, to.Host), Origin: to.String(),
 		Fields: [][2]string{{"t", a.sealTour(*t)}, {"o", ""}},

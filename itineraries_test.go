@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 )
@@ -15,21 +17,21 @@ func TestItinerariesAreBounded(t *testing.T) {
 	var l *sites.Server
 	for _, l = range lab.app.registry().listeners {
 	}
-	for port := range 3 * maxItineraries {
+	for port := range 3 * tour.MaxItineraries {
 		for _, host := range groupSites[:2] {
 			start := origin.Parse("https://" + host + ":" + strconv.Itoa(port+1000))
 			for range 2 {
 				it := lab.app.itineraryFrom(l, start, defaultGroup)
-				if len(it.stops) != len(groupSites) || it.stops[0].origin != start || origin.Port(it.stops[1].origin) != origin.Port(start) {
-					t.Fatalf("from %s: %+v", start, it.stops)
+				if len(it.Stops) != len(groupSites) || it.Stops[0].Origin != start || origin.Port(it.Stops[1].Origin) != origin.Port(start) {
+					t.Fatalf("from %s: %+v", start, it.Stops)
 				}
 			}
 		}
 	}
-	if it := lab.app.itineraryFrom(l, origin.Parse("https://"+groupSites[0]), "another"); len(it.stops) != 0 {
-		t.Errorf("another group has %d sites", len(it.stops))
+	if it := lab.app.itineraryFrom(l, origin.Parse("https://"+groupSites[0]), "another"); len(it.Stops) != 0 {
+		t.Errorf("another group has %d sites", len(it.Stops))
 	}
-	if n := len(lab.app.registry().itineraries.known); n > maxItineraries {
+	if n := len(lab.app.registry().itineraries.Known); n > tour.MaxItineraries {
 		t.Errorf("%d are kept", n)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
@@ -49,8 +51,8 @@ type landing struct {
 	Clear   []string        `json:"c,omitempty"` // for Clear-Site-Data
 	Browser string          `json:"n,omitempty"` // value of browserCookie
 
-	Tour   *tour `json:"r,omitempty"` // what became of the apps at all sites
-	Second bool  `json:"s,omitempty"` // the second round is over
+	Tour   *tour.Tour `json:"r,omitempty"` // what became of the apps at all sites
+	Second bool       `json:"s,omitempty"` // the second round is over
 
 	Provider        string          `json:"p,omitempty"`
 	ProviderOutcome providerOutcome `json:"q,omitempty"`
@@ -102,7 +104,7 @@ func (l *logout) landing(res appResult, out outcome.Outcome) landing {
 		Clear: cookie.Union(l.h.clear, cookie.AppClearSiteData(res.header["Clear-Site-Data"])),
 	}
 	if l.tour != nil {
-		l.tour.begin(l.app, out)
+		l.tour.Begin(l.app, out)
 		done.Tour = l.tour
 	}
 	if done.Target == "" && !l.leadsBack(l.h.returnTo) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
@@ -55,7 +57,7 @@ type logout struct {
 	cookies     []string // the request's Cookie lines
 	tokens      provider.Tokens
 	visit       *visit          // to the provider, nil for none
-	tour        *tour           // through the other sites, nil for none
+	tour        *tour.Tour      // through the other sites, nil for none
 	app         int             // the number of this app in it
 	sibling     bool            // the logout began at another site
 	credentials []revocable     // what is refused from now on

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -57,42 +59,42 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	t, it, ok := h.app.openTour(token)
 	at := -1
 	if ok {
-		at = it.at(own)
+		at = it.At(own)
 	}
 	// Not by a preflight: WebKit sends none behind a service worker.
-	if at < 0 || !guard.MayAsk(r, it.stops[t.At].origin) || it.stops[at].domain != it.stops[t.At].domain {
+	if at < 0 || !guard.MayAsk(r, it.Stops[t.At].Origin) || it.Stops[at].Domain != it.Stops[t.At].Domain {
 		return h.refuse(w, r, http.StatusForbidden)
 	}
-	s := &it.stops[at]
+	s := &it.Stops[at]
 	hdr := w.Header()
 	pages.Headers(hdr)
-	hdr.Set("Access-Control-Allow-Origin", it.stops[t.At].origin.String())
+	hdr.Set("Access-Control-Allow-Origin", it.Stops[t.At].Origin.String())
 	hdr.Set("Access-Control-Allow-Credentials", "true")
 	hdr.Set("Cross-Origin-Resource-Policy", "same-site")
 	hdr.Set("Content-Type", "text/plain; charset=utf-8")
 	if at == t.At {
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0))
 	}
-	if said == wordOver {
-		if at == it.hub {
+	if said == tour.ReportOver {
+		if at == it.Hub {
 			hdr.Add("Set-Cookie", cookie.Own(own, tourCookie, "", 0))
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	i := slices.IndexFunc(s.apps, func(app siteApp) bool { return app.base == base })
+	i := slices.Index(s.Bases, base)
 	if i < 0 {
 		return h.refuse(w, r, http.StatusNotFound)
 	}
-	if at == it.hub && at > 0 && base == s.apps[0].base && !t.Cookies && t.goesOn(&it) {
+	if at == it.Hub && at > 0 && base == s.Bases[0] && !t.Cookies && t.GoesOn(&it) {
 		hdr.Add("Set-Cookie", h.app.rememberTour(own, &t))
 	}
 	h.app.forgetOlder(hdr, r, own, &t)
-	var v word
+	var v tour.Report
 	if t.Cookies {
 		v = h.clearCookies(hdr, own, t, s, i)
 	} else {
-		v = h.endPart(hdr, r, next, own, t, s, i, said)
+		v = h.endPart(hdr, r, next, own, t, s, i, &h.app.appsOf(&it, s)[i], said)
 	}
 	status := http.StatusOK
 	if v.Rest != nil {
@@ -119,19 +121,19 @@ func readTourBody(w http.ResponseWriter, r *http.Request) string {
 // endPart ends one app of this site, once. Who asks once more gets the same
 // word; what it presented the first time is expired again, in case that the
 // answer was lost.
-func (h *Handler) endPart(hdr http.Header, r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour, s *stop, i int, said string) word {
+func (h *Handler) endPart(hdr http.Header, r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour.Tour, s *tour.Stop, i int, app *siteApp, said string) tour.Report {
 	if said != "" {
-		return h.expireMore(hdr, r, own, word{ID: t.ID, App: s.first + i}, said)
+		return h.expireMore(hdr, r, own, tour.Report{ID: t.ID, App: s.First + i}, said)
 	}
-	return h.tellPart(hdr, r, own, t, s, i, h.beginPart(r, next, own, t, &s.apps[i])())
+	return h.tellPart(hdr, r, own, t, s, i, app, h.beginPart(r, next, own, t, app)())
 }
 
 // beginPart reads what the app's end needs of the request. What it returns asks
 // the app, or waits for the request that does.
-func (h *Handler) beginPart(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour, app *siteApp) (run func() part) {
-	st, mine := h.app.shared.steps.begin(t.partKey(own, app), h.app.now())
+func (h *Handler) beginPart(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour.Tour, app *siteApp) (run func() part) {
+	st, mine := h.app.shared.steps.Begin(t.PartKey(own, app.base), h.app.now())
 	if !mine {
-		return func() part { return part{step: st, late: !st.wait(siteLimit)} }
+		return func() part { return part{step: st, late: !st.Wait(siteLimit)} }
 	}
 	end := app.beginEnd(r, next, own, t.ID, time.Now().Add(siteLimit))
 	return func() part { return part{step: st, mine: true, end: end()} }
@@ -139,11 +141,12 @@ func (h *Handler) beginPart(r *http.Request, next caddyhttp.Handler, own origin.
 
 // runParts asks all apps of a site that the tour has not finished, at once: one
 // that hangs makes nobody wait longer.
-func (h *Handler) runParts(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour, s *stop) []part {
-	runs, parts := make([]func() part, len(s.apps)), make([]part, len(s.apps))
-	for i := range s.apps {
-		if !t.finished(s.first + i) {
-			runs[i] = h.beginPart(r, next, own, t, &s.apps[i])
+func (h *Handler) runParts(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour.Tour, it *tour.Itinerary, s *tour.Stop) []part {
+	apps := h.app.appsOf(it, s)
+	runs, parts := make([]func() part, len(apps)), make([]part, len(apps))
+	for i := range apps {
+		if !t.Finished(s.First + i) {
+			runs[i] = h.beginPart(r, next, own, t, &apps[i])
 		}
 	}
 	var wg sync.WaitGroup
@@ -158,7 +161,7 @@ func (h *Handler) runParts(r *http.Request, next caddyhttp.Handler, own origin.O
 
 // part is the end of one app of this site, by this request or another.
 type part struct {
-	step *step
+	step *tour.Step
 	mine bool
 	late bool    // the other one takes too long
 	end  partEnd // if it is ours
@@ -166,13 +169,12 @@ type part struct {
 
 // tellPart puts what became of an app into the answer. The step is over
 // whatever happens.
-func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, t tour, s *stop, i int, p part) word {
-	app := &s.apps[i]
-	v := word{ID: t.ID, App: s.first + i, Result: resultFailed}
+func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, t tour.Tour, s *tour.Stop, i int, app *siteApp, p part) tour.Report {
+	v := tour.Report{ID: t.ID, App: s.First + i, Result: tour.Failed}
 	switch {
 	case p.mine:
 		var presented *cookie.Leftover
-		defer func() { p.step.finish(v.Result, presented) }()
+		defer func() { p.step.Finish(v.Result, presented) }()
 		for _, line := range p.end.lines {
 			hdr.Add("Set-Cookie", line)
 		}
@@ -180,9 +182,9 @@ func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, 
 		v.Result = p.end.result(r, own, s, app)
 		setTypes(hdr, own, app.clears())
 	case !p.late:
-		v.Result = p.step.result
-		if p.step.isFresh(h.app.now()) {
-			v.Rest = expireAgain(hdr, r, own, p.step.rest)
+		v.Result = p.step.Result
+		if p.step.IsFresh(h.app.now()) {
+			v.Rest = expireAgain(hdr, r, own, p.step.Rest)
 			setTypes(hdr, own, app.clears())
 		}
 	}
@@ -190,13 +192,13 @@ func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, 
 }
 
 // result is the outcome, and what the site still needs.
-func (e partEnd) result(r *http.Request, own origin.Origin, s *stop, app *siteApp) result {
-	done := resultOf(e.outcome)
-	if done != resultNone && guard.IsWebKit(r) && own != (origin.Origin{}) && s.origin.String() != originHeader(r) && slices.Contains(app.clears(), cookie.ClearStorage) {
-		done |= needsStorage
+func (e partEnd) result(r *http.Request, own origin.Origin, s *tour.Stop, app *siteApp) tour.Result {
+	done := tour.ResultOf(e.outcome)
+	if done != tour.None && guard.IsWebKit(r) && own != (origin.Origin{}) && s.Origin.String() != originHeader(r) && slices.Contains(app.clears(), cookie.ClearStorage) {
+		done |= tour.NeedsStorage
 	}
 	if len(r.Header["Cookie"]) > 0 && slices.Contains(app.clears(), cookie.ClearCookies) {
-		done |= needsCookies
+		done |= tour.NeedsCookies
 	}
 	return done
 }
@@ -221,13 +223,13 @@ func setTypes(h http.Header, own origin.Origin, types []string) {
 }
 
 // clearCookies is a site's part in the second round.
-func (h *Handler) clearCookies(hdr http.Header, own origin.Origin, t tour, s *stop, i int) word {
-	app := s.first + i
-	st, mine := h.app.shared.steps.begin(stepKey{t.ID, "cookies " + own.String() + s.apps[i].base}, h.app.now())
-	if t.result(app)&needsCookies != 0 && own.Trustworthy() && (mine || st.isFresh(h.app.now())) {
+func (h *Handler) clearCookies(hdr http.Header, own origin.Origin, t tour.Tour, s *tour.Stop, i int) tour.Report {
+	app := s.First + i
+	st, mine := h.app.shared.steps.Begin(t.CookiesKey(own, s.Bases[i]), h.app.now())
+	if t.Result(app)&tour.NeedsCookies != 0 && own.Trustworthy() && (mine || st.IsFresh(h.app.now())) {
 		hdr.Set("Clear-Site-Data", cookie.ClearSiteData([]string{cookie.ClearCookies}))
 	}
-	return word{ID: t.ID, App: app, Result: t.result(app) &^ needsCookies}
+	return tour.Report{ID: t.ID, App: app, Result: t.Result(app) &^ tour.NeedsCookies}
 }
 
 // partEnd is the end of one app at one site of a tour.
@@ -309,10 +311,10 @@ func expireAgain(hdr http.Header, r *http.Request, own origin.Origin, rest *cook
 }
 
 // expireMore goes on with expirations that found no room in the last answer.
-func (h *Handler) expireMore(hdr http.Header, r *http.Request, own origin.Origin, v word, said string) word {
+func (h *Handler) expireMore(hdr http.Header, r *http.Request, own origin.Origin, v tour.Report, said string) tour.Report {
 	before, ok := h.app.openWord(said)
 	if !ok || before.ID != v.ID || before.App != v.App {
-		v.Result = resultFailed
+		v.Result = tour.Failed
 		return v
 	}
 	before.Rest = expireAgain(hdr, r, own, before.Rest)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -19,11 +21,11 @@ import (
 // pending is what remains of a logout whose browser is elsewhere: at other
 // sites, at the provider, or on a page of the app. It travels sealed in the marker cookie.
 type pending struct {
-	Visit   *visit `json:"v,omitempty"`
-	Tour    *tour  `json:"t,omitempty"` // before the visit, or for "cookies" after it
-	Touring bool   `json:"w,omitempty"` // the browser is on its way
-	Round   round  `json:"r"`
-	Seen    []byte `json:"s,omitempty"` // digests of the cookies that were no business of the logout
+	Visit   *visit     `json:"v,omitempty"`
+	Tour    *tour.Tour `json:"t,omitempty"` // before the visit, or for "cookies" after it
+	Touring bool       `json:"w,omitempty"` // the browser is on its way
+	Round   round      `json:"r"`
+	Seen    []byte     `json:"s,omitempty"` // digests of the cookies that were no business of the logout
 }
 
 // pending is what remains after this answer. Another app on the host has
@@ -120,7 +122,7 @@ func (rest pending) isAbout(st state, own origin.Origin) bool {
 }
 
 // isOn reports whether this is the browser of a tour.
-func (rest pending) isOn(t tour) bool {
+func (rest pending) isOn(t tour.Tour) bool {
 	return rest.Touring && rest.Tour != nil && rest.Round.Landing != nil && rest.Tour.ID == t.ID
 }
 

@@ -3,6 +3,7 @@ package universallogout
 import (
 	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
 
 	"github.com/caddyserver/caddy/v2"
@@ -13,7 +14,7 @@ import (
 // shared outlives reloads of the config.
 type shared struct {
 	keys                      *seal.Ring
-	steps                     *steps
+	steps                     *tour.Steps
 	revocations               *revocations
 	revoking, revokingUnknown *limit.Clients // of sessions refused: that an app ended, and others
 	limit                     *limit.Clients // of logouts without a session
@@ -27,7 +28,7 @@ type shared struct {
 func newShared(keys *seal.Ring) *shared {
 	rv := newRevocations()
 	return &shared{
-		keys: keys, steps: newSteps(), limit: limit.NewSessionlessLimit(),
+		keys: keys, steps: tour.NewSteps(), limit: limit.NewSessionlessLimit(),
 		revoking: limit.New(revokingAtOnce, revokingEvery), revokingUnknown: limit.New(unknownAtOnce, unknownEvery),
 		revocations: rv, background: make(chan struct{}, work.MaxPlaces), metrics: newMetrics(rv),
 	}

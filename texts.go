@@ -1,5 +1,7 @@
 package universallogout
 
+import "github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 // Every sentence that a person can read on our pages or in our JSON.
 var (
 	textProvider = map[providerOutcome]string{
@@ -9,12 +11,12 @@ var (
 	}
 
 	// What became of the apps of a tour.
-	textApp = map[result]string{
-		resultEnded:     "signed out",
-		resultRevoked:   "signed out; the session is refused from now on",
-		resultCleared:   "signed out in this browser; the app did not say that it ended the session",
-		resultFailed:    "could not be ended",
-		resultUnreached: "not reached",
-		resultUnvisited: "not reached",
+	textApp = map[tour.Result]string{
+		tour.Ended:     "signed out",
+		tour.Revoked:   "signed out; the session is refused from now on",
+		tour.Cleared:   "signed out in this browser; the app did not say that it ended the session",
+		tour.Failed:    "could not be ended",
+		tour.Unreached: "not reached",
+		tour.Unvisited: "not reached",
 	}
 )

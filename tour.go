@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -25,13 +27,13 @@ import (
 
 // newTour is the way to the other sites of the app's group, nil if there are
 // none, or the app's logout is its own business.
-func (l *logout) newTour(r *http.Request) *tour {
+func (l *logout) newTour(r *http.Request) *tour.Tour {
 	if l.h.Fanout == fanoutOff {
 		return nil
 	}
 	t, it := l.h.app.newTour(r, l.own, l.h.app.groupOf(l.h), l.id)
 	_, l.app = l.ownApp(r)
-	if t == nil || l.app >= 0 && (it.apps == 1 || it.apps == 2 && it.hasBareHub()) {
+	if t == nil || l.app >= 0 && (it.Apps == 1 || it.Apps == 2 && l.h.app.hasBareHub(&it)) {
 		return nil
 	}
 	return t
@@ -45,13 +47,6 @@ func (l *logout) ownApp(r *http.Request) (app siteApp, number int) {
 		}
 	}
 	return siteApp{base: l.h.Base, handlers: []*Handler{l.h}}, -1
-}
-
-// begin notes in the tour what became of the app where it begins.
-func (t *tour) begin(number int, out outcome.Outcome) {
-	if number >= 0 && number < len(t.Apps) {
-		t.set(number, resultOf(out))
-	}
 }
 
 // answerTour sends the browser to the other sites.
@@ -77,7 +72,7 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.O
 		return h.afterTour(w, r, own, rest)
 	}
 	rest.Touring = true
-	line, ok := h.app.markerOf(own, rest, tourLifetime)
+	line, ok := h.app.markerOf(own, rest, tour.Lifetime)
 	if !ok {
 		h.app.logger.Error("no room for the cookie of a tour; the logout ends without the other sites", zap.String("host", own.Host))
 		rest.Tour, rest.Touring = nil, false
@@ -89,7 +84,7 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.O
 
 // finishTour takes the browser back where the tour began, or sends it on if
 // there is more to do.
-func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour, it *itinerary, byScript bool) error {
+func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour.Tour, it *tour.Itinerary, byScript bool) error {
 	rest, ok := h.app.openMarker(r, own)
 	if !ok && origin.Parse(guard.SoleValue(r.Header, "Origin")) != own {
 		// Our cookie is not sent with another site's form. From our own page it is.
@@ -103,30 +98,30 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 	} else if !t.Cookies {
 		h.endOwnParts(w, r, next, own, t, it)
 	}
-	if t.next(it) >= 0 {
+	if t.Next(it) >= 0 {
 		p := h.app.hopPage(t, it)
 		if !byScript {
 			p = h.app.plainPage(t, it)
 		}
 		return pages.Write(w, http.StatusOK, p)
 	}
-	if st, mine := h.app.shared.steps.begin(stepKey{t.ID, stepFinished}, h.app.now()); mine {
-		st.finish(resultNone, nil)
+	if st, mine := h.app.shared.steps.Begin(tour.FinishedKey(t.ID), h.app.now()); mine {
+		st.Finish(tour.None, nil)
 	}
-	if it.hub == 0 {
+	if it.Hub == 0 {
 		w.Header().Add("Set-Cookie", cookie.Own(own, tourCookie, "", 0)) // of one before that was not finished
 	}
-	t.log(h.app.logger, it)
+	t.Log(h.app.logger, it)
 	done := *rest.Round.Landing
 	if done.Second = t.Cookies; !t.Cookies {
-		done.Tour, done.GoOn = t, done.GoOn && !t.failed()
+		done.Tour, done.GoOn = t, done.GoOn && !t.Failed()
 	}
 	rest.Round.Landing, rest.Round.Made = &done, h.app.now().Unix()
 	rest.Tour, rest.Touring = nil, false
-	if rest.Visit != nil && rest.Visit.Unsure && !t.found() {
+	if rest.Visit != nil && rest.Visit.Unsure && !t.Found() {
 		rest.Visit = nil // the provider would ask for a login
 	}
-	if rest.Visit != nil && rest.Visit.Silent && t.found() {
+	if rest.Visit != nil && rest.Visit.Silent && t.Found() {
 		v := *rest.Visit
 		v.Silent = false
 		rest.Visit = &v
@@ -136,8 +131,8 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 
 // answerForgotten tells what became of a tour that the site where it began has
 // forgotten: it is over already, or another one came by since.
-func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *tour, it *itinerary) error {
-	if t.next(it) >= 0 {
+func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *tour.Tour, it *tour.Itinerary) error {
+	if t.Next(it) >= 0 {
 		return pages.Write(w, http.StatusOK, h.app.overPage())
 	}
 	p := h.app.landingPage(landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcome.Cleared, Tour: t})
@@ -147,7 +142,7 @@ func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *t
 
 // forgetOlder drops what a site remembers of a tour that began here and never
 // came back, when a later one passes by.
-func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t *tour) {
+func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t *tour.Tour) {
 	rest, ok := a.openMarker(r, own)
 	if ok && rest.Touring && rest.Tour != nil && rest.Tour.ID != t.ID && rest.Tour.Made <= t.Made {
 		hdr.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
@@ -157,11 +152,12 @@ func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t
 
 // endOwnParts ends the other apps of the site where the tour began, unless a
 // script has asked for it.
-func (h *Handler) endOwnParts(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour, it *itinerary) {
-	s := &it.stops[0]
-	for i, p := range h.runParts(r, next, own, *t, s) {
+func (h *Handler) endOwnParts(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour.Tour, it *tour.Itinerary) {
+	s := &it.Stops[0]
+	apps := h.app.appsOf(it, s)
+	for i, p := range h.runParts(r, next, own, *t, it, s) {
 		if p.step != nil {
-			t.set(s.first+i, h.tellPart(w.Header(), r, own, *t, s, i, p).Result)
+			t.Set(s.First+i, h.tellPart(w.Header(), r, own, *t, s, i, &apps[i], p).Result)
 		}
 	}
 	w.Header().Del("Clear-Site-Data") // the landing page's business
@@ -216,53 +212,21 @@ func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin
 	if !ok {
 		return a.finish(w, r, own, l, p)
 	}
-	if away := l.Tour.secondRound(&it, false); !l.Second && away.next(&it) >= 0 {
+	if away := l.Tour.SecondRound(&it, false); !l.Second && away.Next(&it) >= 0 {
 		rest := pending{Tour: away, Touring: true, Round: round{Host: own.Host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
-		if line, ok := a.markerOf(own, rest, tourLifetime); ok {
+		if line, ok := a.markerOf(own, rest, tour.Lifetime); ok {
 			w.Header().Add("Set-Cookie", line)
 			return pages.Write(w, http.StatusOK, a.hopPage(away, &it))
 		}
 	}
 	// Siblings come last: in Chromium they take our own cookies along.
-	near := l.Tour.secondRound(&it, true)
-	for _, app := range near.asks(&it) {
-		s, at := it.find(app)
+	near := l.Tour.SecondRound(&it, true)
+	for _, app := range near.Asks(&it) {
+		s, at := it.Find(app)
 		p.Asks = append(p.Asks, pages.Ask{URL: a.siteURL(s, at)})
 	}
 	p.Token = a.sealTour(*near)
 	return a.finish(w, r, own, l, p)
-}
-
-// secondRound is the tour to the sites that are to clear all cookies: those
-// that are same-site with the landing page, or the others.
-func (t *tour) secondRound(it *itinerary, near bool) *tour {
-	second := t.clone()
-	second.Cookies, second.At, second.Hops, second.Open = true, 0, 0, false
-	for i := range it.stops {
-		s := &it.stops[i]
-		for n := range s.apps {
-			if app := s.first + n; i == 0 || (s.domain == it.stops[0].domain) != near {
-				second.set(app, second.result(app)&^needsCookies)
-			}
-		}
-	}
-	return second
-}
-
-func (t *tour) log(logger *zap.Logger, it *itinerary) {
-	counts := make(map[outcome.Outcome]int)
-	unvisited := 0
-	for _, b := range t.Apps {
-		if out, ok := outcomes[result(b).plain()]; ok {
-			counts[out]++
-		} else {
-			unvisited++
-		}
-	}
-	logger.Info("went through the sites", zap.String("logout_id", t.ID), zap.String("host", origin.Parse(t.Start).Host),
-		zap.String("group", t.Group), zap.Int("sites", len(it.stops)), zap.Int("ended", counts[outcome.Ended]),
-		zap.Int("revoked", counts[outcome.Revoked]), zap.Int("cleared", counts[outcome.Cleared]), zap.Int("none", counts[outcome.None]), zap.Int("failed", counts[outcome.Failed]),
-		zap.Int("unvisited", unvisited), zap.Bool("second_round", t.Cookies))
 }
 
 // landingPage tells what became of every app.
@@ -277,18 +241,18 @@ func (a *App) landingPage(l landing) pages.Page {
 	if !ok {
 		return p.Says(pages.TextNotAll)
 	}
-	none := l.Tour.addApps(&p, &it)
-	for _, host := range it.plain {
+	none := a.addApps(&p, l.Tour, &it)
+	for _, host := range it.Plain {
 		p.Left = append(p.Left, pages.AppLine{Name: host, Text: pages.TextPlainHTTP, Link: "http://" + host + "/"})
 	}
 	switch {
-	case l.Tour.failed():
+	case l.Tour.Failed():
 		p = p.Says(pages.TextNotAll)
 	case l.ProviderOutcome == providerAlive:
 		p.Text = pages.TextAll.Text
-	case !l.Tour.found():
+	case !l.Tour.Found():
 		return p.Says(pages.TextNobody)
-	case len(it.plain) > 0:
+	case len(it.Plain) > 0:
 		p = p.Says(pages.TextAllSecure)
 	case len(p.Also) > 0:
 		p = p.Says(pages.TextAllHere)
@@ -308,19 +272,19 @@ func (a *App) landingPage(l landing) pages.Page {
 }
 
 // addApps lists what became of the apps, and counts those without a session.
-func (t *tour) addApps(p *pages.Page, it *itinerary) (none int) {
+func (a *App) addApps(p *pages.Page, t *tour.Tour, it *tour.Itinerary) (none int) {
 	p.AppsCount = pages.TextSignedOutOf
-	for i := range it.stops {
-		s := &it.stops[i]
-		for n, app := range s.apps {
-			r := t.result(s.first + n).plain()
-			line := pages.AppLine{Name: s.origin.Host + app.base, Text: textApp[r]}
+	for i := range it.Stops {
+		s := &it.Stops[i]
+		for n, base := range s.Bases {
+			r := t.Result(s.First + n).Plain()
+			line := pages.AppLine{Name: s.Origin.Host + base, Text: textApp[r]}
 			switch {
-			case r == resultNone && i == it.hub && it.hasBareHub():
-			case r == resultNone:
+			case r == tour.None && i == it.Hub && a.hasBareHub(it):
+			case r == tour.None:
 				none++
-			case r == resultUnvisited || outcomes[r] == outcome.Failed:
-				line.Link = s.origin.String() + app.base + "/"
+			case r == tour.Unvisited || tour.Outcomes[r] == outcome.Failed:
+				line.Link = s.Origin.String() + base + "/"
 				p.Left = append(p.Left, line)
 			default:
 				p.Apps = append(p.Apps, line)

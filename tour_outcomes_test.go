@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
 // TestOutcomesOfATour: the landing page says of every app what became of it,
@@ -205,13 +207,13 @@ func TestAStepIsJoined(t *testing.T) {
 	for range 2 {
 		s := <-both
 		w, ok := lab.app.openWord(s.word)
-		if !ok || w.Result.plain() != resultEnded || !strings.Contains(strings.Join(s.res.Header["Set-Cookie"], "\n"), "sessionid=;") {
+		if !ok || w.Result.Plain() != tour.Ended || !strings.Contains(strings.Join(s.res.Header["Set-Cookie"], "\n"), "sessionid=;") {
 			t.Errorf("%d %v %+v", s.res.StatusCode, s.res.Header, w)
 		}
 	}
-	lab.clock = lab.clock.Add(againTime + time.Second)
+	lab.clock = lab.clock.Add(tour.AgainTime + time.Second)
 	res, word := ask()
-	if w, ok := lab.app.openWord(word); !ok || w.Result.plain() != resultEnded {
+	if w, ok := lab.app.openWord(word); !ok || w.Result.Plain() != tour.Ended {
 		t.Errorf("%d %+v", res.StatusCode, w)
 	}
 	wantUntouched(t, "a third", res)

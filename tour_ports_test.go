@@ -51,16 +51,16 @@ func TestWhereSiblingsAre(t *testing.T) {
 			start := origin.Parse(tc.at)
 			tr, it := s.app.newTour(s.atServerOf(start), start, defaultGroup, "id")
 			var stops []string
-			for _, stop := range it.stops {
-				stops = append(stops, stop.origin.String())
+			for _, stop := range it.Stops {
+				stops = append(stops, stop.Origin.String())
 			}
 			if (tr == nil) != (tc.stops == nil) || tr != nil && stops[0] != tc.at {
 				t.Errorf("begins: %t, at %v", tr != nil, stops)
 			}
 			slices.Sort(stops)
 			slices.Sort(tc.stops)
-			if tr != nil && (!slices.Equal(stops, tc.stops) || !slices.Equal(it.plain, tc.plain)) {
-				t.Errorf("%v and %v, want %v and %v", stops, it.plain, tc.stops, tc.plain)
+			if tr != nil && (!slices.Equal(stops, tc.stops) || !slices.Equal(it.Plain, tc.plain)) {
+				t.Errorf("%v and %v, want %v and %v", stops, it.Plain, tc.stops, tc.plain)
 			}
 		})
 	}

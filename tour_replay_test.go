@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/seal"
 )
 
@@ -101,7 +103,7 @@ func TestReplaysEndNoFreshSession(t *testing.T) {
 					if alive := lab.alive(j, "fresh"); len(alive) != len(lab.hosts) {
 						t.Fatalf("%s: the fresh sessions are alive at %v only", what, alive)
 					}
-					if tc.later > againTime && p.Header.Get("Clear-Site-Data") != "" {
+					if tc.later > tour.AgainTime && p.Header.Get("Clear-Site-Data") != "" {
 						t.Errorf("%s: clears %s", what, p.Header.Get("Clear-Site-Data"))
 					}
 					if strings.HasSuffix(r.URL.Path, "/hop") {
@@ -178,14 +180,14 @@ func TestOtherTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := lab.app.shared.keys.Open(tourPurpose, page.token())
+	plain, err := lab.app.shared.keys.Open(tour.Purpose, page.token())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, token := range map[string]string{
-		"another edge's":    keys.Seal(tourPurpose, plain),
+		"another edge's":    keys.Seal(tour.Purpose, plain),
 		"another purpose's": lab.app.shared.keys.Seal(statePurpose, plain),
-		"no JSON":           lab.app.shared.keys.Seal(tourPurpose, []byte("x")),
+		"no JSON":           lab.app.shared.keys.Seal(tour.Purpose, []byte("x")),
 		"too long":          strings.Repeat("A", maxTourBody),
 		"empty":             "",
 	} {
@@ -203,28 +205,28 @@ func TestWordsAreOfThisTour(t *testing.T) {
 	others := lab.askAll(eve, mustURL("https://a.alpha.com/"), lab.signOut(eve, "a.alpha.com").body, "")
 	j := lab.visitor("ana")
 	page := lab.signOut(j, "a.alpha.com")
-	tour, it, ok := lab.app.openTour(page.token())
+	begun, it, ok := lab.app.openTour(page.token())
 	if !ok {
 		t.Fatal(page.body)
 	}
-	b, c := it.stops[1].first, it.stops[2].first
+	b, c := it.Stops[1].First, it.Stops[2].First
 	for name, tc := range map[string]struct {
 		said string
-		b, c result
+		b, c tour.Result
 	}{
-		"of this tour":          {"asked " + lab.app.sealWord(word{ID: tour.ID, App: b, Result: resultEnded}), resultEnded, resultUnvisited},
-		"none":                  {"asked", resultUnreached, resultUnvisited},
-		"no script":             {"", resultUnvisited, resultUnvisited},
-		"of another tour":       {"asked " + strings.Join(others, " "), resultUnreached, resultUnvisited},
-		"of a site not asked":   {"asked " + lab.app.sealWord(word{ID: tour.ID, App: c, Result: resultEnded}), resultUnreached, resultUnvisited},
-		"of a site there isn't": {"asked " + lab.app.sealWord(word{ID: tour.ID, App: 99, Result: resultEnded}), resultUnreached, resultUnvisited},
-		"of a negative site":    {"asked " + lab.app.sealWord(word{ID: tour.ID, App: -1, Result: resultEnded}), resultUnreached, resultUnvisited},
-		"forged":                {"asked eyJpIjoi", resultUnreached, resultUnvisited},
+		"of this tour":          {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: b, Result: tour.Ended}), tour.Ended, tour.Unvisited},
+		"none":                  {"asked", tour.Unreached, tour.Unvisited},
+		"no script":             {"", tour.Unvisited, tour.Unvisited},
+		"of another tour":       {"asked " + strings.Join(others, " "), tour.Unreached, tour.Unvisited},
+		"of a site not asked":   {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: c, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a site there isn't": {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: 99, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a negative site":    {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: -1, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"forged":                {"asked eyJpIjoi", tour.Unreached, tour.Unvisited},
 	} {
-		got := tour.clone()
+		got := begun.Clone()
 		lab.app.merge(got, &it, tc.said)
-		if got.result(b) != tc.b || got.result(c) != tc.c {
-			t.Errorf("%s: %d %d", name, got.result(b), got.result(c))
+		if got.Result(b) != tc.b || got.Result(c) != tc.c {
+			t.Errorf("%s: %d %d", name, got.Result(b), got.Result(c))
 		}
 	}
 }
@@ -235,7 +237,7 @@ func TestExpiredTour(t *testing.T) {
 	lab := newTourLab(t, "", groupSites...)
 	j := lab.visitor("ana")
 	page := lab.signOut(j, "a.alpha.com")
-	lab.clock = lab.clock.Add(tourLifetime + time.Minute)
+	lab.clock = lab.clock.Add(tour.Lifetime + time.Minute)
 	f := lab.follow(j, lab.runScript(j, page.url, page.body))
 	if !strings.Contains(f.body, "Sign out everywhere") || !strings.Contains(f.body, "not all of them were reached") {
 		t.Errorf("%d %s", f.StatusCode, f.body)

@@ -1,0 +1,26 @@
+package tour
+
+import (
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+)
+
+// partKey is the step of one app's part.
+func (t *Tour) PartKey(own origin.Origin, base string) StepKey {
+	return StepKey{t.ID, own.String() + base}
+}
+
+func (t *Tour) HopKey(own origin.Origin) StepKey {
+	if t.Cookies {
+		return StepKey{t.ID, "cookies hop " + own.String()}
+	}
+	return StepKey{t.ID, "hop " + own.String()}
+}
+
+// CookiesKey is the step of one app's part in the second round.
+func (t *Tour) CookiesKey(own origin.Origin, base string) StepKey {
+	return StepKey{t.ID, "cookies " + own.String() + base}
+}
+
+// FinishedKey is the step that ends a logout's tour: the browser is back where
+// it began.
+func FinishedKey(logout string) StepKey { return StepKey{logout, "finished"} }

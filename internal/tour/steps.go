@@ -1,0 +1,101 @@
+package tour
+
+import (
+	"sync"
+	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
+)
+
+const (
+	// maxSteps bounds the memory of steps that are under way or over.
+	maxSteps = 1 << 16
+
+	// againTime is how long a step answers as it did at first: the connection
+	// may have broken off with its answer (BR-13: Chromium loses some of
+	// many at a time), and the page asks once more.
+	AgainTime = 5 * time.Second
+)
+
+// stepKey names a step of a logout: at one app, at one site.
+type StepKey struct {
+	logout string
+	what   string
+}
+
+// step is one that this process has done or is doing. A token is good for one
+// of each: a second one could end a session that began since.
+type Step struct {
+	began  time.Time
+	done   chan struct{} // closed when result is there
+	Result Result
+	Rest   *cookie.Leftover // what was presented when it began
+}
+
+// steps are single-use.
+type Steps struct {
+	mu    sync.Mutex
+	known map[StepKey]*Step
+	order []StepKey // the oldest first
+}
+
+func NewSteps() *Steps { return &Steps{known: make(map[StepKey]*Step)} }
+
+// begin returns a step, and whether the caller has to do it.
+func (ss *Steps) Begin(key StepKey, now time.Time) (s *Step, mine bool) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.forget(now)
+	if s := ss.known[key]; s != nil {
+		return s, false
+	}
+	s = &Step{began: now, done: make(chan struct{})}
+	ss.known[key] = s
+	ss.order = append(ss.order, key)
+	return s, true
+}
+
+// find returns a step that was begun here, nil without one.
+func (ss *Steps) Find(key StepKey) *Step {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.known[key]
+}
+
+// forget drops steps whose tokens are worth nothing any more, and the oldest
+// one if there are too many.
+func (ss *Steps) forget(now time.Time) {
+	for len(ss.order) > 0 {
+		oldest := ss.known[ss.order[0]]
+		if now.Sub(oldest.began) <= Lifetime+time.Minute && len(ss.order) < maxSteps {
+			return
+		}
+		delete(ss.known, ss.order[0])
+		ss.order = ss.order[1:]
+	}
+}
+
+func (s *Step) Finish(r Result, rest *cookie.Leftover) {
+	s.Result, s.Rest = r, rest
+	close(s.done)
+}
+
+// isOver reports whether its result is there.
+func (s *Step) IsOver() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait returns when the step is over, or when time is up.
+func (s *Step) Wait(limit time.Duration) bool {
+	_, over := work.WaitFor(s.done, limit)
+	return over
+}
+
+// isFresh: asked once more because of a broken connection, not again.
+func (s *Step) IsFresh(now time.Time) bool { return now.Sub(s.began) < AgainTime }
