@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -17,15 +18,15 @@ import (
 
 // log is the entry of a logout that began at this app's own logout: what the
 // app said, and what became of its session.
-func (l *logout) log(r *http.Request, res appResult, said, out outcome.Outcome) {
+func (l *logout) log(r *http.Request, res appcall.Result, said, out outcome.Outcome) {
 	l.countApp(out)
 	audit := l.h.logger.Named("audit")
-	fields := append(l.auditFields(r, out), zap.Int("app_status", res.status), zap.Int("session_cookies", len(l.presented)))
-	var crashed panicked
+	fields := append(l.auditFields(r, out), zap.Int("app_status", res.Status), zap.Int("session_cookies", len(l.presented)))
+	var crashed appcall.Panicked
 	switch {
-	case errors.As(res.err, &crashed):
+	case errors.As(res.Err, &crashed):
 		audit.Error("logged out, but a handler behind us panicked", append(fields, zap.Error(crashed))...)
-	case said == outcome.Failed && errors.Is(res.err, context.DeadlineExceeded):
+	case said == outcome.Failed && errors.Is(res.Err, context.DeadlineExceeded):
 		audit.Warn("logged out, but the app did not answer in time", fields...)
 	case said == outcome.Failed:
 		audit.Warn("logged out, but the app did not end its session", fields...)

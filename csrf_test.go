@@ -6,15 +6,10 @@ import (
 	"html"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // djangoApp takes a logout only as a POST with a token that belongs to a
@@ -140,7 +135,7 @@ func TestCSRFPages(t *testing.T) {
 			fmt.Fprint(w, strings.Repeat("x", maxKept-len(token)+3), token)
 		}, outcome.Failed, "has no token"},
 		"token too long": {func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintf(w, `name="csrf" value="%s"`, strings.Repeat("x", maxCSRFToken+1))
+			fmt.Fprintf(w, `name="csrf" value="%s"`, strings.Repeat("x", 4<<10+1))
 		}, outcome.Failed, "has no token"},
 		"empty":             {status(204), outcome.Failed, "has no token"},
 		"redirect to login": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, outcome.Failed, "has no token"},
@@ -200,57 +195,4 @@ func TestCSRFPages(t *testing.T) {
 			wantInTime(t, got.Took)
 		})
 	}
-}
-
-// FuzzCSRF: whatever a page and its Set-Cookie lines are like, what is made of
-// them says what it should and nothing more.
-func FuzzCSRF(f *testing.F) {
-	for _, seed := range []string{`name="csrf" value="x&amp;y"`, `value=""`, "value=\"a\r\nb\"", "value=\"&#10;&#x0;\"", `value="+%26 ä"`} {
-		f.Add([]byte(seed), "csrftoken=x; Path=/", "sessionid=one; a=b")
-	}
-	f.Add([]byte("x"), "sessionid=; Max-Age=0", "sessionid=one; s[a]=b; ;=;x")
-	f.Add([]byte("x"), "a=b\x00c; Expires=x", "a=1; a=2")
-	field := &csrfToken{pattern: regexp.MustCompile(`(?s)value="([^"]*)"`), field: "t&="}
-	header := &csrfToken{pattern: field.pattern, header: "X-Csrf"}
-	sc, err := cookie.NewRules(nil, nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, page []byte, line, cookies string) {
-		if token, found := field.find(page); found {
-			form, err := url.ParseQuery(field.addTo(siteCall{body: "a=1"}, token).body)
-			if err != nil || form.Get("t&=") != token || len(form) != 2 || form.Get("a") != "1" {
-				t.Errorf("%q became %v", token, form)
-			}
-		}
-		if token, found := header.find(page); found && !httpguts.ValidHeaderFieldValue(header.addTo(siteCall{header: make(http.Header)}, token).header.Get("X-Csrf")) {
-			t.Errorf("%q goes into a header", token)
-		}
-		if !httpguts.ValidHeaderFieldValue(cookies) {
-			return // never gets to us
-		}
-		r := request("GET", "https://app.example.com/", "", "Cookie: "+cookies)
-		e := &ending{h: &Handler{sessions: sc}, cookies: snapshotOf(r, testOwn).cookies, presented: sc.In(r.Header["Cookie"]), began: testNow}
-		e.take(appResult{header: http.Header{"Set-Cookie": {line}}})
-		sent := strings.Join(e.cookies, "; ")
-		if !httpguts.ValidHeaderFieldValue(sent) || strings.Contains(sent, "universal-logout") && !strings.Contains(cookies+line, "universal-logout") {
-			t.Errorf("%q after %q sends %q", cookies, line, sent)
-		}
-		cookie.Each([]string{sent}, func(name, _ string) bool {
-			if cookie.IsOwn(name) {
-				t.Errorf("sends our own %s", name)
-			}
-			return true
-		})
-		for _, c := range e.presented {
-			if !strings.Contains(sent, c.Name+"=") && !strings.Contains(sent, c.Name) {
-				t.Errorf("%q is not sent: %q", c.Name, sent)
-			}
-		}
-		for _, c := range sc.In([]string{sent}) {
-			if set := cookie.ParseSet(line, testNow); set.Expired && set.Name == c.Name && cookie.IsCookieName(c.Name) && len(line) < cookie.MaxCookieName && httpguts.ValidHeaderFieldValue(line) {
-				t.Errorf("%q is sent although it was deleted", c.Name)
-			}
-		}
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -63,12 +64,12 @@ func (p *endProbe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	of, _ := strconv.Atoi(q.Get("of"))
 	own := inbound.Origin(r)
 	h := ours(app.(*caddyhttp.App), own.Hostname())[of]
-	from := snapshotOf(r, own)
+	from := appcall.Snapshot(r, own)
 	presented := h.sessions.In(r.Header["Cookie"])
 	end := func() probed {
 		began := time.Now()
-		res := h.endSession(from, next, own, q.Get("cut"), presented)
-		return probed{res.outcome, res.cookies, time.Since(began)}
+		res := h.ending().End(from, next, own, q.Get("cut"), presented)
+		return probed{res.Outcome, res.Cookies, time.Since(began)}
 	}
 	if times, _ := strconv.Atoi(q.Get("times")); times > 0 {
 		var wg sync.WaitGroup

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -109,7 +110,7 @@ func (h *Handler) mainOf(r *http.Request, own origin.Origin) (main *Handler, gro
 // serveEverywhere ends all apps of this site, and then what is elsewhere.
 func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	l.deadline = time.Now().Add(time.Duration(l.h.app.Timeout))
-	body, detach := bufferBody(w, r, time.Until(l.deadline))
+	body, detach := appcall.BufferBody(w, r, time.Until(l.deadline))
 	defer detach()
 	l.chooseTarget(returnurl.Requested(r, body))
 	if p := l.h.provider; p != nil && (l.visit == nil || l.visit.Unsure) {
@@ -120,7 +121,7 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 	app, _ := l.ownApp(r)
 	e := app.end(r, next, l.own, l.id, l.deadline)
 	l.logEverywhere(r, e.outcome)
-	res := appResult{status: http.StatusOK, header: http.Header{"Set-Cookie": e.lines}}
+	res := appcall.Result{Status: http.StatusOK, Header: http.Header{"Set-Cookie": e.lines}}
 	l.relay(w.Header(), res)
 	if l.caller.Navigation {
 		return l.answerPerson(w, r, res, e.outcome)

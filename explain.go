@@ -256,12 +256,12 @@ func (app *siteApp) explainCall() string {
 		if h.call == nil {
 			continue
 		}
-		for _, try := range h.call.tries {
-			path, _, hasQuery := strings.Cut(try.uri, "?")
-			call := try.method + " " + (&url.URL{Path: app.cut}).EscapedPath() + path + map[bool]string{true: "?…"}[hasQuery]
+		for _, try := range h.call.Tries {
+			path, _, hasQuery := strings.Cut(try.URI, "?")
+			call := try.Method + " " + (&url.URL{Path: app.cut}).EscapedPath() + path + map[bool]string{true: "?…"}[hasQuery]
 			calls = cookie.Union(calls, []string{call})
 		}
-		if h.call.csrf != nil {
+		if h.call.CSRF != nil {
 			calls = append(calls, "with a token that its page has")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
@@ -138,7 +139,7 @@ type Handler struct {
 	group    string             // resolved; "": the provider's
 	hosts    []string
 	places   []string // paths that cookies of the app may be limited to
-	call     *sessionCall
+	call     *appcall.SessionCall
 	identity *identity // nil: no auth layer says who the user is
 
 	headers   []string // session_headers, as net/http spells them

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -94,14 +95,14 @@ func isFrom(r *http.Request, own origin.Origin, value string) bool {
 }
 
 // landing sums up a logout.
-func (l *logout) landing(res appResult, out outcome.Outcome) landing {
+func (l *logout) landing(res appcall.Result, out outcome.Outcome) landing {
 	if out == outcome.None && l.before != "" {
 		out = l.before
 	}
 	done := landing{
 		ID: l.id, Host: l.own.Host, Began: l.began.Unix(), Outcome: out,
 		Target: l.target, Browser: rand.Text(),
-		Clear: cookie.Union(l.h.clear, cookie.AppClearSiteData(res.header["Clear-Site-Data"])),
+		Clear: cookie.Union(l.h.clear, cookie.AppClearSiteData(res.Header["Clear-Site-Data"])),
 	}
 	if l.tour != nil {
 		l.tour.Begin(l.app, out)
@@ -128,9 +129,9 @@ func (l *logout) leadsToProvider(target string) bool {
 }
 
 // appTarget is where the app's own answer leads, if that is allowed.
-func (l *logout) appTarget(res appResult) string {
-	location := res.header.Get("Location")
-	if res.status < 300 || res.status > 399 || location == "" {
+func (l *logout) appTarget(res appcall.Result) string {
+	location := res.Header.Get("Location")
+	if res.Status < 300 || res.Status > 399 || location == "" {
 		return ""
 	}
 	if !strings.HasPrefix(location, "/") && !strings.Contains(location, "://") {
@@ -198,7 +199,7 @@ func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int
 	p.Form = pages.RepeatForm(r)
 	p.Form.ByItself = p.Mood == pages.MoodBusy
 	if !guard.IsSafe(r.Method) {
-		body, _ := bufferBody(w, r, time.Duration(h.app.Timeout))
+		body, _ := appcall.BufferBody(w, r, time.Duration(h.app.Timeout))
 		contentType := r.Header.Get("Content-Type")
 		if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
 			p.Form.Fields = pages.QueryFields(string(body))

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
@@ -72,7 +73,8 @@ type logout struct {
 
 // serveLogout answers a request on a logout path.
 func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	outer, nested := r.Context().Value(ongoingKey{}).(*appAnswer)
+	outer := appcall.OngoingOf(r)
+	nested := outer != nil
 	if nested && h.Role != roleApp {
 		return next.ServeHTTP(w, r) // the handler of this site that came first has it
 	}
@@ -81,10 +83,10 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	if nested && verdict != guard.Pass {
 		// In front of us is a handler for the whole site, and we are the app's.
 		var inTime bool
-		if w, inTime = outer.claim(); !inTime {
-			return errDiscarded
+		if w, inTime = outer.Claim(); !inTime {
+			return appcall.ErrDiscarded
 		}
-		maps.Copy(r.Header, outer.taken)
+		maps.Copy(r.Header, outer.Taken)
 	}
 	if verdict == guard.Pass {
 		return h.serveApp(w, r, next, false)
@@ -204,37 +206,36 @@ func newID() string {
 // serve goes through the steps of a logout.
 func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	l.deadline = time.Now().Add(time.Duration(l.h.app.Timeout))
-	if outer, nested := r.Context().Value(ongoingKey{}).(*appAnswer); nested {
-		l.deadline = outer.deadline // its time is running already
+	if outer := appcall.OngoingOf(r); outer != nil {
+		l.deadline = outer.Deadline // its time is running already
 	}
 	if l.visit != nil && l.caller.Navigation {
 		go l.h.app.getReady(context.WithoutCancel(r.Context()), l.own, *l.visit)
 	}
-	body, detach := bufferBody(w, r, time.Until(l.deadline))
+	body, detach := appcall.BufferBody(w, r, time.Until(l.deadline))
 	defer detach()
 	l.chooseTarget(returnurl.Requested(r, body))
 
 	pass := func(status int) bool { return !l.caller.Navigation && status >= 200 && status < 300 }
-	answer := newAppAnswer(w, pass, func(h http.Header) { l.amend(h, r) })
-	answer.deadline = l.deadline
+	answer := appcall.NewAnswer(w, pass, func(h http.Header) { l.amend(h, r) }, l.deadline)
 	asked, taken := l.h.forApp(r)
-	answer.taken = taken
-	from := snapshotOf(r, l.own) // while nothing else has it
+	answer.Taken = taken
+	from := appcall.Snapshot(r, l.own) // while nothing else has it
 	began := time.Now()
-	res := callApp(asked, next, answer)
+	res := appcall.Ask(asked, next, answer)
 	l.asked = time.Since(began)
-	if res.claimed {
-		return res.passOn()
+	if res.Claimed {
+		return res.PassOn()
 	}
 	if l.isRefused(asked) {
 		l.endRefused(from, next)
 	}
-	l.endTokens(res.passed)
+	l.endTokens(res.Passed)
 	said := l.outcome(res)
 	out := l.conclude(r, said)
 	l.log(r, res, said, out)
-	if res.passed {
-		if res.err != nil {
+	if res.Passed {
+		if res.Err != nil {
 			panic(http.ErrAbortHandler) // half a body is out: break it off, as Caddy does
 		}
 		return nil
@@ -295,8 +296,8 @@ func (h *Handler) leadsBack(target, cut string) bool {
 
 // relay puts what the app's held answer does to the browser's cookies into
 // ours, except sessions that it begins anew (CK-18).
-func (l *logout) relay(h http.Header, res appResult) {
-	for _, line := range l.appCookies(res.header["Set-Cookie"]) {
+func (l *logout) relay(h http.Header, res appcall.Result) {
+	for _, line := range l.appCookies(res.Header["Set-Cookie"]) {
 		if !slices.Contains(h["Set-Cookie"], line) {
 			h.Add("Set-Cookie", line)
 		}
@@ -331,7 +332,7 @@ func (l *logout) keepsAppCookie(line string) bool {
 
 // amend changes an answer of the app that goes to a script.
 func (l *logout) amend(h http.Header, r *http.Request) {
-	res := appResult{status: http.StatusOK, header: h.Clone()}
+	res := appcall.Result{Status: http.StatusOK, Header: h.Clone()}
 	h["Set-Cookie"] = l.appCookies(h["Set-Cookie"])
 	h.Set("Cache-Control", "no-store")
 

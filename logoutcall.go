@@ -6,15 +6,16 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 
@@ -72,36 +73,28 @@ type CSRFToken struct {
 	Header string `json:"header,omitempty"`
 }
 
-const (
-	defaultCallTimeout = 2 * time.Second
-	formType           = "application/x-www-form-urlencoded"
-)
+const defaultCallTimeout = 2 * time.Second
 
-// sessionCall is what ends the session of an app: a LogoutCall, compiled, or
-// what follows from the app's own logout paths.
-type sessionCall struct {
-	tries   []siteCall // until one is not answered with "there is no such thing"
-	derived bool
-	csrf    *csrfToken // nil: none
-	success []int
-	timeout time.Duration
+// ending ends sessions of this app.
+func (h *Handler) ending() *appcall.Ending {
+	return &appcall.Ending{Call: h.call, Sessions: h.sessions, App: h.appName(), Now: h.app.now, Logger: h.logger}
 }
 
 // compileLogoutCall needs the paths and the prefix.
 func (h *Handler) compileLogoutCall() (err error) {
 	if h.LogoutCall == nil {
-		h.call = &sessionCall{tries: callsOf(h.rules), derived: true, timeout: defaultCallTimeout}
+		h.call = &appcall.SessionCall{Tries: appcall.CallsOf(h.rules), Derived: true, Timeout: defaultCallTimeout}
 		return nil
 	}
 	if h.call, err = h.LogoutCall.compile(); err != nil {
 		return fmt.Errorf("logout_call: %w", err)
 	}
 	uris := make([]string, 0, 2)
-	for _, try := range h.call.tries {
-		uris = append(uris, try.uri)
+	for _, try := range h.call.Tries {
+		uris = append(uris, try.URI)
 	}
-	if h.call.csrf != nil {
-		uris = append(uris, h.call.csrf.page.uri)
+	if h.call.CSRF != nil {
+		uris = append(uris, h.call.CSRF.Page.URI)
 	}
 	for _, uri := range uris {
 		if u, err := url.ParseRequestURI(uri); err != nil || h.app.owns(u.Path) {
@@ -113,49 +106,49 @@ func (h *Handler) compileLogoutCall() (err error) {
 
 // compile checks what the configuration says and leaves it as it is: what was
 // read from {env.*} and {file.*} stays out of it.
-func (c *LogoutCall) compile() (*sessionCall, error) {
+func (c *LogoutCall) compile() (*appcall.SessionCall, error) {
 	if c.Off {
 		if c.Method != "" || c.Path != "" || len(c.Headers) > 0 || c.ContentType != "" || c.Body != "" || c.CSRF != nil || len(c.Success) > 0 || c.Timeout != 0 {
 			return nil, errors.New("off stands alone; leave out the request, or leave out off")
 		}
-		return &sessionCall{timeout: defaultCallTimeout}, nil
+		return &appcall.SessionCall{Timeout: defaultCallTimeout}, nil
 	}
-	call := siteCall{method: c.Method, header: make(http.Header)}
-	if call.method == "" {
-		call.method = http.MethodPost
+	call := appcall.Call{Method: c.Method, Header: make(http.Header)}
+	if call.Method == "" {
+		call.Method = http.MethodPost
 	}
-	if !slices.Contains(guard.Methods, call.method) {
-		return nil, fmt.Errorf("%q is no method of a logout; write one of %s in capitals before the path", call.method, strings.Join(guard.Methods, ", "))
+	if !slices.Contains(guard.Methods, call.Method) {
+		return nil, fmt.Errorf("%q is no method of a logout; write one of %s in capitals before the path", call.Method, strings.Join(guard.Methods, ", "))
 	}
 	var err error
-	if call.uri, err = compileCallPath(c.Path); err != nil {
+	if call.URI, err = compileCallPath(c.Path); err != nil {
 		return nil, err
 	}
 	for name, value := range c.Headers {
-		if err := call.addHeader(name, value); err != nil {
+		if err := addCallHeader(&call, name, value); err != nil {
 			return nil, err
 		}
 	}
-	if err := call.setBody(c.ContentType, c.Body); err != nil {
+	if err := setCallBody(&call, c.ContentType, c.Body); err != nil {
 		return nil, err
 	}
-	compiled := &sessionCall{success: c.Success, timeout: time.Duration(c.Timeout)}
-	if compiled.timeout == 0 {
-		compiled.timeout = defaultCallTimeout
+	compiled := &appcall.SessionCall{Success: c.Success, Timeout: time.Duration(c.Timeout)}
+	if compiled.Timeout == 0 {
+		compiled.Timeout = defaultCallTimeout
 	}
 	if c.CSRF != nil {
-		if compiled.csrf, err = c.CSRF.compile(); err != nil {
+		if compiled.CSRF, err = c.CSRF.compile(); err != nil {
 			return nil, fmt.Errorf("csrf: %w", err)
 		}
-		if err := compiled.csrf.fits(&call); err != nil {
+		if err := compiled.CSRF.Fits(&call); err != nil {
 			return nil, fmt.Errorf("csrf: %w", err)
 		}
 	}
-	compiled.tries = []siteCall{call}
+	compiled.Tries = []appcall.Call{call}
 	if err := provider.CheckSuccess(c.Success); err != nil {
 		return nil, err
 	}
-	return compiled, provider.CheckCallTimeout(compiled.timeout)
+	return compiled, provider.CheckCallTimeout(compiled.Timeout)
 }
 
 // compileCallPath reads a path with an optional query, as it goes over the wire.
@@ -203,11 +196,11 @@ func checkCallHeader(name string) error {
 	return nil
 }
 
-func (c *siteCall) addHeader(name, value string) error {
+func addCallHeader(c *appcall.Call, name, value string) error {
 	if err := checkCallHeader(name); err != nil {
 		return err
 	}
-	if c.header.Get(name) != "" {
+	if c.Header.Get(name) != "" {
 		return fmt.Errorf("header %s: is there twice; only one can count", name)
 	}
 	resolved, err := placeholders.Resolve(value)
@@ -217,52 +210,75 @@ func (c *siteCall) addHeader(name, value string) error {
 	if !httpguts.ValidHeaderFieldValue(resolved) {
 		return fmt.Errorf("header %s: what stands in it has characters that no header can carry", name)
 	}
-	c.header.Set(name, resolved)
+	c.Header.Set(name, resolved)
 	return nil
 }
 
-func (c *siteCall) setBody(contentType, body string) (err error) {
+func setCallBody(c *appcall.Call, contentType, body string) (err error) {
 	if contentType == "" && body == "" {
 		return nil
 	}
-	if c.method == http.MethodGet {
+	if c.Method == http.MethodGet {
 		return errors.New("body: a GET has none; write POST before the path, or leave it out")
 	}
 	if mediaType, _, err := mime.ParseMediaType(contentType); err != nil || !strings.Contains(mediaType, "/") || !httpguts.ValidHeaderFieldValue(contentType) {
-		return fmt.Errorf("body: %q is no media type; write one like %s or application/json", contentType, formType)
+		return fmt.Errorf("body: %q is no media type; write one like %s or application/json", contentType, appcall.FormType)
 	}
-	c.contentType = contentType
-	if c.body, err = placeholders.Template(body); err != nil {
+	c.ContentType = contentType
+	if c.Body, err = placeholders.Template(body); err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
 	return nil
 }
 
-// callsOf are the tries that follow from the paths of an app: the first that
-// names its method, or else the first. Without a method, most apps take GET;
-// those that do not say so.
-func callsOf(rs *logoutpath.Rules) []siteCall {
-	var chosen *logoutpath.Rule
-	for i := range rs.Rules {
-		rule := &rs.Rules[i]
-		if slices.Contains(rule.Segments, "*") {
-			continue
+func (c *CSRFToken) compile() (*appcall.Token, error) {
+	uri, err := compileCallPath(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	t := &appcall.Token{
+		Page:  appcall.Call{Method: http.MethodGet, URI: uri, KeepBody: true},
+		Field: c.Field, Header: http.CanonicalHeaderKey(c.Header),
+	}
+	if t.Pattern, err = compileTokenPattern(c.Pattern); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.Field == "" && c.Header == "":
+		return nil, errors.New("where does the token go? write field and the form field's name, or header and the header's")
+	case c.Field != "" && c.Header != "":
+		return nil, errors.New("field and header are both named; only one can be meant")
+	case c.Header != "":
+		return t, checkCallHeader(c.Header)
+	}
+	return t, nil
+}
+
+// dottedPlaceholder is what can only be one of Caddy's: {16,64} and \p{Greek}
+// are regular expressions.
+var dottedPlaceholder = regexp.MustCompile(`\{[A-Za-z_]+\.[^{}"\s]*\}`)
+
+func compileTokenPattern(raw string) (*regexp.Regexp, error) {
+	var failed error
+	text := dottedPlaceholder.ReplaceAllStringFunc(raw, func(found string) string {
+		value, err := placeholders.Resolve(found)
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("%w; known here are {env.*}, {file.*}", err)
 		}
-		if chosen == nil || chosen.Method == "" && rule.Method != "" {
-			chosen = rule
-		}
+		return value
+	})
+	if failed != nil {
+		return nil, failed
 	}
-	if chosen == nil {
-		return nil
+	pattern, err := regexp.Compile(text)
+	if syntaxErr, ok := errors.AsType[*syntax.Error](err); ok {
+		return nil, fmt.Errorf("%q is no regular expression of Go, which knows no look-ahead and look-behind: %s; in a Caddyfile it is best put between backticks", raw, syntaxErr.Code)
 	}
-	u := url.URL{Path: "/" + strings.Join(chosen.Segments, "/")}
-	pairs := make([]string, 0, len(chosen.Query))
-	for _, pair := range chosen.Query {
-		pairs = append(pairs, url.QueryEscape(pair[0])+"="+url.QueryEscape(pair[1]))
+	if err != nil {
+		return nil, fmt.Errorf("%q is no regular expression", raw)
 	}
-	u.RawQuery = strings.Join(pairs, "&")
-	if chosen.Method != "" {
-		return []siteCall{{method: chosen.Method, uri: u.RequestURI()}}
+	if groups := pattern.NumSubexp(); groups != 1 {
+		return nil, fmt.Errorf("%q has %d groups in parentheses; write one around the token, as in name=\"csrf\" value=\"([^\"]+)\", and (?:…) for others", raw, groups)
 	}
-	return []siteCall{{method: http.MethodGet, uri: u.RequestURI()}, {method: http.MethodPost, uri: u.RequestURI()}}
+	return pattern, nil
 }

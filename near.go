@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -25,7 +26,7 @@ func (h *Handler) bodyIsNear(w http.ResponseWriter, r *http.Request) bool {
 	if _, isForm := returnurl.FormFields(contentType, nil); !isForm {
 		return false
 	}
-	body, whole, _ := peekBody(w, r, time.Duration(h.app.Timeout))
+	body, whole, _ := appcall.PeekBody(w, r, time.Duration(h.app.Timeout))
 	fields, _ := returnurl.FormFields(contentType, body)
 	return !whole || h.rules.BodyMakesLogout(r, fields)
 }

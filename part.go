@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
@@ -247,20 +248,20 @@ func (app *siteApp) end(r *http.Request, next caddyhttp.Handler, own origin.Orig
 // beginEnd reads the request, before anything runs beside it, and returns what
 // does the rest.
 func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) func() partEnd {
-	from := snapshotOf(r, own)
-	from.deadline = deadline
+	from := appcall.Snapshot(r, own)
+	from.Deadline = deadline
 	e := partEnd{parts: make([]*logout, len(app.handlers))}
 	for i, h := range app.handlers {
 		e.parts[i] = h.newPart(r, own, app, id)
 		e.parts[i].deadline = deadline
 	}
 	return func() partEnd {
-		results := make([]callResult, len(app.handlers))
+		results := make([]appcall.Ended, len(app.handlers))
 		var wg sync.WaitGroup
 		for i, l := range e.parts {
 			wg.Go(func() {
 				asked := time.Now()
-				if results[i] = l.h.endSession(from, next, own, app.cut, l.presented); results[i].outcome != outcome.None {
+				if results[i] = l.h.ending().End(from, next, own, app.cut, l.presented); results[i].Outcome != outcome.None {
 					l.asked = time.Since(asked)
 				}
 				l.endTokens(false)
@@ -268,8 +269,8 @@ func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin
 		}
 		wg.Wait()
 		for i, res := range results {
-			out := e.parts[i].conclude(r, res.outcome)
-			e.lines = append(e.lines, res.cookies...)
+			out := e.parts[i].conclude(r, res.Outcome)
+			e.lines = append(e.lines, res.Cookies...)
 			e.outcome = outcome.Worse(e.outcome, out)
 			e.parts[i].logPart(r, app, out)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -164,9 +165,9 @@ func (l *logout) isRefused(asked *http.Request) bool {
 // endRefused ends a session that is refused already: the app may not know, if
 // it was a provider who said so. The call is ours, whatever the browser asked
 // for, and nobody sees its answer.
-func (l *logout) endRefused(from browserRequest, next caddyhttp.Handler) {
+func (l *logout) endRefused(from appcall.Browser, next caddyhttp.Handler) {
 	l.h.app.work.Background("ending a session that is refused", func(context.Context) {
-		l.h.endSession(from, next, l.own, l.cut, l.presented)
+		l.h.ending().End(from, next, l.own, l.cut, l.presented)
 	})
 }
 

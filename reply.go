@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -21,7 +22,7 @@ import (
 // What the caller of a logout gets: the table of the README.
 
 // answerPerson sends the browser to the landing page, or shows it at once.
-func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appResult, out outcome.Outcome) error {
+func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcall.Result, out outcome.Outcome) error {
 	h := w.Header()
 	l.followApp(res)
 	rd := l.round(l.landing(res, out), l.expire(h))
@@ -81,7 +82,7 @@ func (l *logout) visitDeadline() time.Time {
 const visitGrace = 200 * time.Millisecond
 
 // answerScript gives our JSON in place of an answer that a script could not use.
-func (l *logout) answerScript(w http.ResponseWriter, res appResult, out outcome.Outcome) error {
+func (l *logout) answerScript(w http.ResponseWriter, res appcall.Result, out outcome.Outcome) error {
 	h := w.Header()
 	l.followApp(res)
 	rd := l.round(l.landing(res, out), l.expire(h))

@@ -288,3 +288,10 @@ func (s *site) serveWith(h *Handler, next caddyhttp.Handler, r *http.Request) *h
 	}
 	return w.Result()
 }
+
+// What internal/appcall bounds.
+const (
+	maxBufferedBody = 64 << 10
+	maxKept         = 64 << 10
+	graceTime       = 150 * time.Millisecond
+)

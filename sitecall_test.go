@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -46,7 +47,7 @@ func TestCallFaults(t *testing.T) {
 				}
 				s := endingSite(t, upstream.addr(), block)
 				for _, h := range ours(s.http, "app.example.com") {
-					h.call.timeout = callTimeout
+					h.call.Timeout = callTimeout
 				}
 				logged := s.observe()
 				got := s.end("", "Cookie: sessionid=one")
@@ -117,12 +118,12 @@ func TestCallHandlers(t *testing.T) {
 	} {
 		r := request("POST", "https://app.example.com/hop", "", "Cookie: sessionid=one")
 		s.serveWith(h, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
-			from := snapshotOf(r, inbound.Origin(r))
+			from := appcall.Snapshot(r, inbound.Origin(r))
 			began := time.Now()
-			got := h.endSession(from, tc.next, inbound.Origin(r), "", presented)
+			got := h.ending().End(from, tc.next, inbound.Origin(r), "", presented)
 			wantInTime(t, time.Since(began))
-			if got.outcome != tc.want {
-				t.Errorf("%s: %s", name, got.outcome)
+			if got.Outcome != tc.want {
+				t.Errorf("%s: %s", name, got.Outcome)
 			}
 			return nil
 		}), r)

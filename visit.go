@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -106,9 +107,9 @@ func (l *logout) visitTo(p *provider.Provider) *visit {
 
 // followApp notes where the app's own answer leads: it may be the provider. One
 // with a hint is as good a reason to go there as a session.
-func (l *logout) followApp(res appResult) {
-	location := res.header.Get("Location")
-	if l.h.provider == nil || l.h.provider.IsPortal() || res.status/100 != 3 || len(location) > provider.MaxEndSessionURL {
+func (l *logout) followApp(res appcall.Result) {
+	location := res.Header.Get("Location")
+	if l.h.provider == nil || l.h.provider.IsPortal() || res.Status/100 != 3 || len(location) > provider.MaxEndSessionURL {
 		return
 	}
 	u, err := url.Parse(location)

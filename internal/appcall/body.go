@@ -1,4 +1,4 @@
-package universallogout
+package appcall
 
 import (
 	"bytes"
@@ -10,19 +10,19 @@ import (
 
 const maxBufferedBody = 64 << 10
 
-// bufferBody reads the body so that a return URL in it is known before the app
+// BufferBody reads the body so that a return URL in it is known before the app
 // is asked, and puts it back. Longer ones are streamed and not read. Nobody
 // reads on from the browser after detach: a proxy that was cancelled would.
-func bufferBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (body []byte, detach func()) {
-	body, whole, detach := peekBody(w, r, timeout)
+func BufferBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (body []byte, detach func()) {
+	body, whole, detach := PeekBody(w, r, timeout)
 	if !whole {
 		return nil, detach
 	}
 	return body, detach
 }
 
-// peekBody is the same, but gives the beginning of longer ones too.
-func peekBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (body []byte, whole bool, detach func()) {
+// PeekBody is the same, but gives the beginning of longer ones too.
+func PeekBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (body []byte, whole bool, detach func()) {
 	if r.Body == nil || r.ContentLength == 0 {
 		return nil, true, func() {}
 	}
