@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 )
 
 // TestPassThroughAllocatesNothing: T3, above a no-op handler.
@@ -19,9 +21,10 @@ func TestPassThroughAllocatesNothing(t *testing.T) {
 		"default":      {},
 		"with a query": {Paths: []string{"/index.php?action=logout", "/users/*/logout", "POST /api/logout"}},
 		"off":          {Paths: []string{"off"}},
-		"with headers": {SessionHeaders: []string{"Authorization"}, OnRevoked: revokedReject},
+		"with headers": {SessionHeaders: []string{"Authorization"}, OnRevoked: enforce.Reject},
 	} {
 		config.app = &App{Prefix: defaultPrefix, shared: &shared{revocations: inMemory(t, time.Now)}}
+		config.app.edge = config.app.newEdge()
 		if err := config.compile(); err != nil {
 			t.Fatal(err)
 		}

@@ -252,7 +252,7 @@ func (c *inspected) checkServed() (warnings []warning) {
 // checkHeaders: a key that programs share is no session.
 func (c *inspected) checkHeaders() (warnings []warning) {
 	for _, p := range c.registry().apps {
-		for _, name := range p.Handler.headers {
+		for _, name := range p.Handler.policy.Headers {
 			if plain := strings.ReplaceAll(strings.ToLower(name), "-", ""); strings.Contains(plain, "apikey") {
 				warnings = append(warnings, warning{p.title(), "session_headers " + name + ": whoever logs out with an API key has it refused for all who use it, for " +
 					inDays(time.Duration(c.SessionLifetime)) + "; leave it out, unless every session has a key of its own"})

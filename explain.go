@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -184,16 +185,16 @@ func (c *inspected) explainApp(e *explained, u *url.URL, p mount) {
 	}
 	e.next("What was presented is refused from then on, by this node at once%s, for %s; a JWT until it expires.",
 		map[bool]string{true: " and by the others within two seconds"}[c.Shared == sharedStorage], inDays(time.Duration(c.SessionLifetime)))
-	switch h.onRevoked {
-	case revokedReject:
+	switch h.policy.OnRevoked {
+	case enforce.Reject:
 		e.more("A request that presents such a cookie is answered with 401 by the site's error routes.")
-	case revokedRedirect:
-		e.more("A page that presents such a cookie is redirected to %s, and a script is answered with 401.", h.revokedTo)
+	case enforce.Redirect:
+		e.more("A page that presents such a cookie is redirected to %s, and a script is answered with 401.", h.policy.RedirectTo)
 	default:
 		e.more("A request that presents such a cookie goes to the app without it.")
 	}
-	if len(h.headers) > 0 {
-		e.more("Credentials in these headers are refused, too, with 401: %s.", strings.Join(h.headers, ", "))
+	if len(h.policy.Headers) > 0 {
+		e.more("Credentials in these headers are refused, too, with 401: %s.", strings.Join(h.policy.Headers, ", "))
 	}
 	switch id := h.identity; {
 	case id != nil:

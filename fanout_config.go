@@ -90,19 +90,19 @@ func (h *Handler) compileFanout() (err error) {
 		}
 		h.hosts = append(h.hosts, name)
 	}
-	h.places = h.cookiePlaces()
+	h.cookiePaths = h.pathsOfCookies()
 	return nil
 }
 
-// maxPlaces bounds the expirations that one cookie needs.
-const maxPlaces = 4
+// maxCookiePaths bounds the expirations that one cookie needs.
+const maxCookiePaths = 4
 
-// cookiePlaces are the paths, besides the one of a request, that lead to the
+// pathsOfCookies are the paths, besides the one of a request, that lead to the
 // app and its logout: where its cookies may be limited to (CK-20).
-func (h *Handler) cookiePlaces() (places []string) {
+func (h *Handler) pathsOfCookies() (paths []string) {
 	add := func(path string) {
-		if len(cookie.CookiePaths(path)) > 1 && len(places) < maxPlaces {
-			places = cookie.Union(places, []string{path})
+		if len(cookie.CookiePaths(path)) > 1 && len(paths) < maxCookiePaths {
+			paths = cookie.Union(paths, []string{path})
 		}
 	}
 	if h.Base != "" {
@@ -117,7 +117,7 @@ func (h *Handler) cookiePlaces() (places []string) {
 		path, _, _ := strings.Cut(h.LogoutCall.Path, "?")
 		add(path)
 	}
-	return places
+	return paths
 }
 
 // warnAboutGroups tells what nobody will notice before it matters.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
+	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
@@ -129,22 +130,20 @@ type Handler struct {
 	// `addresses` for our own pages only. Default: both.
 	Role string `json:"role,omitempty"`
 
-	app      *App
-	logger   *zap.Logger
-	rules    *logoutpath.Rules
-	sessions *cookie.Rules
-	clear    []string
-	returnTo string
-	provider *provider.Provider // nil: none
-	group    string             // resolved; "": the provider's
-	hosts    []string
-	places   []string // paths that cookies of the app may be limited to
-	call     *appcall.SessionCall
-	identity *identity // nil: no auth layer says who the user is
+	app         *App
+	logger      *zap.Logger
+	rules       *logoutpath.Rules
+	sessions    *cookie.Rules
+	clear       []string
+	returnTo    string
+	provider    *provider.Provider // nil: none
+	group       string             // resolved; "": the provider's
+	hosts       []string
+	cookiePaths []string // that cookies of the app may be limited to
+	call        *appcall.SessionCall
+	identity    *identity // nil: no auth layer says who the user is
 
-	headers   []string // session_headers, as net/http spells them
-	onRevoked string   // the word
-	revokedTo string   // the address behind redirect
+	policy enforce.Policy // what becomes of sessions that are over
 
 	clientID, postLogoutRedirectURI string // resolved
 }
@@ -179,6 +178,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.rules = new(logoutpath.Rules)
 		h.rules.AddOwn(h.app.Prefix)
 		h.sessions, err = cookie.NewRules(nil, nil) // it is for several apps
+		h.policy = h.newPolicy()
 		return err
 	case roleApp:
 		h.app.roles[roleApp]++
@@ -231,10 +231,7 @@ func (h *Handler) compile() (err error) {
 	if err := h.compileIdentify(); err != nil {
 		return err
 	}
-	if err := h.compileSessionHeaders(); err != nil {
-		return err
-	}
-	if err := h.compileOnRevoked(); err != nil {
+	if err := h.compilePolicy(); err != nil {
 		return err
 	}
 	h.returnTo, err = h.compileTarget("return_to", h.ReturnTo)
@@ -305,10 +302,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if navigation && hasMarker(r.Header["Cookie"]) && !inbound.IsOwnCall(r) {
 		// A logout goes on whatever the browser still presents.
 		return h.serveMarked(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			return h.serveApp(w, r, next, true)
+			return h.policy.Serve(w, r, next, true)
 		}))
 	}
-	return h.serveApp(w, r, next, navigation)
+	return h.policy.Serve(w, r, next, navigation)
 }
 
 var errNoProvider = errors.New("id_token, access_token, refresh_token, client_id and post_logout_redirect_uri are about a provider; name one behind universal_logout")

@@ -3,12 +3,11 @@ package universallogout
 import (
 	"errors"
 	"hash/maphash"
-	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -43,10 +42,17 @@ func (id *identity) serve(w http.ResponseWriter, r *http.Request, next caddyhttp
 		}
 		return err
 	}
-	bw := &bindingWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, binding: b}
-	err := next.ServeHTTP(bw, r)
+	// Before the browser sees the answer, and only if the status says that the
+	// user was let in.
+	answer := finalheader.New(w, func(status int, hdr http.Header) {
+		if status < http.StatusBadRequest {
+			b.bindPresented()
+			b.bindSet(hdr["Set-Cookie"])
+		}
+	})
+	err := next.ServeHTTP(answer, r)
 	if err == nil {
-		bw.answered(http.StatusOK) // of handlers that write nothing at all
+		answer.Finish() // of handlers that write nothing at all
 	}
 	return err
 }
@@ -116,47 +122,6 @@ func (b *binding) bind(f revocation.Fingerprint, sub string) {
 	b.id.failed.Do(func() {
 		b.id.h.logger.Warn("a session cookie stays unbound: another user had the same one before, or one user has too many; said once")
 	})
-}
-
-// bindingWriter sees the answer before the browser does.
-type bindingWriter struct {
-	*caddyhttp.ResponseWriterWrapper
-	binding
-	over atomic.Bool
-}
-
-// answered binds once, and only if the status says that the user was let in.
-func (bw *bindingWriter) answered(status int) {
-	// What is below 200 comes before the answer, and from other goroutines.
-	if status < 200 && status != http.StatusSwitchingProtocols || bw.over.Swap(true) {
-		return
-	}
-	if status < http.StatusBadRequest {
-		bw.bindPresented()
-		bw.bindSet(bw.Header()["Set-Cookie"])
-	}
-}
-
-func (bw *bindingWriter) WriteHeader(status int) {
-	bw.answered(status)
-	bw.ResponseWriterWrapper.WriteHeader(status)
-}
-
-func (bw *bindingWriter) Write(p []byte) (int, error) {
-	bw.answered(http.StatusOK)
-	return bw.ResponseWriterWrapper.Write(p)
-}
-
-// ReadFrom keeps what net/http can do with files.
-func (bw *bindingWriter) ReadFrom(src io.Reader) (int64, error) {
-	bw.answered(http.StatusOK)
-	return bw.ResponseWriterWrapper.ReadFrom(src)
-}
-
-// FlushError: a flush sends the header, without WriteHeader if need be.
-func (bw *bindingWriter) FlushError() error {
-	bw.answered(http.StatusOK)
-	return http.NewResponseController(bw.ResponseWriterWrapper).Flush()
 }
 
 const (

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
 )
 
 const forwardAuth = `app.example.com {
@@ -596,7 +598,7 @@ func TestOnlyNewSessionsAreWrapped(t *testing.T) {
 	h := lab.handlers()[0]
 	for _, wrapped := range []bool{true, false} {
 		lab.serveWith(h, handlerOf(func(w http.ResponseWriter, r *http.Request) {
-			if _, is := w.(*bindingWriter); is != wrapped {
+			if _, is := w.(*finalheader.Writer); is != wrapped {
 				t.Errorf("wrapped: %t, want %t", is, wrapped)
 			}
 			r.Header.Set("Remote-User", "ana")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
+	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
@@ -57,16 +58,16 @@ type logout struct {
 
 	cookies     []string // the request's Cookie lines
 	tokens      provider.Tokens
-	visit       *visit          // to the provider, nil for none
-	tour        *tour.Tour      // through the other sites, nil for none
-	app         int             // the number of this app in it
-	sibling     bool            // the logout began at another site
-	credentials []revocable     // what is refused from now on
-	refusable   bool            // that is all session cookies
-	concluded   outcome.Outcome // with that
-	revoked     int             // entries that this took
-	before      outcome.Outcome // of the logout that this one goes on with
-	deadline    time.Time       // of the server-side part
+	visit       *visit               // to the provider, nil for none
+	tour        *tour.Tour           // through the other sites, nil for none
+	app         int                  // the number of this app in it
+	sibling     bool                 // the logout began at another site
+	credentials []enforce.Credential // what is refused from now on
+	refusable   bool                 // that is all session cookies
+	concluded   outcome.Outcome      // with that
+	revoked     int                  // entries that this took
+	before      outcome.Outcome      // of the logout that this one goes on with
+	deadline    time.Time            // of the server-side part
 
 	asked time.Duration // how long the app took, 0 if it was not asked
 }
@@ -89,7 +90,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		maps.Copy(r.Header, outer.Taken)
 	}
 	if verdict == guard.Pass {
-		return h.serveApp(w, r, next, false)
+		return h.policy.Serve(w, r, next, false)
 	}
 	if verdict != guard.Logout {
 		return h.answerVerdict(w, r, verdict, own)
@@ -190,10 +191,10 @@ func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *log
 		}
 	}
 	l.cookies = r.Header["Cookie"]
-	l.credentials, l.refusable = h.credentialsIn(r, l.presented)
+	l.credentials, l.refusable = h.policy.CredentialsIn(r, l.presented)
 	l.tokens = h.tokensIn(r, l.presented)
 	l.path = logoutpath.Plain(l.url)
-	l.variants = cookie.Variants(own, append([]string{l.path}, h.places...)...)
+	l.variants = cookie.Variants(own, append([]string{l.path}, h.cookiePaths...)...)
 	return l
 }
 
@@ -218,7 +219,7 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 
 	pass := func(status int) bool { return !l.caller.Navigation && status >= 200 && status < 300 }
 	answer := appcall.NewAnswer(w, pass, func(h http.Header) { l.amend(h, r) }, l.deadline)
-	asked, taken := l.h.forApp(r)
+	asked, taken := l.h.policy.ForApp(r)
 	answer.Taken = taken
 	from := appcall.Snapshot(r, l.own) // while nothing else has it
 	began := time.Now()

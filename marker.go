@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
@@ -74,7 +75,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		rest.Visit, rest.Tour, rest.Round.Landing = nil, nil, nil
 	}
 	if !ok || h.signedInAgain(rest, r) {
-		return next.ServeHTTP(newFinalHeader(w, func(h http.Header) { h.Add("Set-Cookie", drop) }), r)
+		return next.ServeHTTP(finalheader.New(w, func(_ int, hdr http.Header) { hdr.Add("Set-Cookie", drop) }), r)
 	}
 	if rest.Visit == nil && rest.Tour == nil {
 		rd := rest.Round

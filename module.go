@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 
@@ -102,7 +103,8 @@ type App struct {
 	ctx       caddy.Context
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
 	roles     map[string]int     // how many handlers of each role the config has
-	metrics   *metrics           // that of shared
+	edge      enforce.Edge
+	metrics   *metrics // that of shared
 	events    *events
 }
 
@@ -157,6 +159,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionOperations(); err != nil {
 		return err
 	}
+	a.edge = a.newEdge()
 	a.sites = sync.OnceValues(func() ([]mount, sites.Names) { return findMounts(ctx) })
 	a.registry = sync.OnceValue(func() *registry { return newRegistry(a.mounts(), a.hub) })
 	return a.provisionProviders()

@@ -2,25 +2,21 @@ package universallogout
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
+	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 
 	"go.uber.org/zap"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
@@ -33,219 +29,9 @@ const (
 )
 
 const (
-	// maxRevoked is how many credentials one request can have refused.
-	maxRevoked = 16
-
-	// expiryGrace: apps take a JWT for valid a little longer than it says.
-	expiryGrace = 5 * time.Minute
-
 	// revokeLimit is how long a logout waits for a disk.
 	revokeLimit = 2 * time.Second
 )
-
-// revocable is a credential that a logout presented and that only its owner can have.
-type revocable struct {
-	fingerprint revocation.Fingerprint
-	until       time.Time // it is worth nothing from then on; zero: nobody knows
-}
-
-// credentialsIn reads what a logout will have refused: the session cookies and
-// credentials in headers that this very request presented. What others could
-// guess or have, too, is not refused: they would be logged out with it.
-func (h *Handler) credentialsIn(r *http.Request, presented []cookie.Cookie) (found []revocable, all bool) {
-	list := h.app.awaitList(r.Context())
-	if list == nil {
-		return nil, false
-	}
-	now := h.app.now()
-	add := func(value string) (isFound bool) {
-		credential, ok := revocableOf(list, value, now)
-		switch {
-		case !ok:
-			return false
-		case slices.ContainsFunc(found, func(c revocable) bool { return c.fingerprint == credential.fingerprint }):
-			return true
-		case len(found) == maxRevoked:
-			return false
-		}
-		found = append(found, credential)
-		return true
-	}
-	for _, value := range h.headerCredentials(r) {
-		add(value)
-	}
-	all = true
-	pairs := make([]string, 0, len(presented))
-	for _, c := range presented {
-		all = add(c.Value) && all
-		pairs = append(pairs, c.Name+"="+c.Value)
-		// FastAPI's apps keep a whole header in a cookie, and take either.
-		if word, token, found := strings.Cut(strings.Trim(asAppsRead(c.Value), `"`), " "); found && strings.EqualFold(word, "Bearer") {
-			add(token)
-		}
-		// Of what others sign, the beginning is no secret.
-		if id := revocation.WithoutRoute(c.Value); id != c.Value && strings.Contains(strings.ToLower(c.Name), "jsessionid") && !strings.EqualFold(id[:3], "eyj") {
-			add(id)
-		}
-	}
-	// The parts of a value that is too long for one cookie may be cut elsewhere
-	// the next time (CK-15).
-	for _, value := range revocation.Joined(pairs) {
-		add(value)
-	}
-	return found, all
-}
-
-// revocableOf is false for what others could guess or have, too.
-func revocableOf(list *revocation.List, value string, now time.Time) (c revocable, ok bool) {
-	fingerprint, ok := list.Fingerprint(value)
-	until, ofSomebody := lifeOf(value, now)
-	return revocable{fingerprint, until}, ok && ofSomebody && isSecret(value) && !isBentJWT(value)
-}
-
-// lifeOf reads a JWT: when it expires, and whether it is anybody's at all. One
-// without a name in it, as pages have that anybody can open, is many people's.
-// Claims are not verified here, but they decide about this very token only.
-func lifeOf(value string, now time.Time) (until time.Time, ofSomebody bool) {
-	claims, err := jwks.Peek(otherwiseSigned(plainBase64(value)))
-	if err != nil {
-		return time.Time{}, true
-	}
-	if exp, ok := claims.Time("exp"); ok && exp.After(now) { // an app that still takes it looks at no exp
-		until = exp.Add(expiryGrace)
-	}
-	if sub := claims.String("sub"); slices.Contains(anybody, sub) || sub != "" && (sub == claims.String("azp") || sub == claims.String("client_id")) {
-		return until, false // what programs get for themselves
-	}
-	for name := range claims {
-		if slices.Contains(ofPeople, strings.ToLower(strings.ReplaceAll(name, "_", ""))) {
-			return until, true
-		}
-	}
-	return until, false
-}
-
-// What claims are called that say whose a token is, and what nobody's say.
-var (
-	ofPeople = []string{
-		"sub", "sid", "jti", "uid", "userid", "email", "username", "id", "user", "login", "preferredusername", "uniquename", "nameid",
-		"upn", "oid", "uuid", "guid", "identity", "account", "accountid", "memberid", "customerid", "session", "sessionid", "sessionstate",
-		"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
-	}
-	anybody = []string{"anonymous", "anon", "guest", "public"}
-)
-
-// plainBase64 is what lenient apps read of a value: dots, and base64 in one
-// alphabet.
-func plainBase64(value string) string {
-	return strings.Map(func(c rune) rune {
-		switch {
-		case c == '+':
-			return '-'
-		case c == '/':
-			return '_'
-		case c == '.' || c < 0x80 && cookie.IsBase64(byte(c)):
-			return c
-		}
-		return -1
-	}, asAppsRead(value))
-}
-
-// otherwiseSigned is a JWT with another signature: its own has several spellings.
-func otherwiseSigned(token string) string {
-	if strings.Count(token, ".") != 2 {
-		return token
-	}
-	return token[:strings.LastIndexByte(token, '.')] + ".AA"
-}
-
-// isBentJWT reports whether a value begins like a JWT and is none as it stands,
-// though it may be one in a spelling that counts as the same: with other
-// capitals, say. Nobody says then whose it is.
-func isBentJWT(value string) bool {
-	plain := plainBase64(value)
-	if len(plain) < 3 || !strings.EqualFold(strings.NewReplacer(".", "", "-", "", "_", "").Replace(plain)[:3], "eyj") {
-		return false
-	}
-	parts := strings.Split(plain, ".")
-	head, err := base64.RawURLEncoding.DecodeString(parts[0])
-	if err != nil || !json.Valid(head) {
-		return true
-	}
-	if claims, err := jwks.ParseClaims(head); err != nil || !claims.Has("alg") {
-		return false // another kind of signed text
-	}
-	switch len(parts) {
-	case 3:
-		payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-		return err != nil || !json.Valid(payload)
-	case 5: // encrypted: it is nobody's guess
-		return false
-	}
-	return true
-}
-
-// isSecret reports whether nobody can guess a value. An app's numbers and names
-// of sessions can be counted up, and a value of many people is mostly a word.
-func isSecret(value string) bool {
-	for start := 0; start < len(value); {
-		end := start
-		for end < len(value) && cookie.IsBase64(value[end]) {
-			end++
-		}
-		if run := value[start:end]; len(run) >= cookie.MinCredential && isRandom(run) {
-			return true
-		}
-		start = end + 1
-	}
-	return false
-}
-
-// isRandom is looksRandom for a cookie that is known to hold a session, and may
-// have a shorter value. Capitals alone make no word a secret: whoever presents
-// it chooses them, and they count for nothing when it is looked up.
-func isRandom(run string) bool {
-	var seen [256]bool
-	var distinct, letters, vowels, consonants, most, changes, mixed int
-	last := -1
-	for i := range len(run) {
-		c, class := run[i], 3
-		switch {
-		case c >= '0' && c <= '9':
-			class = 0
-		case c >= 'a' && c <= 'z':
-			class = 1
-		case c >= 'A' && c <= 'Z':
-			class = 2
-		}
-		if last >= 0 && class != last && class != 3 && last != 3 {
-			changes++ // 3 is punctuation: a-slug-of-2024 changes only there
-			if class == 0 || last == 0 {
-				mixed++
-			}
-		}
-		last = class
-		if class == 1 || class == 2 {
-			letters++
-			if consonants++; strings.IndexByte("aeiou", c|0x20) >= 0 {
-				vowels++
-				consonants = 0
-			}
-		} else {
-			consonants = 0
-		}
-		most = max(most, consonants)
-		if !seen[c] {
-			seen[c] = true
-			distinct++
-		}
-	}
-	if letters == 0 || distinct < 8 {
-		return false
-	}
-	noWord := most > 3 || vowels*10 < letters*3
-	return changes >= len(run)/6 && (mixed > 2 || noWord) || mixed > 1 && noWord
-}
 
 // conclude refuses what a logout presented, now that the app had its turn and
 // needs it no more, and says what became of the session.
@@ -272,8 +58,8 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 	known := out == outcome.Ended
 	var revocations []revocation.Revocation
 	for _, c := range l.credentials {
-		revocations = append(revocations, list.OfCredential(c.fingerprint, c.until))
-		session, bound := list.OfBound(c.fingerprint)
+		revocations = append(revocations, list.OfCredential(c.Fingerprint, c.Until))
+		session, bound := list.OfBound(c.Fingerprint)
 		known = known || bound
 		if bound && l.h.Fanout != fanoutOff {
 			revocations = append(revocations, session) // all siblings refuse it at once, before the tour is there
@@ -291,19 +77,12 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 	ctx, done := context.WithTimeout(context.WithoutCancel(r.Context()), revokeLimit)
 	defer done()
 	if err := list.Revoke(ctx, revocations...); err != nil {
-		l.h.logger.Error(notDurable(err), zap.String("logout_id", l.id), zap.String("host", l.own.Host), zap.Error(err))
+		l.h.logger.Error(enforce.NotDurable(err), zap.String("logout_id", l.id), zap.String("host", l.own.Host), zap.Error(err))
 		return false
 	}
 	l.revoked = len(revocations)
 	l.h.app.emit(eventRevoked, map[string]any{"logout_id": l.id, "initiator": initiatorUser, "kind": "credential", "revocations": l.revoked})
 	return l.refusable
-}
-
-func notDurable(err error) string {
-	if errors.Is(err, revocation.ErrFull) {
-		return "a session is not refused: the list of revocations is full"
-	}
-	return "a session is refused by this node, but it may forget that when it restarts"
 }
 
 // refuseSession refuses the session that a verified ID token names, at all apps
@@ -315,7 +94,7 @@ func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token pro
 		return
 	}
 	if err := list.Revoke(ctx, list.OfSession(p.Issuer, sid)); err != nil {
-		a.logger.Error(notDurable(err), zap.String("provider", p.Name), zap.Error(err))
+		a.logger.Error(enforce.NotDurable(err), zap.String("provider", p.Name), zap.Error(err))
 		return
 	}
 	a.emit(eventRevoked, map[string]any{"initiator": initiatorUser, "issuer": p.Issuer, "kind": "session", "revocations": 1})
@@ -323,3 +102,18 @@ func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token pro
 
 // maxClaim: what is longer is no sub (OpenID Core 2), and no sid.
 const maxClaim = 255
+
+// isRefused reports whether all sessions that a logout presents are refused
+// already, so that the app is asked without any.
+func (l *logout) isRefused(asked *http.Request) bool {
+	return len(l.presented) > 0 && len(l.h.sessions.In(asked.Header["Cookie"])) == 0
+}
+
+// endRefused ends a session that is refused already: the app may not know, if
+// it was a provider who said so. The call is ours, whatever the browser asked
+// for, and nobody sees its answer.
+func (l *logout) endRefused(from appcall.Browser, next caddyhttp.Handler) {
+	l.h.app.work.Background("ending a session that is refused", func(context.Context) {
+		l.h.ending().End(from, next, l.own, l.cut, l.presented)
+	})
+}

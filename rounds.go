@@ -32,7 +32,7 @@ const (
 
 // newLeftover remembers the cookies of a logout.
 func (l *logout) newLeftover(next int) *cookie.Leftover {
-	rest := &cookie.Leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.path, Places: l.h.places, Next: next, Round: 1}
+	rest := &cookie.Leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.path, Places: l.h.cookiePaths, Next: next, Round: 1}
 	rand.Read(rest.Salt)
 	for _, c := range l.presented {
 		rest.Cookies = append(rest.Cookies, byte(slices.Index(l.names, c.Name)))

@@ -1,6 +1,7 @@
 package universallogout
 
 import (
+	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
@@ -16,10 +17,10 @@ type shared struct {
 	keys                      *seal.Ring
 	steps                     *tour.Steps
 	revocations               *revocations
-	revoking, revokingUnknown *limit.Clients // of sessions refused: that an app ended, and others
-	limit                     *limit.Clients // of logouts without a session
-	streams                   streams        // that are open with a session
-	background                chan struct{}  // places of work.Runner
+	revoking, revokingUnknown *limit.Clients  // of sessions refused: that an app ended, and others
+	limit                     *limit.Clients  // of logouts without a session
+	streams                   enforce.Streams // that are open with a session
+	background                chan struct{}   // places of work.Runner
 	metadata                  provider.Seen
 	metrics                   *metrics
 	running                   runningApps

@@ -10,13 +10,7 @@ import (
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
 // endsSignOn reports whether a request is a logout's own question to, or way
@@ -55,25 +49,6 @@ func (h *Handler) endsSignOn(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// serveSignOnEnd lets such a request through. No answer to it begins or renews
-// a session.
-func (h *Handler) serveSignOnEnd(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, list *revocation.List) error {
-	_, refused := h.withoutRefused(list, r.Header["Cookie"])
-	h.takeRefusedHeaders(list, r.Header)
-	clean := newFinalHeader(w, func(hdr http.Header) {
-		hdr["Set-Cookie"] = slices.DeleteFunc(hdr["Set-Cookie"], func(line string) bool {
-			sc := cookie.ParseSet(line, h.app.now())
-			return !sc.Expired && slices.ContainsFunc(refused, func(c revocation.Refused) bool { return c.Name == sc.Name })
-		})
-		if len(hdr["Set-Cookie"]) == 0 {
-			hdr.Del("Set-Cookie")
-		}
-	})
-	err := next.ServeHTTP(clean, r)
-	clean.finish()
-	return err
 }
 
 // hasAll reports whether q has the pairs of a query, once each. Values with a

@@ -2,7 +2,6 @@ package universallogout
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -108,12 +107,6 @@ func (s *shared) revoke(t *testing.T, value string) {
 	}
 }
 
-func (s *shared) openStreams() int {
-	s.streams.mu.Lock()
-	defer s.streams.mu.Unlock()
-	return len(s.streams.open)
-}
-
 // newSession is a value that no other test revokes: the list is the process's.
 var sessionCount atomic.Int64
 
@@ -170,7 +163,7 @@ func isOver(rd io.Reader) (rest []byte, over bool) {
 func (s *shared) wantQuiet(t *testing.T, app *streamingApp) {
 	t.Helper()
 	eventually(t, "the app has nothing open", func() bool { return app.open.Load() == 0 })
-	eventually(t, "nothing is registered", func() bool { return s.openStreams() == 0 })
+	eventually(t, "nothing is registered", func() bool { return s.streams.Len() == 0 })
 	eventually(t, "nobody watches", func() bool {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
@@ -224,7 +217,7 @@ func TestStreams(t *testing.T) {
 				_, ends[version+" at b"] = eventStream(t, c, "https://b.localhost:9443/app/events", "Cookie: x="+mine, "Accept-Encoding: identity")
 			}
 			res, _ := eventStream(t, all["HTTP/1.1"], "https://a.localhost:9443/events", "Cookie: sessionid="+other)
-			if n := s.openStreams(); n != 12 {
+			if n := s.streams.Len(); n != 12 {
 				t.Errorf("%d streams are registered", n)
 			}
 			if reload {
@@ -240,14 +233,14 @@ func TestStreams(t *testing.T) {
 					t.Errorf("%s ends with %q", name, rest)
 				}
 			}
-			eventually(t, "they are forgotten", func() bool { return s.openStreams() == 2 })
+			eventually(t, "they are forgotten", func() bool { return s.streams.Len() == 2 })
 			fmt.Fprint(otherConn, "still here\n")
 			if line, err := otherWS.ReadString('\n'); line != "still here\n" {
 				t.Errorf("another session's: %q, %v", line, err)
 			}
 			_ = otherConn.Close()
 			_ = res.Body.Close()
-			eventually(t, "the others are forgotten", func() bool { return s.openStreams() == 0 })
+			eventually(t, "the others are forgotten", func() bool { return s.streams.Len() == 0 })
 		})
 	}
 	app.CloseClientConnections()
@@ -265,7 +258,7 @@ func TestStalledStreams(t *testing.T) {
 	for _, c := range clients(t) {
 		eventStream(t, c, "https://a.localhost:9443/flood", "Cookie: sessionid="+mine)
 	}
-	eventually(t, "all are open", func() bool { return app.open.Load() == 5 && s.openStreams() == 5 })
+	eventually(t, "all are open", func() bool { return app.open.Load() == 5 && s.streams.Len() == 5 })
 	eventually(t, "nobody takes more", app.isStalled())
 	s.revoke(t, mine)
 	s.wantQuiet(t, app)
@@ -326,7 +319,7 @@ func TestNoStreams(t *testing.T) {
 	} {
 		var s *site
 		s, _ = newEnforced(t, "session_headers Authorization", func(http.ResponseWriter, *http.Request) {
-			if n := s.app.shared.openStreams(); n != 0 {
+			if n := s.app.shared.streams.Len(); n != 0 {
 				t.Errorf("%s: %d streams are registered", name, n)
 			}
 		})
@@ -338,14 +331,14 @@ func TestNoStreams(t *testing.T) {
 func TestStreamOnce(t *testing.T) {
 	var s *site
 	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		if n := s.app.shared.openStreams(); n != 1 {
+		if n := s.app.shared.streams.Len(); n != 1 {
 			t.Errorf("%d streams are registered", n)
 		}
 	}))
 	defer app.Close()
 	s = newSite(t, "", "app.example.com {\nuniversal_logout\nhandle {\nuniversal_logout\nreverse_proxy "+strings.TrimPrefix(app.URL, "http://")+"\n}\n}")
 	s.do(request("GET", "https://app.example.com/", "", "Accept: application/json, text/event-stream", "Cookie: sessionid="+aliveSession))
-	if n := s.app.shared.openStreams(); n != 0 {
+	if n := s.app.shared.streams.Len(); n != 0 {
 		t.Errorf("%d streams are left", n)
 	}
 }
@@ -366,25 +359,4 @@ func TestRevokedUpgrade(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestRevokedWhileOpening: a session may end between the look at the request
-// and the stream's registration.
-func TestRevokedWhileOpening(t *testing.T) {
-	list := inMemory(t, time.Now).list.Load()
-	f, _ := list.Fingerprint(aliveSession)
-	if err := list.Revoke(t.Context(), list.OfCredential(f, noEnd)); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	s := &stream{isRefused: func() bool { return list.RefusesFingerprint(f) }, cancel: cancel, done: make(chan struct{}), client: http.NewResponseController(httptest.NewRecorder())}
-	var ss streams
-	if !ss.add(s, list) {
-		t.Fatal("is full")
-	}
-	<-ctx.Done()
-	if !s.end() {
-		t.Error("it does not say that it was refused")
-	}
-	ss.remove(s)
 }

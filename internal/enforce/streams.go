@@ -1,4 +1,4 @@
-package universallogout
+package enforce
 
 import (
 	"bufio"
@@ -57,30 +57,30 @@ func isStream(r *http.Request, navigation bool) bool {
 type streamKey struct{}
 
 // serveStream runs a stream so that it can be ended with its session.
-func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, list *revocation.List, version uint64) error {
+func (p *Policy) serveStream(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, list *revocation.List, version uint64) error {
 	defer func() {
 		if list.Version() != version {
-			h.revokeSetAgain(w.Header(), r, r.Header["Cookie"], list)
+			p.revokeSetAgain(w.Header(), r, r.Header["Cookie"], list)
 		}
 	}()
-	if inbound.IsOwnCall(r) || r.Context().Value(streamKey{}) != nil || !h.presentsAny(r) {
+	if inbound.IsOwnCall(r) || r.Context().Value(streamKey{}) != nil || !p.presentsAny(r) {
 		return next.ServeHTTP(w, r) // or a handler in front of us has it
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), streamKey{}, true))
 	defer cancel()
 	s := &stream{
-		isRefused: h.refusedLater(r, list), cancel: cancel, done: make(chan struct{}),
+		isRefused: p.refusedLater(r, list), cancel: cancel, done: make(chan struct{}),
 		client: http.NewResponseController(innermost(w)),
 	}
-	open := &h.app.shared.streams
+	open := p.Edge.Streams
 	if !open.add(s, list) {
-		h.logger.Warn("too many streams are open at once; this one outlives its session", zap.Int("open", maxStreams))
+		p.Logger().Warn("too many streams are open at once; this one outlives its session", zap.Int("open", maxStreams))
 		return next.ServeHTTP(w, r)
 	}
 	defer func() {
 		open.remove(s)
 		if s.end() {
-			h.app.refused("stream")
+			p.Edge.Refused("stream")
 		}
 	}()
 	if s.isRefused() { // between the look at the request and add
@@ -96,12 +96,12 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request, next caddy
 // presentsAny reports whether anything in a request may be revoked while a
 // stream is open, whatever the names of cookies: apps differ in how they read
 // names.
-func (h *Handler) presentsAny(r *http.Request) (found bool) {
+func (p *Policy) presentsAny(r *http.Request) (found bool) {
 	cookie.Each(r.Header["Cookie"], func(name, value string) bool {
-		found = len(value) >= cookie.MinCredential && !cookie.IsOwn(name) && !h.sessions.Kept(name)
+		found = len(value) >= cookie.MinCredential && !cookie.IsOwn(name) && !p.Sessions.Kept(name)
 		return !found
 	})
-	for _, name := range h.headers {
+	for _, name := range p.Headers {
 		for _, line := range r.Header[name] {
 			eachTaken(name, line, func(value string) bool {
 				found = found || len(value) >= cookie.MinCredential
@@ -114,12 +114,12 @@ func (h *Handler) presentsAny(r *http.Request) (found bool) {
 
 // refusedLater looks at a request as at its beginning, whenever it is asked:
 // a session is refused in every spelling. Handlers change headers in place.
-func (h *Handler) refusedLater(r *http.Request, list *revocation.List) func() bool {
-	cookies, headers := slices.Clone(r.Header["Cookie"]), make(http.Header, len(h.headers))
-	for _, name := range h.headers {
+func (p *Policy) refusedLater(r *http.Request, list *revocation.List) func() bool {
+	cookies, headers := slices.Clone(r.Header["Cookie"]), make(http.Header, len(p.Headers))
+	for _, name := range p.Headers {
 		headers[name] = slices.Clone(r.Header[name])
 	}
-	return func() bool { return h.refusesCookies(list, cookies) || h.refusesHeaders(list, headers) }
+	return func() bool { return p.refusesCookies(list, cookies) || p.refusesHeaders(list, headers) }
 }
 
 // innermost is net/http's own writer, whose deadlines may be set from any
@@ -134,16 +134,16 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// streams are those that are open with a credential. They outlive configs, and
+// Streams are those that are open with a credential. They outlive configs, and
 // so does this. The zero value is ready.
-type streams struct {
+type Streams struct {
 	mu       sync.Mutex
 	open     map[*stream]struct{}
 	watching bool
 }
 
 // add registers a stream. It is false if there are too many.
-func (ss *streams) add(s *stream, list *revocation.List) bool {
+func (ss *Streams) add(s *stream, list *revocation.List) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if len(ss.open) >= maxStreams {
@@ -160,14 +160,21 @@ func (ss *streams) add(s *stream, list *revocation.List) bool {
 	return true
 }
 
-func (ss *streams) remove(s *stream) {
+func (ss *Streams) remove(s *stream) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	delete(ss.open, s)
 }
 
+// Len counts the streams that are open.
+func (ss *Streams) Len() int {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return len(ss.open)
+}
+
 // watch closes streams whose session is revoked, for as long as there are any.
-func (ss *streams) watch(list *revocation.List) {
+func (ss *Streams) watch(list *revocation.List) {
 	poll := time.NewTicker(streamPoll)
 	defer poll.Stop()
 	var seen uint64
@@ -182,7 +189,7 @@ func (ss *streams) watch(list *revocation.List) {
 
 // takeRefused forgets the streams that are refused. more is false if there are
 // none left to watch, and somebody else has to when there are.
-func (ss *streams) takeRefused(list *revocation.List, seen uint64) (refused []*stream, version uint64, more bool) {
+func (ss *Streams) takeRefused(list *revocation.List, seen uint64) (refused []*stream, version uint64, more bool) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if version = list.Version(); version != seen {

@@ -1,68 +1,21 @@
-package universallogout
+package enforce
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
 const headerAuthorization = "Authorization"
 
-// compileSessionHeaders reads the names of headers.
-func (h *Handler) compileSessionHeaders() error {
-	names, err := placeholders.All("session_headers", h.SessionHeaders)
-	if err != nil {
-		return err
-	}
-	h.headers = nil
-	for _, name := range names {
-		if err := checkSessionHeader(name); err != nil {
-			return err
-		}
-		name = http.CanonicalHeaderKey(name)
-		if slices.Contains(h.headers, name) {
-			return fmt.Errorf("session_headers: %s is there twice", name)
-		}
-		h.headers = append(h.headers, name)
-	}
-	return nil
-}
-
-// Headers that are no credentials: what stands in them many people send alike,
-// and one's logout must not be another's.
-var (
-	noSessionHeaders = append([]string{
-		"User-Agent", "Origin", "Referer", "Forwarded", "Via", "Date", "From", "Cache-Control", "Pragma", "Priority", "Dnt", "Purpose", "Set-Cookie",
-	}, refusedHeaders...)
-	noSessionHeaderPrefixes = []string{"Sec-", "Proxy-", "Content-", "Accept", "If-", "X-Forwarded-", "Access-Control-"}
-)
-
-func checkSessionHeader(name string) error {
-	canonical := http.CanonicalHeaderKey(name)
-	switch {
-	case !httpguts.ValidHeaderFieldName(name):
-		return fmt.Errorf("session_headers: %q has characters that no header's name has", name)
-	case canonical == "Cookie":
-		return fmt.Errorf("session_headers: cookies are looked at anyway; session_cookies names those that hold sessions")
-	case slices.Contains(noSessionHeaders, canonical) || slices.ContainsFunc(noSessionHeaderPrefixes, func(p string) bool { return strings.HasPrefix(canonical, p) }):
-		return fmt.Errorf("session_headers: %s holds no session; name the header that the app takes a credential from, like Authorization or X-Api-Token", canonical)
-	}
-	return nil
-}
-
 // headerCredentials are what a request presents in the headers that hold
 // sessions. Basic is never looked at: a password outlives a logout.
-func (h *Handler) headerCredentials(r *http.Request) (found []string) {
-	for _, name := range h.headers {
+func (p *Policy) headerCredentials(r *http.Request) (found []string) {
+	for _, name := range p.Headers {
 		for _, line := range r.Header[name] {
 			eachHeaderCredential(name, line, func(value string) bool {
 				if len(value) >= cookie.MinCredential && !slices.Contains(found, value) {
@@ -80,10 +33,10 @@ func (h *Handler) headerCredentials(r *http.Request) (found []string) {
 
 // refusesHeaders reports whether anything in them is refused. All of it is
 // looked at, and nothing is allocated.
-func (h *Handler) refusesHeaders(list *revocation.List, hdr http.Header) bool {
-	for _, name := range h.headers {
+func (p *Policy) refusesHeaders(list *revocation.List, hdr http.Header) bool {
+	for _, name := range p.Headers {
 		for _, line := range hdr[name] {
-			if h.refusesHeaderLine(list, name, line) {
+			if p.refusesHeaderLine(list, name, line) {
 				return true
 			}
 		}
@@ -91,9 +44,9 @@ func (h *Handler) refusesHeaders(list *revocation.List, hdr http.Header) bool {
 	return false
 }
 
-func (h *Handler) refusesHeaderLine(list *revocation.List, name, line string) (refused bool) {
+func (p *Policy) refusesHeaderLine(list *revocation.List, name, line string) (refused bool) {
 	eachTaken(name, line, func(value string) bool {
-		refused = h.refusesValue(list, value)
+		refused = p.refusesValue(list, value)
 		return !refused
 	})
 	return refused
@@ -120,15 +73,15 @@ func eachTaken(name, line string, yield func(value string) bool) {
 	})
 }
 
-func (h *Handler) refusesValue(list *revocation.List, value string) bool {
-	return list.Refuses(value) || h.readsClaims(list) && namesRefused(list, value)
+func (p *Policy) refusesValue(list *revocation.List, value string) bool {
+	return list.Refuses(value) || p.readsClaims(list) && namesRefused(list, value)
 }
 
 // takeRefusedHeaders takes the headers out of a request that hold something
 // refused, and returns the name of the first, or "".
-func (h *Handler) takeRefusedHeaders(list *revocation.List, hdr http.Header) (first string) {
-	for _, name := range h.headers {
-		if slices.ContainsFunc(hdr[name], func(line string) bool { return h.refusesHeaderLine(list, name, line) }) {
+func (p *Policy) takeRefusedHeaders(list *revocation.List, hdr http.Header) (first string) {
+	for _, name := range p.Headers {
+		if slices.ContainsFunc(hdr[name], func(line string) bool { return p.refusesHeaderLine(list, name, line) }) {
 			delete(hdr, name)
 			if first == "" {
 				first = name

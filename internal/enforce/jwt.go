@@ -1,4 +1,4 @@
-package universallogout
+package enforce
 
 import (
 	"slices"
@@ -16,29 +16,29 @@ import (
 
 // readsClaims reports whether the claims of JWTs can refuse any. They are not
 // looked at otherwise.
-func (h *Handler) readsClaims(list *revocation.List) bool {
-	return h.Identify != nil && h.Identify.JWT && list.HasSessions()
+func (p *Policy) readsClaims(list *revocation.List) bool {
+	return p.JWT && list.HasSessions()
 }
 
 // refusesCookies reports whether Cookie header lines hold anything refused.
-func (h *Handler) refusesCookies(list *revocation.List, lines []string) bool {
+func (p *Policy) refusesCookies(list *revocation.List, lines []string) bool {
 	if list.RefusesAny(lines) {
-		if len(h.KeepCookies) == 0 {
+		if !p.Keeps {
 			return true
 		}
-		_, refused := h.withoutRefused(list, lines)
+		_, refused := p.withoutRefused(list, lines)
 		return len(refused) > 0
 	}
-	return h.readsClaims(list) && slices.ContainsFunc(lines, func(line string) bool { return namesRefused(list, line) })
+	return p.readsClaims(list) && slices.ContainsFunc(lines, func(line string) bool { return namesRefused(list, line) })
 }
 
 // withoutRefused takes out of Cookie header lines what the list refuses, and
 // the JWTs of sessions that it refuses, whatever their names are: apps differ
 // in how they read names.
-func (h *Handler) withoutRefused(list *revocation.List, lines []string) (kept []string, refused []revocation.Refused) {
-	lines, spared := h.spareKept(lines)
+func (p *Policy) withoutRefused(list *revocation.List, lines []string) (kept []string, refused []revocation.Refused) {
+	lines, spared := p.spareKept(lines)
 	kept, refused = list.WithoutRefused(lines)
-	if h.readsClaims(list) {
+	if p.readsClaims(list) {
 		take := func(pair string) bool {
 			if !namesRefused(list, pair) {
 				return false
@@ -59,13 +59,13 @@ func (h *Handler) withoutRefused(list *revocation.List, lines []string) (kept []
 
 // spareKept takes the cookies out that the site says are none of a session,
 // whatever their values are.
-func (h *Handler) spareKept(lines []string) (rest, spared []string) {
-	if len(h.KeepCookies) == 0 {
+func (p *Policy) spareKept(lines []string) (rest, spared []string) {
+	if !p.Keeps {
 		return lines, nil
 	}
 	rest = cookie.WithoutPairs(lines, func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
-		if h.sessions.Keep.Matches(name) {
+		if p.Sessions.Keep.Matches(name) {
 			spared = append(spared, pair)
 			return true
 		}

@@ -1,7 +1,6 @@
-package universallogout
+package enforce
 
 import (
-	"context"
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -17,8 +15,6 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
@@ -34,7 +30,7 @@ const (
 
 // refusal is what one request presented that is refused.
 type refusal struct {
-	handlers []*Handler // that have seen it
+	seenBy   []*Policy // that have seen it
 	own      origin.Origin
 	names    []string         // of the cookies that the browser is to forget
 	variants []cookie.Variant // in which shapes
@@ -46,16 +42,16 @@ type refusal struct {
 // takeRefused takes refused cookies out of a request, in place as handlers do:
 // those behind us see the request without them, and error routes too. It
 // returns nil if there are none.
-func (h *Handler) takeRefused(list *revocation.List, r *http.Request) *refusal {
-	kept, refused := h.withoutRefused(list, r.Header["Cookie"])
+func (p *Policy) takeRefused(list *revocation.List, r *http.Request) *refusal {
+	kept, refused := p.withoutRefused(list, r.Header["Cookie"])
 	if len(refused) == 0 {
 		return nil
 	}
 	setCookies(r.Header, kept)
 	own := inbound.Origin(r)
 	return &refusal{
-		own: own, now: h.app.now, names: h.forgettable(refused, kept),
-		variants: cookie.Variants(own, append([]string{logoutpath.Plain(inbound.URL(r))}, h.places...)...),
+		own: own, now: p.Edge.Now, names: p.forgettable(refused, kept),
+		variants: cookie.Variants(own, append([]string{logoutpath.Plain(inbound.URL(r))}, p.CookiePaths...)...),
 		digest:   hex.EncodeToString(refused[0].Fingerprint[:4]),
 	}
 }
@@ -71,7 +67,7 @@ func setCookies(hdr http.Header, lines []string) {
 // forgettable are the names of refused cookies, but for those that another
 // cookie of the request has too: that may be the session of who logged in
 // again, and a name is all that an expiration has.
-func (h *Handler) forgettable(refused []revocation.Refused, kept []string) (names []string) {
+func (p *Policy) forgettable(refused []revocation.Refused, kept []string) (names []string) {
 	others := make(map[string]bool)
 	cookie.Each(kept, func(name, _ string) bool {
 		others[name] = true
@@ -81,7 +77,7 @@ func (h *Handler) forgettable(refused []revocation.Refused, kept []string) (name
 		if len(names) == cookie.MaxSessionCookies {
 			break
 		}
-		kept := h.sessions.Keep.Matches(c.Name) || h.sessions.BuiltinKeep.Matches(c.Name) && !strings.ContainsAny(c.Value, ", \t")
+		kept := p.Sessions.Keep.Matches(c.Name) || p.Sessions.BuiltinKeep.Matches(c.Name) && !strings.ContainsAny(c.Value, ", \t")
 		if c.Value != "" && cookie.IsCookieName(c.Name) && !others[c.Name] && !kept && !slices.Contains(names, c.Name) {
 			names = append(names, c.Name)
 		}
@@ -128,24 +124,24 @@ func (ref *refusal) expire(hdr http.Header) {
 	}
 }
 
-// forApp is the request of a logout as the app may see it: without what is
+// ForApp is the request of a logout as the app may see it: without what is
 // refused. Apps read paths and queries in more ways than one, so that what is a
 // logout to us may be anything to them. What was taken out is for the handler
 // of ours behind this one that knows the app better.
-func (h *Handler) forApp(r *http.Request) (asked *http.Request, taken http.Header) {
-	list := h.app.awaitList(r.Context())
-	if list == nil || list.IsEmpty() || !h.refusesCookies(list, r.Header["Cookie"]) && !h.refusesHeaders(list, r.Header) {
+func (p *Policy) ForApp(r *http.Request) (asked *http.Request, taken http.Header) {
+	list := p.Edge.Await(r.Context())
+	if list == nil || list.IsEmpty() || !p.refusesCookies(list, r.Header["Cookie"]) && !p.refusesHeaders(list, r.Header) {
 		return r, nil
 	}
 	asked = r.WithContext(r.Context())
 	asked.Header = r.Header.Clone()
-	kept, refused := h.withoutRefused(list, r.Header["Cookie"])
+	kept, refused := p.withoutRefused(list, r.Header["Cookie"])
 	setCookies(asked.Header, kept)
 	if len(refused) > 0 {
-		h.app.refused("cookie")
+		p.Edge.Refused("cookie")
 	}
-	if h.takeRefusedHeaders(list, asked.Header) != "" {
-		h.app.refused("header")
+	if p.takeRefusedHeaders(list, asked.Header) != "" {
+		p.Edge.Refused("header")
 	}
 	taken = make(http.Header)
 	for name, lines := range r.Header {
@@ -154,21 +150,6 @@ func (h *Handler) forApp(r *http.Request) (asked *http.Request, taken http.Heade
 		}
 	}
 	return asked, taken
-}
-
-// isRefused reports whether all sessions that a logout presents are refused
-// already, so that the app is asked without any.
-func (l *logout) isRefused(asked *http.Request) bool {
-	return len(l.presented) > 0 && len(l.h.sessions.In(asked.Header["Cookie"])) == 0
-}
-
-// endRefused ends a session that is refused already: the app may not know, if
-// it was a provider who said so. The call is ours, whatever the browser asked
-// for, and nobody sees its answer.
-func (l *logout) endRefused(from appcall.Browser, next caddyhttp.Handler) {
-	l.h.app.work.Background("ending a session that is refused", func(context.Context) {
-		l.h.ending().End(from, next, l.own, l.cut, l.presented)
-	})
 }
 
 // dropRefused keeps an answer from setting a refused value again (CK-19).

@@ -1,4 +1,4 @@
-package universallogout
+package enforce
 
 import (
 	"net/http"
@@ -13,12 +13,12 @@ import (
 // takeRefusedParameters takes refused sessions out of the path: Java's servers
 // take /page;jsessionid=… for a cookie, from browsers that have none. The app
 // sees a visitor who is not signed in.
-func (h *Handler) takeRefusedParameters(list *revocation.List, r *http.Request) {
-	if h.Role == roleAddresses || inbound.IsOwnCall(r) || !h.refusesParameters(list, r.URL.Path) {
+func (p *Policy) takeRefusedParameters(list *revocation.List, r *http.Request) {
+	if p.Silent || inbound.IsOwnCall(r) || !p.refusesParameters(list, r.URL.Path) {
 		return
 	}
 	escaped := r.URL.EscapedPath()
-	kept := withoutParameters(escaped, func(value string) bool { return h.refusesValue(list, value) })
+	kept := withoutParameters(escaped, func(value string) bool { return p.refusesValue(list, value) })
 	path, err := url.PathUnescape(kept)
 	if kept == escaped || err != nil {
 		return
@@ -27,18 +27,18 @@ func (h *Handler) takeRefusedParameters(list *revocation.List, r *http.Request) 
 	if kept == (&url.URL{Path: path}).EscapedPath() {
 		r.URL.RawPath = ""
 	}
-	h.app.refused("cookie")
+	p.Edge.Refused("cookie")
 }
 
 // refusesParameters is the cheap question. Nothing is allocated.
-func (h *Handler) refusesParameters(list *revocation.List, path string) bool {
+func (p *Policy) refusesParameters(list *revocation.List, path string) bool {
 	for i := strings.IndexByte(path, ';'); i >= 0; i = strings.IndexByte(path, ';') {
 		path = path[i+1:]
 		param := path
 		if end := strings.IndexAny(path, ";/"); end >= 0 {
 			param = path[:end]
 		}
-		if h.refusesValue(list, param[strings.IndexByte(param, '=')+1:]) {
+		if p.refusesValue(list, param[strings.IndexByte(param, '=')+1:]) {
 			return true
 		}
 	}
