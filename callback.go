@@ -43,11 +43,11 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
 	a, own, q := h.app, inbound.Origin(r), r.URL.Query()
-	st, sealed := a.openState(q.Get("state"))
+	st, sealed := a.seals.openState(q.Get("state"))
 	if sealed && st.Site != own.String() && own == a.hub && a.serves(origin.Parse(st.Site)) {
 		return pages.Redirect(w, forwarded(st.Site+r.URL.Path, q))
 	}
-	rest, ok := a.openMarker(r, own)
+	rest, ok := a.seals.openMarker(r, own)
 	known := ok && sealed && rest.isAbout(st, own)
 	anotherTab := sealed && !known // its own logout goes on, so this browser's marker stays
 	if !ok || rest.Visit == nil || rest.Visit.Stage != stage || anotherTab {
@@ -226,8 +226,8 @@ func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {
 // a page in between.
 func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, token string) error {
 	a, own := h.app, inbound.Origin(r)
-	st, sealed := a.openState(token)
-	rest, ok := a.openMarker(r, own)
+	st, sealed := a.seals.openState(token)
+	rest, ok := a.seals.openMarker(r, own)
 	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.Stops[0].Origin == own {
 		if !rest.isOn(t) { // anybody could have made this link
 			return pages.Write(w, http.StatusOK, a.overPage())

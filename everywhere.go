@@ -1,7 +1,6 @@
 package universallogout
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -14,8 +13,6 @@ import (
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -23,37 +20,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-const (
-	// tourCookie is kept at the hub while a tour is under way.
-	tourCookie  = cookie.BrowserCookie + "-tour"
-	overPurpose = "hub"
-)
-
-// remembered is what the hub knows of a tour.
-type remembered struct {
-	ID   string `json:"i"`
-	Made int64  `json:"m"`
-}
-
-// rememberTour lets the hub say later that a tour was not finished.
-func (a *App) rememberTour(own origin.Origin, t *tour.Tour) string {
-	plain, err := json.Marshal(remembered{t.ID, t.Made})
-	if err != nil { // strings and numbers only
-		return ""
-	}
-	return cookie.Own(own, tourCookie, a.shared.keys.Seal(overPurpose, plain), tour.Lifetime)
-}
-
 // isUnfinished reports whether a tour of this browser did not come to its end,
 // as far as this site knows: the hub, or the site where it began.
 func (a *App) isUnfinished(r *http.Request, own origin.Origin) bool {
-	if rest, ok := a.openMarker(r, own); ok && rest.Tour != nil {
+	if rest, ok := a.seals.openMarker(r, own); ok && rest.Tour != nil {
 		return true
 	}
-	plain, err := a.shared.keys.Open(overPurpose, cookie.Value(r.Header["Cookie"], cookie.OwnName(own, tourCookie)))
-	var m remembered
-	return err == nil && json.Unmarshal(plain, &m) == nil && a.recent(m.Made, tour.Lifetime) &&
-		a.shared.steps.Find(tour.FinishedKey(m.ID)) == nil
+	id := a.seals.rememberedTour(r, own)
+	return id != "" && a.shared.steps.Find(tour.FinishedKey(id)) == nil
 }
 
 // serveEverywhere is "sign out everywhere": a page with one button, and what

@@ -1,7 +1,6 @@
 package universallogout
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,22 +20,14 @@ import (
 // on that very page (Origin), and at /site of the page's own site and of those
 // that are same-site with it, if a script of that page asks.
 
-func (a *App) sealTour(t tour.Tour) string {
-	plain, err := json.Marshal(t)
-	if err != nil { // strings and numbers only
-		return ""
-	}
-	return a.shared.keys.Seal(tour.Purpose, plain)
-}
-
 // openTour reads a token, and finds the way that it is about.
 func (a *App) openTour(token string) (t tour.Tour, it tour.Itinerary, ok bool) {
-	plain, err := a.shared.keys.Open(tour.Purpose, token)
-	if err != nil || json.Unmarshal(plain, &t) != nil {
+	t, ok = a.seals.openTour(token)
+	if t.ID == "" {
 		return tour.Tour{}, tour.Itinerary{}, false
 	}
-	it, ok = a.itineraryOf(t)
-	return t, it, ok && a.recent(t.Made, tour.Lifetime) // a t that was ours, if it is too old or the configuration has changed
+	it, known := a.itineraryOf(t)
+	return t, it, ok && known // a t that was ours, if it is too old or the configuration has changed
 }
 
 // itineraryOf is the way of a tour. If the configuration has changed, the
@@ -53,22 +44,6 @@ func (a *App) itineraryOf(t tour.Tour) (it tour.Itinerary, ok bool) {
 		break
 	}
 	return tour.Itinerary{}, false
-}
-
-func (a *App) sealWord(w tour.Report) string {
-	plain, err := json.Marshal(w)
-	if err != nil { // strings and numbers only
-		return ""
-	}
-	return a.shared.keys.Seal(tour.ReportPurpose, plain)
-}
-
-func (a *App) openWord(token string) (w tour.Report, ok bool) {
-	plain, err := a.shared.keys.Open(tour.ReportPurpose, token)
-	if err != nil || json.Unmarshal(plain, &w) != nil {
-		return tour.Report{}, false
-	}
-	return w, true
 }
 
 // newTour begins one, if there is anywhere to go.
@@ -113,7 +88,7 @@ func (a *App) merge(t *tour.Tour, it *tour.Itinerary, said string) {
 		if n, isSkip := strings.CutPrefix(token, tour.ReportSkip); isSkip {
 			t.Skip(it, n)
 		}
-		if w, ok := a.openWord(token); ok && w.ID == t.ID && slices.Contains(asked, w.App) {
+		if w, ok := a.seals.openReport(token); ok && w.ID == t.ID && slices.Contains(asked, w.App) {
 			t.Set(w.App, w.Result)
 		}
 	}

@@ -283,7 +283,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.serveSite(w, r, next, base)
 		}
 		own := inbound.Origin(r)
-		if rd, ok := h.app.openRound(r, own); ok {
+		if rd, ok := h.app.seals.openRound(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
@@ -355,7 +355,7 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	if asksForRound(r) { // of a sign-out everywhere
 		own := inbound.Origin(r)
-		if rd, ok := h.app.openRound(r, own); ok {
+		if rd, ok := h.app.seals.openRound(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}

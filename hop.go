@@ -95,7 +95,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	byWorker := guard.ViaWorker(r) // then Clear-Site-Data could hang the tab (BR-04: Chromium)
 	if byWorker && r.Method == http.MethodPost {
 		// The page dismisses the worker, and comes back without it.
-		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.tour(*t), hopCookieLifetime))
 		return pages.Write(w, http.StatusOK, goOn(h.app.Prefix+"/hop"))
 	}
 	var types []string
@@ -111,7 +111,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	}
 	switch {
 	case t.IsDue(s):
-		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.sealTour(*t), hopCookieLifetime))
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.tour(*t), hopCookieLifetime))
 	case cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)) != "":
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0)) // nothing here asks for the part that would
 	}
@@ -160,7 +160,7 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		if t.At == it.Hub {
 			t.Open = true
-			hdr.Add("Set-Cookie", h.app.rememberTour(own, &t))
+			hdr.Add("Set-Cookie", h.app.seals.rememberTour(own, &t))
 		}
 	}
 	hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0))
@@ -272,7 +272,7 @@ func (a *App) hopForm(t *tour.Tour, it *tour.Itinerary, n int) *pages.Form {
 	to := it.Stops[n].Origin
 	return &pages.Form{
 		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(pages.TextContinueTo, to.Host), Origin: to.String(),
-		Fields: [][2]string{{"t", a.sealTour(*t)}, {"o", ""}},
+		Fields: [][2]string{{"t", a.seals.tour(*t)}, {"o", ""}},
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -58,33 +57,6 @@ type landing struct {
 	Provider        string          `json:"p,omitempty"`
 	ProviderOutcome providerOutcome `json:"q,omitempty"`
 	ProviderLink    string          `json:"u,omitempty"` // where a click ends the single sign-on
-}
-
-func (a *App) doneURL(l landing) string {
-	plain, err := json.Marshal(l)
-	if err != nil { // strings and numbers only
-		return a.Prefix + "/done"
-	}
-	return a.Prefix + "/done?t=" + a.shared.keys.Seal(landingPurpose, plain)
-}
-
-// openLanding reads what doneURL sealed for this host, not too long ago.
-func (a *App) openLanding(token string, own origin.Origin) (l landing, ok bool) {
-	plain, err := a.shared.keys.Open(landingPurpose, token)
-	if err != nil || json.Unmarshal(plain, &l) != nil {
-		return landing{}, false
-	}
-	if l.Host != own.Host || !a.recent(l.Began, landingLifetime) {
-		return landing{}, false
-	}
-	return l, true
-}
-
-// recent reports whether a moment, in Unix seconds, is not longer ago than
-// lifetime. Clocks of nodes may differ by a minute.
-func (a *App) recent(moment int64, lifetime time.Duration) bool {
-	age := a.now().Sub(time.Unix(moment, 0))
-	return age >= -time.Minute && age <= lifetime
 }
 
 // isFrom reports whether r comes from the browser that was given this value
@@ -222,7 +194,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 	}
 	own, c := inbound.Origin(r), guard.CallerOf(r)
 	token := r.URL.Query().Get("t")
-	l, ok := h.app.openLanding(token, own)
+	l, ok := h.app.seals.openLanding(token, own)
 	if !ok {
 		if token != "" {
 			h.logger.Info("a landing page with a token that is not ours, of another host, or too old",

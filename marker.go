@@ -33,7 +33,7 @@ const (
 // script while something is still to be done: the next page it opens goes on
 // with it.
 func (l *logout) marker(rest pending) string {
-	line, ok := l.h.app.markerOf(l.own, rest, markerLifetime)
+	line, ok := l.h.app.seals.marker(l.own, rest, markerLifetime)
 	if !ok {
 		return cookie.Own(l.own, markerCookie, "", 0)
 	}
@@ -66,9 +66,9 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	if err != nil {
 		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
 	}
-	rest, ok := h.app.openMarker(r, own)
+	rest, ok := h.app.seals.openMarker(r, own)
 	if ok && rest.isAway(inbound.URL(r).Path) {
-		if h.app.recent(rest.Round.Made, markerLifetime) || rest.Round.isLast() {
+		if h.app.seals.recent(rest.Round.Made, markerLifetime) || rest.Round.isLast() {
 			return next.ServeHTTP(w, r) // another tab, while the first is at the provider
 		}
 		// It may never come back: what is left to expire is due (RPI-31).
@@ -82,7 +82,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		rd.Page, rd.Browser = page, rand.Text()
 		w.Header().Add("Set-Cookie", drop)
 		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rd.Browser, markerLifetime))
-		return pages.Redirect(w, h.app.roundURL(rd))
+		return pages.Redirect(w, h.app.seals.roundURL(rd))
 	}
 	done := *rest.Round.Landing
 	done.Target, done.GoOn = page, done.Outcome != outcome.Failed
@@ -95,7 +95,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	// Back from the provider at an address of the app's own.
 	if rest.Visit.Stateful {
-		st, sealed := h.app.openState(q.Get("state"))
+		st, sealed := h.app.seals.openState(q.Get("state"))
 		if !sealed || !rest.isAbout(st, own) {
 			return next.ServeHTTP(w, r) // RPI-33: the same page, in another tab
 		}

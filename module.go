@@ -104,6 +104,7 @@ type App struct {
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
 	roles     map[string]int     // how many handlers of each role the config has
 	edge      enforce.Edge
+	seals     seals
 	metrics   *metrics // that of shared
 	events    *events
 }
@@ -119,6 +120,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.now = time.Now
 	a.roles = make(map[string]int)
+	a.work = &work.Runner{Logger: func() *zap.Logger { return a.logger }, Retries: work.Retries}
 	if a.Timeout == 0 {
 		a.Timeout = caddy.Duration(defaultTimeout)
 	}
@@ -153,16 +155,22 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	a.shared = v.(*shared)
-	a.work = &work.Runner{Logger: func() *zap.Logger { return a.logger }, Retries: work.Retries, Places: a.shared.background}
+	a.useShared(v.(*shared))
 	a.ctx = ctx
 	if err := a.provisionOperations(); err != nil {
 		return err
 	}
-	a.edge = a.newEdge()
 	a.sites = sync.OnceValues(func() ([]mount, sites.Names) { return findMounts(ctx) })
 	a.registry = sync.OnceValue(func() *registry { return newRegistry(a.mounts(), a.hub) })
 	return a.provisionProviders()
+}
+
+// useShared lets the configuration use what outlives it.
+func (a *App) useShared(s *shared) {
+	a.shared = s
+	a.work.Places = s.background
+	a.edge = a.newEdge()
+	a.seals = seals{keys: s.keys, prefix: a.Prefix, now: a.clock}
 }
 
 // provisionProviders asks none of them: that is for the first logout.

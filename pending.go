@@ -2,14 +2,10 @@ package universallogout
 
 import (
 	"crypto/subtle"
-	"encoding/json"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
@@ -85,30 +81,6 @@ type state struct {
 	Question string `json:"q,omitempty"` // of the silent question, by its challenge
 }
 
-func (a *App) sealState(v *visit, own origin.Origin) string {
-	s := state{ID: v.ID, Site: own.String(), Made: a.now().Unix(), Provider: v.Provider}
-	if v.Stage == stageHint {
-		s.Question = provider.QuestionOf(provider.ChallengeOf(v.Verifier))
-	}
-	return a.stateOf(s)
-}
-
-func (a *App) stateOf(s state) string {
-	plain, err := json.Marshal(s)
-	if err != nil { // strings and numbers only
-		return ""
-	}
-	return a.shared.keys.Seal(statePurpose, plain)
-}
-
-func (a *App) openState(token string) (s state, ok bool) {
-	plain, err := a.shared.keys.Open(statePurpose, token)
-	if err != nil || json.Unmarshal(plain, &s) != nil {
-		return state{}, false
-	}
-	return s, a.recent(s.Made, visitLifetime)
-}
-
 // isAbout reports whether a state is the one that this logout left with.
 func (rest pending) isAbout(st state, own origin.Origin) bool {
 	id := ""
@@ -136,46 +108,6 @@ func (rest pending) isAway(path string) bool {
 	return v != nil && v.Stage != "" && (v.Stage != stageEnd || v.Back == "" || v.Back != path)
 }
 
-// markerOf seals what remains into the marker. What makes it too long for a
-// cookie is left out, the least important first.
-func (a *App) markerOf(own origin.Origin, rest pending, lifetime time.Duration) (line string, ok bool) {
-	shorter := rest
-	if rest.Visit != nil {
-		v := *rest.Visit
-		shorter.Visit = &v
-	}
-	if rest.Round.Landing != nil {
-		l := *rest.Round.Landing
-		shorter.Round.Landing = &l
-	}
-	for {
-		token := a.sealPending(shorter)
-		if len(token)+len("__Host-"+markerCookie) <= maxMarker {
-			return cookie.Own(own, markerCookie, token, lifetime), token != ""
-		}
-		switch v, l := shorter.Visit, shorter.Round.Landing; {
-		case v != nil && len(v.Hints) > 0:
-			v.Hints = nil // there is the silent question
-		case v != nil && v.AppURL != "":
-			v.AppURL = ""
-		case l != nil && l.Target != "":
-			l.Target = ""
-		case shorter.Round.Rest != nil:
-			shorter.Round.Rest = nil
-		default:
-			return "", false
-		}
-	}
-}
-
-func (a *App) sealPending(rest pending) string {
-	plain, err := json.Marshal(rest)
-	if err != nil { // strings and numbers only
-		return ""
-	}
-	return a.shared.keys.Seal(markerPurpose, plain)
-}
-
 // arrive ends a visit that is over, or that never began.
 func (a *App) arrive(h http.Header, own origin.Origin, rest pending, b became) (next string) {
 	if rest.Visit != nil {
@@ -186,15 +118,7 @@ func (a *App) arrive(h http.Header, own origin.Origin, rest pending, b became) (
 			zap.String("provider", rest.Visit.Provider), zap.String("outcome", string(b.outcome)))
 	}
 	h.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
-	return a.onward(rest.Round)
-}
-
-// onward is where the browser goes when nothing is left to do at the provider.
-func (a *App) onward(rd round) string {
-	if rd.isLast() {
-		return a.after(rd)
-	}
-	return a.roundURL(rd)
+	return a.seals.onward(rest.Round)
 }
 
 // withProvider tells the landing page what became of the single sign-on.
@@ -216,20 +140,4 @@ func (a *App) label(name string, own origin.Origin) string {
 		return p.Host(own)
 	}
 	return ""
-}
-
-func (a *App) openMarker(r *http.Request, own origin.Origin) (rest pending, ok bool) {
-	plain, err := a.shared.keys.Open(markerPurpose, cookie.Value(r.Header["Cookie"], cookie.OwnName(own, markerCookie)))
-	if err != nil || json.Unmarshal(plain, &rest) != nil {
-		return pending{}, false
-	}
-	rd := rest.Round
-	if rd.Rest != nil && !origin.IsPlainPath(rd.Rest.Path) || rd.Rest == nil && rest.Visit == nil && rest.Tour == nil {
-		return pending{}, false
-	}
-	lifetime := markerLifetime
-	if rest.Touring || rest.Visit != nil && slices.Contains([]string{stageHint, stageEnd}, rest.Visit.Stage) {
-		lifetime = visitLifetime
-	}
-	return rest, rd.Host == own.Host && a.recent(rd.Made, lifetime)
 }

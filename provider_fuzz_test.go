@@ -50,8 +50,8 @@ func FuzzProviderAnswers(f *testing.F) {
 			Visit: &visit{Provider: "main", Clients: []client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
 			Round: round{Host: own.Host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.Host, Began: began.Unix(), Outcome: outcome.Ended, Target: "/bye", GoOn: true, Browser: "b"}},
 		}
-		query = strings.ReplaceAll(query, "STATE", a.sealState(rest.Visit, own))
-		cookies = strings.ReplaceAll(cookies, "MARKER", a.sealPending(rest))
+		query = strings.ReplaceAll(query, "STATE", a.seals.stateOf(rest.Visit, own))
+		cookies = strings.ReplaceAll(cookies, "MARKER", markerToken.Seal(a.seals.keys, rest))
 		r := request("GET", "https://app.example.com/.universal-logout"+path, "", clicked...)
 		r.URL.RawQuery, r.RequestURI = query, r.URL.Path+"?"+query
 		r.Header["Cookie"] = []string{cookies}

@@ -29,7 +29,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcal
 	if l.tour != nil {
 		return l.answerTour(w, r, rd)
 	}
-	done, next := *rd.Landing, l.h.app.onward(rd)
+	done, next := *rd.Landing, l.h.app.seals.onward(rd)
 	inPlace := !guard.IsSafe(l.method) || guard.IsWebKit(r)
 	if l.visit == nil && rd.isLast() && inPlace && !l.caller.ViaWorker {
 		// Here and now: the page with the form may forbid redirects to
@@ -38,7 +38,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcal
 		// worker could answer the one to the landing page.
 		l.setClearSiteData(h, done.Clear)
 		p := l.h.app.landingPage(done)
-		p.Self = l.h.app.doneURL(done)
+		p.Self = l.h.app.seals.doneURL(done)
 		if slices.Contains(done.Clear, cookie.ClearCache) && l.secure {
 			p.EvictFrom = p.Self
 		}
@@ -109,7 +109,7 @@ func (l *logout) answerScript(w http.ResponseWriter, res appcall.Result, out out
 		types = cookie.Without(types, cookie.ClearCookies)
 		h.Add("Set-Cookie", l.marker(l.pending(rd.withoutLanding())))
 	}
-	answer.RedirectURL = l.h.app.onward(rd)
+	answer.RedirectURL = l.h.app.seals.onward(rd)
 	if !slices.Contains(types, cookie.ClearCookies) {
 		h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, rd.Browser, landingLifetime))
 	}
@@ -194,7 +194,7 @@ func (l *logout) round(done landing, rest int) round {
 // needs to know stays with the browser, in the marker.
 func (l *logout) hop(h http.Header, rd round) string {
 	rest := l.pending(rd)
-	line, address := l.h.app.stay(l.own, &rest)
+	line, address := l.h.app.seals.stay(l.own, &rest)
 	h.Add("Set-Cookie", line)
 	return address
 }

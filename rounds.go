@@ -2,17 +2,13 @@ package universallogout
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
@@ -61,38 +57,6 @@ func (rd round) withoutLanding() round {
 	return rd
 }
 
-// roundURL is the address of a round.
-func (a *App) roundURL(rd round) string {
-	plain, err := json.Marshal(rd)
-	if err != nil { // strings and numbers only
-		return a.after(rd)
-	}
-	return rd.Rest.Path + "?" + logoutpath.OwnParameter + "=" + a.shared.keys.Seal(roundPurpose, plain)
-}
-
-// after is where the browser goes when nothing is left.
-func (a *App) after(rd round) string {
-	if rd.Landing != nil {
-		return a.doneURL(*rd.Landing)
-	}
-	return rd.Page
-}
-
-// openRound reads the round that a request to a logout path is, if it is one
-// and comes from the browser that logged out.
-func (a *App) openRound(r *http.Request, own origin.Origin) (rd round, ok bool) {
-	raw := inbound.URL(r).RawQuery
-	if r.Method != http.MethodGet || !strings.HasPrefix(raw, logoutpath.OwnParameter+"=") {
-		return round{}, false
-	}
-	query, _ := url.ParseQuery(raw) // what is readable of it
-	plain, err := a.shared.keys.Open(roundPurpose, query.Get(logoutpath.OwnParameter))
-	if err != nil || json.Unmarshal(plain, &rd) != nil || rd.Rest == nil {
-		return round{}, false
-	}
-	return rd, rd.Host == own.Host && a.recent(rd.Made, landingLifetime) && isFrom(r, own, rd.Browser)
-}
-
 // asksForRound is the cheap question whether r may be a round.
 func asksForRound(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.RawQuery, logoutpath.OwnParameter+"=")
@@ -107,9 +71,9 @@ func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin.Ori
 	for _, line := range lines {
 		w.Header().Add("Set-Cookie", line)
 	}
-	next := a.after(rd)
+	next := a.seals.after(rd)
 	if rd.Rest = left; left != nil {
-		next = a.roundURL(rd)
+		next = a.seals.roundURL(rd)
 	} else if rd.Landing == nil {
 		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	}

@@ -42,13 +42,13 @@ func TestRevokedSignOnEndsOnly(t *testing.T) {
 	verifier := strings.Repeat("v", 43)
 	v := &visit{Provider: "main", ID: "id", Stage: stageHint, Verifier: verifier}
 	own := origin.Origin{Scheme: "https", Host: "sso.example.com"}
-	question := provider.AuthRequest{Client: "edge", RedirectURI: "https://sso.example.com/.universal-logout/callback", State: s.app.sealState(v, own), Nonce: "n", Verifier: verifier}
+	question := provider.AuthRequest{Client: "edge", RedirectURI: "https://sso.example.com/.universal-logout/callback", State: s.app.seals.stateOf(v, own), Nonce: "n", Verifier: verifier}
 	asked := question.Url("https://sso.example.com/auth")
 	another := question
 	another.Verifier = strings.Repeat("w", 43)
 	v.Stage = stageEnd
 	ending := question
-	ending.State = s.app.sealState(v, own)
+	ending.State = s.app.seals.stateOf(v, own)
 	for name, tc := range map[string]struct {
 		method, url string
 		passes      bool

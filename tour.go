@@ -1,7 +1,6 @@
 package universallogout
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"slices"
@@ -72,7 +71,7 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.O
 		return h.afterTour(w, r, own, rest)
 	}
 	rest.Touring = true
-	line, ok := h.app.markerOf(own, rest, tour.Lifetime)
+	line, ok := h.app.seals.marker(own, rest, tour.Lifetime)
 	if !ok {
 		h.app.logger.Error("no room for the cookie of a tour; the logout ends without the other sites", zap.String("host", own.Host))
 		rest.Tour, rest.Touring = nil, false
@@ -85,7 +84,7 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.O
 // finishTour takes the browser back where the tour began, or sends it on if
 // there is more to do.
 func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour.Tour, it *tour.Itinerary, byScript bool) error {
-	rest, ok := h.app.openMarker(r, own)
+	rest, ok := h.app.seals.openMarker(r, own)
 	if !ok && origin.Parse(guard.SoleValue(r.Header, "Origin")) != own {
 		// Our cookie is not sent with another site's form. From our own page it is.
 		return pages.Write(w, http.StatusOK, h.app.hopPage(t, it))
@@ -143,7 +142,7 @@ func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *t
 // forgetOlder drops what a site remembers of a tour that began here and never
 // came back, when a later one passes by.
 func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t *tour.Tour) {
-	rest, ok := a.openMarker(r, own)
+	rest, ok := a.seals.openMarker(r, own)
 	if ok && rest.Touring && rest.Tour != nil && rest.Tour.ID != t.ID && rest.Tour.Made <= t.Made {
 		hdr.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
 		hdr.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
@@ -169,42 +168,23 @@ func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.O
 	if rest.Visit != nil && rest.Round.Landing != nil {
 		// A page that took a form must not redirect to another site (BR-09:
 		// form-action in Chromium, WebKit).
-		line, address := h.app.stay(own, &rest)
+		line, address := h.app.seals.stay(own, &rest)
 		hdr.Add("Set-Cookie", line)
 		return pages.Write(w, http.StatusOK, goOn(address))
 	}
 	hdr.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
 	if !rest.Round.isLast() || rest.Round.Landing == nil {
-		return pages.Write(w, http.StatusOK, goOn(h.app.onward(rest.Round)))
+		return pages.Write(w, http.StatusOK, goOn(h.app.seals.onward(rest.Round)))
 	}
 	l := *rest.Round.Landing
 	return h.land(w, r, own, l)
-}
-
-// stay seals what remains into the marker, and returns the address that goes
-// on with it.
-func (a *App) stay(own origin.Origin, rest *pending) (line, address string) {
-	st := state{Site: own.String(), Made: a.now().Unix()}
-	if rest.Visit != nil {
-		v := *rest.Visit
-		v.ID, st.Provider = rand.Text(), v.Provider
-		rest.Visit, st.ID = &v, v.ID
-	}
-	if rest.Tour != nil {
-		st.ID, st.Tour = rest.Tour.ID, true
-	}
-	line, ok := a.markerOf(own, *rest, markerLifetime)
-	if !ok {
-		line = cookie.Own(own, markerCookie, "", 0)
-	}
-	return line, a.Prefix + "/hop?t=" + a.stateOf(st)
 }
 
 // land is the end: the landing page, after the second round.
 func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin, l landing) error {
 	a := h.app
 	p := a.landingPage(l)
-	p.Forget, p.Self = true, a.doneURL(l)
+	p.Forget, p.Self = true, a.seals.doneURL(l)
 	if l.Tour == nil {
 		return a.finish(w, r, own, l, p)
 	}
@@ -214,7 +194,7 @@ func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin
 	}
 	if away := l.Tour.SecondRound(&it, false); !l.Second && away.Next(&it) >= 0 {
 		rest := pending{Tour: away, Touring: true, Round: round{Host: own.Host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
-		if line, ok := a.markerOf(own, rest, tour.Lifetime); ok {
+		if line, ok := a.seals.marker(own, rest, tour.Lifetime); ok {
 			w.Header().Add("Set-Cookie", line)
 			return pages.Write(w, http.StatusOK, a.hopPage(away, &it))
 		}
@@ -225,7 +205,7 @@ func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin
 		s, at := it.Find(app)
 		p.Asks = append(p.Asks, pages.Ask{URL: a.siteURL(s, at)})
 	}
-	p.Token = a.sealTour(*near)
+	p.Token = a.seals.tour(*near)
 	return a.finish(w, r, own, l, p)
 }
 

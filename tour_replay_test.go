@@ -214,13 +214,13 @@ func TestWordsAreOfThisTour(t *testing.T) {
 		said string
 		b, c tour.Result
 	}{
-		"of this tour":          {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: b, Result: tour.Ended}), tour.Ended, tour.Unvisited},
+		"of this tour":          {"asked " + lab.app.seals.report(tour.Report{ID: begun.ID, App: b, Result: tour.Ended}), tour.Ended, tour.Unvisited},
 		"none":                  {"asked", tour.Unreached, tour.Unvisited},
 		"no script":             {"", tour.Unvisited, tour.Unvisited},
 		"of another tour":       {"asked " + strings.Join(others, " "), tour.Unreached, tour.Unvisited},
-		"of a site not asked":   {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: c, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
-		"of a site there isn't": {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: 99, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
-		"of a negative site":    {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: -1, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a site not asked":   {"asked " + lab.app.seals.report(tour.Report{ID: begun.ID, App: c, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a site there isn't": {"asked " + lab.app.seals.report(tour.Report{ID: begun.ID, App: 99, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a negative site":    {"asked " + lab.app.seals.report(tour.Report{ID: begun.ID, App: -1, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
 		"forged":                {"asked eyJpIjoi", tour.Unreached, tour.Unvisited},
 	} {
 		got := begun.Clone()

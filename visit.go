@@ -81,7 +81,7 @@ func (l *logout) newVisit(r *http.Request) *visit {
 	}
 	v := l.visitTo(p)
 	if len(l.presented) == 0 && len(l.tokens.Id) == 0 {
-		before, ok := l.h.app.openMarker(r, l.own)
+		before, ok := l.h.app.seals.openMarker(r, l.own)
 		if !ok || before.Visit == nil || before.Visit.Provider != p.Name {
 			if l.tour == nil {
 				return nil
@@ -177,7 +177,7 @@ func (a *App) send(h http.Header, own origin.Origin, rest pending, next string, 
 		return a.arrive(h, own, rest, b)
 	}
 	rest.Visit.Hints, rest.Visit.AppURL = nil, ""
-	line, ok := a.markerOf(own, rest, visitLifetime)
+	line, ok := a.seals.marker(own, rest, visitLifetime)
 	if !ok {
 		return a.arrive(h, own, rest, became{outcome: providerAlive})
 	}
@@ -282,14 +282,14 @@ func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origi
 		return ""
 	}
 	v.Stage, v.Nonce, v.Verifier = stageHint, rand.Text(), rand.Text()+rand.Text()
-	question.State, question.Nonce, question.Verifier = a.sealState(v, own), v.Nonce, v.Verifier
+	question.State, question.Nonce, question.Verifier = a.seals.stateOf(v, own), v.Nonce, v.Verifier
 	return question.Url(m.Authorization)
 }
 
 // endSession is the address that ends the single sign-on.
 func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *visit, m provider.Metadata, hint provider.IdToken) (next string, b became) {
 	v.Stage = stageEnd
-	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.sealState(v, own)}
+	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.seals.stateOf(v, own)}
 	if e.Client == "" && len(v.Clients) > 0 {
 		e.Client = v.Clients[0].ID
 	}
