@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
@@ -356,7 +358,7 @@ func addressesRoute(h httpcaddyfile.Helper) []httpcaddyfile.ConfigValue {
 		// Rounds of a logout are at its own path, but never the app's business.
 		route.MatcherSetsRaw = append(route.MatcherSetsRaw, caddy.ModuleMap{"query": h.JSON(caddyhttp.MatchQuery{logoutpath.OwnParameter: {"*"}})})
 		// What a logout left to be done goes on with any page of the site.
-		route.MatcherSetsRaw = append(route.MatcherSetsRaw, caddy.ModuleMap{"header": h.JSON(caddyhttp.MatchHeader{"Cookie": {"*" + markerCookie + "*"}})})
+		route.MatcherSetsRaw = append(route.MatcherSetsRaw, caddy.ModuleMap{"header": h.JSON(caddyhttp.MatchHeader{"Cookie": {"*" + journey.MarkerCookie + "*"}})})
 		values[0].Value = route
 	}
 	return values

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
@@ -43,16 +45,16 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
 	a, own, q := h.app, inbound.Origin(r), r.URL.Query()
-	st, sealed := a.seals.openState(q.Get("state"))
+	st, sealed := a.seals.OpenState(q.Get("state"))
 	if sealed && st.Site != own.String() && own == a.hub && a.serves(origin.Parse(st.Site)) {
 		return pages.Redirect(w, forwarded(st.Site+r.URL.Path, q))
 	}
-	rest, ok := a.seals.openMarker(r, own)
-	known := ok && sealed && rest.isAbout(st, own)
+	rest, ok := a.seals.OpenMarker(r, own)
+	known := ok && sealed && rest.IsAbout(st, own)
 	anotherTab := sealed && !known // its own logout goes on, so this browser's marker stays
 	if !ok || rest.Visit == nil || rest.Visit.Stage != stage || anotherTab {
 		h.logBack(r, "came back from a provider without a logout under way in this browser")
-		if sealed && !ok && st.Site == own.String() && stage == stageHint {
+		if sealed && !ok && st.Site == own.String() && stage == journey.StageHint {
 			return h.answerLost(w, r, st)
 		}
 		return answerBare(w)
@@ -63,7 +65,7 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 		rest = untouched(rest)
 	}
 	var next string
-	if stage == stageHint {
+	if stage == journey.StageHint {
 		next = h.hinted(ctx, w, r, own, rest, known)
 	} else {
 		next = h.returned(ctx, w, r, own, rest, known)
@@ -73,19 +75,19 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 
 // answerLost is for a logout of which the browser has kept nothing: all that is
 // known is that the provider was not asked to end its session.
-func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st state) error {
+func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st journey.State) error {
 	ctx, stop := h.app.within(r)
 	defer stop()
-	lost := pending{Visit: &visit{Provider: st.Provider}, Round: round{Landing: &landing{}}}
+	lost := journey.Journey{Visit: &journey.Visit{Provider: st.Provider}, Sweep: journey.Sweep{Landing: &journey.Landing{}}}
 	own := inbound.Origin(r)
-	p := lost.Round.withProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing.page()
+	p := pageOf(*lost.Sweep.WithProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing)
 	p.Forget = false
 	return pages.Write(w, http.StatusOK, p)
 }
 
 // answerBare is the landing page of nobody's logout.
 func answerBare(w http.ResponseWriter) error {
-	p := landing{}.page()
+	p := pageOf(journey.Landing{})
 	p.Forget = false
 	return pages.Write(w, http.StatusOK, p)
 }
@@ -107,13 +109,13 @@ func (h *Handler) logBack(r *http.Request, what string) {
 }
 
 // returned: the provider has ended its session, or the user said no there.
-func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending, known bool) (next string) {
+func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey, known bool) (next string) {
 	p := h.app.providers[rest.Visit.Provider]
 	switch {
 	case known:
-		return h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded})
+		return h.app.arrive(w.Header(), own, rest, journey.VisitEnd{Outcome: journey.ProviderEnded})
 	case p != nil && !rest.Visit.Stateful:
-		return h.app.arrive(w.Header(), own, unproven(rest), became{outcome: providerEnded})
+		return h.app.arrive(w.Header(), own, unproven(rest), journey.VisitEnd{Outcome: journey.ProviderEnded})
 	}
 	// RPI-33: whoever sent the browser here decides nothing.
 	h.logBack(r, "came back from the provider's logout without the state that went there")
@@ -121,11 +123,11 @@ func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.R
 }
 
 // untouched clears nothing more: there is a session again, or may be one.
-func untouched(rest pending) pending {
-	if rest.Round.Landing != nil {
-		l := *rest.Round.Landing
+func untouched(rest journey.Journey) journey.Journey {
+	if rest.Sweep.Landing != nil {
+		l := *rest.Sweep.Landing
 		l.Clear = nil
-		rest.Round.Landing = &l
+		rest.Sweep.Landing = &l
 	}
 	return rest
 }
@@ -133,39 +135,39 @@ func untouched(rest pending) pending {
 // unproven is for a provider that sends no state back, so that anybody could
 // have sent the browser. What that could do to somebody who signed in since, in
 // a way that we do not see, is left out.
-func unproven(rest pending) pending {
-	due := rest.Round.Landing != nil && slices.Contains(rest.Round.Landing.Clear, cookie.ClearCookies)
+func unproven(rest journey.Journey) journey.Journey {
+	due := rest.Sweep.Landing != nil && slices.Contains(rest.Sweep.Landing.Clear, cookie.ClearCookies)
 	rest = untouched(rest)
 	if due {
-		rest.Round.Landing.Clear = []string{cookie.ClearCookies}
+		rest.Sweep.Landing.Clear = []string{cookie.ClearCookies}
 	}
 	return rest
 }
 
 // untrusted does nothing more, for it is not known who asks for it.
-func untrusted(rest pending) pending {
+func untrusted(rest journey.Journey) journey.Journey {
 	rest = untouched(rest)
-	if rest.Round.Landing != nil {
-		rest.Round.Landing.Target = ""
+	if rest.Sweep.Landing != nil {
+		rest.Sweep.Landing.Target = ""
 	}
 	return rest
 }
 
 // stillAlive is the word for a provider that did not say what it did.
-func (h *Handler) stillAlive(ctx context.Context, rest pending) became {
+func (h *Handler) stillAlive(ctx context.Context, rest journey.Journey) journey.VisitEnd {
 	if rest.Visit == nil {
-		return became{}
+		return journey.VisitEnd{}
 	}
 	p := h.app.providers[rest.Visit.Provider]
 	if p == nil || p.IsPortal() {
-		return became{outcome: providerAlive}
+		return journey.VisitEnd{Outcome: journey.ProviderAlive}
 	}
 	m, _ := p.Endpoints(ctx)
 	return alive(m)
 }
 
 // hinted: the provider has answered the silent question.
-func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending, known bool) (next string) {
+func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey, known bool) (next string) {
 	a, q := h.app, r.URL.Query()
 	p := a.providers[rest.Visit.Provider]
 	if !known || p == nil {
@@ -179,13 +181,13 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 	// RFC 9207: somebody else's answer.
 	foreign := q.Has("iss") && q.Get("iss") != p.Issuer || m.ResponseHasIssuer && !q.Has("iss")
 	if q.Get("error") == "login_required" && !foreign {
-		return a.arrive(w.Header(), own, rest, became{outcome: providerNone})
+		return a.arrive(w.Header(), own, rest, journey.VisitEnd{Outcome: journey.ProviderNone})
 	}
 	var hint provider.IdToken
 	if code := q.Get("code"); code != "" && len(code) <= maxCode && !foreign && !q.Has("error") {
 		err = a.work.Caught("redeeming a code", func() (err error) {
 			hint, err = p.Redeem(ctx, code, provider.AuthRequest{
-				Client: rest.Visit.ours(p), RedirectURI: a.address(own, "/callback"),
+				Client: rest.Visit.Ours(p), RedirectURI: a.address(own, "/callback"),
 				Nonce: rest.Visit.Nonce, Verifier: rest.Visit.Verifier,
 			})
 			return err
@@ -196,7 +198,7 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 				return a.arrive(w.Header(), own, rest, alive(m))
 			}
 			if refused, ok := errors.AsType[*oauth.RefusedError](err); ok && (refused.Code == "invalid_client" || refused.Code == "unauthorized_client") {
-				p.Refuse(rest.Visit.ours(p))
+				p.Refuse(rest.Visit.Ours(p))
 			}
 		} else {
 			if !rest.Visit.Alone {
@@ -226,15 +228,15 @@ func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {
 // a page in between.
 func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, token string) error {
 	a, own := h.app, inbound.Origin(r)
-	st, sealed := a.seals.openState(token)
-	rest, ok := a.seals.openMarker(r, own)
+	st, sealed := a.seals.OpenState(token)
+	rest, ok := a.seals.OpenMarker(r, own)
 	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.Stops[0].Origin == own {
-		if !rest.isOn(t) { // anybody could have made this link
+		if !rest.IsOn(t) { // anybody could have made this link
 			return pages.Write(w, http.StatusOK, a.overPage())
 		}
 		return h.finishTour(w, r, next, own, &t, &it, false)
 	}
-	known := sealed && ok && rest.isAbout(st, own) && (rest.Visit == nil || rest.Visit.Stage == "") && rest.Round.Landing != nil
+	known := sealed && ok && rest.IsAbout(st, own) && (rest.Visit == nil || rest.Visit.Stage == "") && rest.Sweep.Landing != nil
 	lost := sealed && !ok && st.Site == own.String()
 	switch {
 	case lost && st.Tour && a.shared.steps.Find(tour.FinishedKey(st.ID)) == nil:
@@ -256,10 +258,10 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 }
 
 // leave begins a visit from a page that the browser opened.
-func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending) error {
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey) error {
 	ctx, stop := h.app.within(r)
 	defer stop()
-	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Round.Browser, landingLifetime))
+	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Sweep.Browser, journey.LandingLifetime))
 	next := h.app.depart(ctx, w.Header(), own, rest)
 	return pages.RedirectSecret(w, r, next)
 }

@@ -23,10 +23,10 @@ import (
 // isUnfinished reports whether a tour of this browser did not come to its end,
 // as far as this site knows: the hub, or the site where it began.
 func (a *App) isUnfinished(r *http.Request, own origin.Origin) bool {
-	if rest, ok := a.seals.openMarker(r, own); ok && rest.Tour != nil {
+	if rest, ok := a.seals.OpenMarker(r, own); ok && rest.Tour != nil {
 		return true
 	}
-	id := a.seals.rememberedTour(r, own)
+	id := a.seals.RememberedTour(r, own)
 	return id != "" && a.shared.steps.Find(tour.FinishedKey(id)) == nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
@@ -297,7 +299,7 @@ func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler)
 	switch {
 	case p.Ways.NoHint:
 		sent = nil
-	case len(clients) > 0 && p.JustInTime((&visit{Clients: clients}).ours(p)):
+	case len(clients) > 0 && p.JustInTime((&journey.Visit{Clients: clients}).Ours(p)):
 		e.next("If the app has no ID token, the provider is asked silently who is signed in (prompt=none), and answers to %s.", c.address(own, "/callback"))
 		e.more("If nobody is, it is left alone.")
 		sent = []string{"an ID token as id_token_hint"}

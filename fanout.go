@@ -22,7 +22,7 @@ import (
 
 // openTour reads a token, and finds the way that it is about.
 func (a *App) openTour(token string) (t tour.Tour, it tour.Itinerary, ok bool) {
-	t, ok = a.seals.openTour(token)
+	t, ok = a.seals.OpenTour(token)
 	if t.ID == "" {
 		return tour.Tour{}, tour.Itinerary{}, false
 	}
@@ -88,7 +88,7 @@ func (a *App) merge(t *tour.Tour, it *tour.Itinerary, said string) {
 		if n, isSkip := strings.CutPrefix(token, tour.ReportSkip); isSkip {
 			t.Skip(it, n)
 		}
-		if w, ok := a.seals.openReport(token); ok && w.ID == t.ID && slices.Contains(asked, w.App) {
+		if w, ok := a.seals.OpenReport(token); ok && w.ID == t.ID && slices.Contains(asked, w.App) {
 			t.Set(w.App, w.Result)
 		}
 	}

@@ -82,7 +82,7 @@ func (f *fanout) askAtOnce(p browserPage, asks []string) []outcome.Outcome {
 	for i, ask := range asks {
 		wg.Go(func() {
 			_, answer := f.askSite(&jar{now: f.jar.now, cookies: slices.Clone(f.jar.cookies)}, p.url, ask, token)
-			if w, ok := f.app.seals.openReport(answer); ok {
+			if w, ok := f.app.seals.OpenReport(answer); ok {
 				outs[i] = tour.Outcomes[w.Result.Plain()]
 			}
 		})

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
@@ -283,7 +285,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.serveSite(w, r, next, base)
 		}
 		own := inbound.Origin(r)
-		if rd, ok := h.app.seals.openRound(r, own); ok {
+		if rd, ok := h.app.seals.OpenSweep(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
@@ -299,7 +301,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		next = h.identity.behind(next)
 	}
 	navigation := guard.IsNavigation(r)
-	if navigation && hasMarker(r.Header["Cookie"]) && !inbound.IsOwnCall(r) {
+	if navigation && journey.HasMarker(r.Header["Cookie"]) && !inbound.IsOwnCall(r) {
 		// A logout goes on whatever the browser still presents.
 		return h.serveMarked(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			return h.policy.Serve(w, r, next, true)
@@ -355,7 +357,7 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	if asksForRound(r) { // of a sign-out everywhere
 		own := inbound.Origin(r)
-		if rd, ok := h.app.seals.openRound(r, own); ok {
+		if rd, ok := h.app.seals.OpenSweep(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
@@ -363,9 +365,9 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next cadd
 	case "/done":
 		return h.serveDone(w, r)
 	case "/callback":
-		return h.serveBack(w, r, stageHint)
+		return h.serveBack(w, r, journey.StageHint)
 	case "/return":
-		return h.serveBack(w, r, stageEnd)
+		return h.serveBack(w, r, journey.StageEnd)
 	case "/hop":
 		return h.serveHop(w, r, next)
 	case "/site":

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -25,7 +27,7 @@ const (
 	// hopCookie lets the page of a hop come back by GET: behind a service
 	// worker that sends requests on, and without script.
 	hopCookie         = cookie.BrowserCookie + "-hop"
-	hopCookieLifetime = markerLifetime
+	hopCookieLifetime = journey.MarkerLifetime
 
 	plainParameter = "plain" // of a hop that comes back without script
 )
@@ -90,12 +92,12 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	}
 	if closes {
 		t.Open = false
-		hdr.Add("Set-Cookie", cookie.Own(own, tourCookie, "", 0))
+		hdr.Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0))
 	}
 	byWorker := guard.ViaWorker(r) // then Clear-Site-Data could hang the tab (BR-04: Chromium)
 	if byWorker && r.Method == http.MethodPost {
 		// The page dismisses the worker, and comes back without it.
-		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.tour(*t), hopCookieLifetime))
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.Tour(*t), hopCookieLifetime))
 		return pages.Write(w, http.StatusOK, goOn(h.app.Prefix+"/hop"))
 	}
 	var types []string
@@ -111,7 +113,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	}
 	switch {
 	case t.IsDue(s):
-		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.tour(*t), hopCookieLifetime))
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.Tour(*t), hopCookieLifetime))
 	case cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)) != "":
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0)) // nothing here asks for the part that would
 	}
@@ -160,7 +162,7 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		if t.At == it.Hub {
 			t.Open = true
-			hdr.Add("Set-Cookie", h.app.seals.rememberTour(own, &t))
+			hdr.Add("Set-Cookie", h.app.seals.RememberTour(own, &t))
 		}
 	}
 	hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0))
@@ -272,7 +274,7 @@ func (a *App) hopForm(t *tour.Tour, it *tour.Itinerary, n int) *pages.Form {
 	to := it.Stops[n].Origin
 	return &pages.Form{
 		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(pages.TextContinueTo, to.Host), Origin: to.String(),
-		Fields: [][2]string{{"t", a.seals.tour(*t)}, {"o", ""}},
+		Fields: [][2]string{{"t", a.seals.Tour(*t)}, {"o", ""}},
 	}
 }
 

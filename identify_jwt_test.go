@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 )
 
@@ -88,7 +90,7 @@ func TestIdentifyJWT(t *testing.T) {
 		"on two lines":               {[]string{"a=b", "token=" + ben, "jwt=" + old}, []string{"jwt"}},
 		"any name":                   {[]string{"x=" + old}, []string{"x"}},
 		"kept":                       {[]string{"kept=" + old}, []string{"kept"}},
-		"in one of ours":             {[]string{markerCookie + "=" + old}, []string{markerCookie}},
+		"in one of ours":             {[]string{journey.MarkerCookie + "=" + old}, []string{journey.MarkerCookie}},
 		"quoted":                     {[]string{`token="` + old + `"`}, []string{"token"}},
 		"percent-encoded":            {[]string{"token=" + strings.Replace(strings.ReplaceAll(old, ".", "%2E"), "eyJ", "%65yJ", 1)}, []string{"token"}},
 		"percent-encoded in part":    {[]string{"token=" + strings.Replace(old, ".", "%2e", 1) + "%zz%"}, []string{"token"}},

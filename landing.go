@@ -3,7 +3,6 @@ package universallogout
 import (
 	"cmp"
 	"crypto/rand"
-	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,8 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
@@ -32,46 +32,18 @@ import (
 )
 
 const (
-	landingPurpose  = "landing"
-	landingLifetime = 10 * time.Minute
 
 	// againCookie is set by the page that repeats a request by itself: see
 	// internal/pages/script.html.
 	againCookie = cookie.BrowserCookie + "-again"
 )
 
-// landing is what /done needs to know. It travels sealed in its address.
-type landing struct {
-	ID      string          `json:"i"`
-	Host    string          `json:"h"`
-	Began   int64           `json:"b"` // Unix seconds
-	Outcome outcome.Outcome `json:"o"`
-	Target  string          `json:"t,omitempty"`
-	GoOn    bool            `json:"g,omitempty"` // to Target, by itself
-	Clear   []string        `json:"c,omitempty"` // for Clear-Site-Data
-	Browser string          `json:"n,omitempty"` // value of browserCookie
-
-	Tour   *tour.Tour `json:"r,omitempty"` // what became of the apps at all sites
-	Second bool       `json:"s,omitempty"` // the second round is over
-
-	Provider        string          `json:"p,omitempty"`
-	ProviderOutcome providerOutcome `json:"q,omitempty"`
-	ProviderLink    string          `json:"u,omitempty"` // where a click ends the single sign-on
-}
-
-// isFrom reports whether r comes from the browser that was given this value
-// of browserCookie.
-func isFrom(r *http.Request, own origin.Origin, value string) bool {
-	presented := cookie.Value(r.Header["Cookie"], cookie.OwnName(own, cookie.BrowserCookie))
-	return subtle.ConstantTimeCompare([]byte(presented), []byte(value)) == 1
-}
-
 // landing sums up a logout.
-func (l *logout) landing(res appcall.Result, out outcome.Outcome) landing {
+func (l *logout) landing(res appcall.Result, out outcome.Outcome) journey.Landing {
 	if out == outcome.None && l.before != "" {
 		out = l.before
 	}
-	done := landing{
+	done := journey.Landing{
 		ID: l.id, Host: l.own.Host, Began: l.began.Unix(), Outcome: out,
 		Target: l.target, Browser: rand.Text(),
 		Clear: cookie.Union(l.h.clear, cookie.AppClearSiteData(res.Header["Clear-Site-Data"])),
@@ -122,17 +94,17 @@ func (l *logout) appTarget(res appcall.Result) string {
 	return target
 }
 
-// page is what a person reads.
-func (l landing) page() pages.Page {
+// pageOf is what a person reads of a landing.
+func pageOf(l journey.Landing) pages.Page {
 	p := pages.TextOutcome[l.Outcome].About(l.Host)
 	p.Kind, p.Forget = "landing", true
 	if text, ok := textProvider[l.ProviderOutcome]; ok {
 		p.Provider = strings.Replace(text, "%s", l.Provider, 1)
 	}
-	if l.ProviderOutcome == providerAlive && p.Mood != pages.MoodBad {
+	if l.ProviderOutcome == journey.ProviderAlive && p.Mood != pages.MoodBad {
 		p.Mood, p.Title = pages.TextNotAll.Mood, pages.TextNotAll.Title
 	}
-	if l.ProviderOutcome == providerAlive && l.ProviderLink != "" {
+	if l.ProviderOutcome == journey.ProviderAlive && l.ProviderLink != "" {
 		p.ProviderLink, p.ProviderLinkText = l.ProviderLink, fmt.Sprintf(pages.TextEndProvider, l.Provider)
 	}
 	switch {
@@ -194,7 +166,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 	}
 	own, c := inbound.Origin(r), guard.CallerOf(r)
 	token := r.URL.Query().Get("t")
-	l, ok := h.app.seals.openLanding(token, own)
+	l, ok := h.app.seals.OpenLanding(token, own)
 	if !ok {
 		if token != "" {
 			h.logger.Info("a landing page with a token that is not ours, of another host, or too old",
@@ -205,7 +177,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 	if !c.Navigation && r.Method == http.MethodPost {
 		return h.serveEviction(w, r, l)
 	}
-	bound := isFrom(r, own, l.Browser) && c.Navigation && guard.IsTopLevel(r) && r.Method != http.MethodHead
+	bound := journey.IsFrom(r, own, l.Browser) && c.Navigation && guard.IsTopLevel(r) && r.Method != http.MethodHead
 	if bound && c.ViaWorker && !r.URL.Query().Has("again") {
 		// The page dismisses the worker; then the same address is ours alone.
 		return pages.Write(w, http.StatusOK, goOn(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
@@ -219,7 +191,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
 }
 
 // finish clears what the first answer of the logout could not.
-func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, l landing, p pages.Page) error {
+func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, l journey.Landing, p pages.Page) error {
 	h := w.Header()
 	h.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	if own.Trustworthy() && !guard.CallerOf(r).ViaWorker && len(l.Clear) > 0 {
@@ -233,7 +205,7 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, 
 
 // serveEviction is what the landing page fetches: a second answer with "cache"
 // throws the app's pages out of the back/forward cache (BR-08).
-func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, l landing) error {
+func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, l journey.Landing) error {
 	if r.Method != http.MethodPost || guard.SoleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(l.Clear, cookie.ClearCache) {
 		return h.refuse(w, r, http.StatusForbidden)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
@@ -58,7 +60,7 @@ type logout struct {
 
 	cookies     []string // the request's Cookie lines
 	tokens      provider.Tokens
-	visit       *visit               // to the provider, nil for none
+	visit       *journey.Visit       // to the provider, nil for none
 	tour        *tour.Tour           // through the other sites, nil for none
 	app         int                  // the number of this app in it
 	sibling     bool                 // the logout began at another site
@@ -340,9 +342,9 @@ func (l *logout) amend(h http.Header, r *http.Request) {
 	rd := l.round(l.landing(res, l.conclude(r, l.outcome(res))), l.expire(h))
 	types := rd.Landing.Clear
 	if l.visit == nil && l.tour == nil {
-		rd = rd.withoutLanding()
+		rd = rd.WithoutLanding()
 	}
-	if l.visit != nil || l.tour != nil || !rd.isLast() {
+	if l.visit != nil || l.tour != nil || !rd.IsLast() {
 		// "cookies" would take the marker with it (CSD-06).
 		types = cookie.Without(types, cookie.ClearCookies)
 		h.Add("Set-Cookie", l.marker(l.pending(rd)))

@@ -4,8 +4,8 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/url"
-	"strings"
-	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -23,30 +23,15 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-const (
-	markerPurpose  = "marker"
-	markerLifetime = time.Minute
-	markerCookie   = cookie.BrowserCookie + "-marker"
-)
-
 // marker is the cookie left with a browser whose logout was answered to a
 // script while something is still to be done: the next page it opens goes on
 // with it.
-func (l *logout) marker(rest pending) string {
-	line, ok := l.h.app.seals.marker(l.own, rest, markerLifetime)
+func (l *logout) marker(rest journey.Journey) string {
+	line, ok := l.h.app.seals.Marker(l.own, rest, journey.MarkerLifetime)
 	if !ok {
-		return cookie.Own(l.own, markerCookie, "", 0)
+		return cookie.Own(l.own, journey.MarkerCookie, "", 0)
 	}
 	return line
-}
-
-func hasMarker(lines []string) bool {
-	for _, line := range lines {
-		if strings.Contains(line, markerCookie) {
-			return true
-		}
-	}
-	return false
 }
 
 // serveMarked continues a logout, or drops the marker and lets the page be.
@@ -54,39 +39,39 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	own := inbound.Origin(r)
 	q := r.URL.Query()
 	loginReturns := q.Has("code") && q.Has("state")
-	if caddyhttp.GetVar(r.Context(), markerCookie) != nil {
+	if caddyhttp.GetVar(r.Context(), journey.MarkerCookie) != nil {
 		return next.ServeHTTP(w, r) // the site's handler in front of us has decided
 	}
-	caddyhttp.SetVar(r.Context(), markerCookie, true)
+	caddyhttp.SetVar(r.Context(), journey.MarkerCookie, true)
 	if loginReturns || guard.IsSpeculative(r.Header) || guard.SoleValue(r.Header, "Sec-Fetch-Dest") != "document" {
 		return next.ServeHTTP(w, r)
 	}
-	drop := cookie.Own(own, markerCookie, "", 0)
+	drop := cookie.Own(own, journey.MarkerCookie, "", 0)
 	page, err := returnurl.Target(inbound.URL(r).RequestURI(), own, nil)
 	if err != nil {
 		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
 	}
-	rest, ok := h.app.seals.openMarker(r, own)
-	if ok && rest.isAway(inbound.URL(r).Path) {
-		if h.app.seals.recent(rest.Round.Made, markerLifetime) || rest.Round.isLast() {
+	rest, ok := h.app.seals.OpenMarker(r, own)
+	if ok && rest.IsAway(inbound.URL(r).Path) {
+		if h.app.seals.IsRecent(rest.Sweep.Made, journey.MarkerLifetime) || rest.Sweep.IsLast() {
 			return next.ServeHTTP(w, r) // another tab, while the first is at the provider
 		}
 		// It may never come back: what is left to expire is due (RPI-31).
-		rest.Visit, rest.Tour, rest.Round.Landing = nil, nil, nil
+		rest.Visit, rest.Tour, rest.Sweep.Landing = nil, nil, nil
 	}
 	if !ok || h.signedInAgain(rest, r) {
 		return next.ServeHTTP(finalheader.New(w, func(_ int, hdr http.Header) { hdr.Add("Set-Cookie", drop) }), r)
 	}
 	if rest.Visit == nil && rest.Tour == nil {
-		rd := rest.Round
+		rd := rest.Sweep
 		rd.Page, rd.Browser = page, rand.Text()
 		w.Header().Add("Set-Cookie", drop)
-		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rd.Browser, markerLifetime))
-		return pages.Redirect(w, h.app.seals.roundURL(rd))
+		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rd.Browser, journey.MarkerLifetime))
+		return pages.Redirect(w, h.app.seals.SweepURL(rd))
 	}
-	done := *rest.Round.Landing
+	done := *rest.Sweep.Landing
 	done.Target, done.GoOn = page, done.Outcome != outcome.Failed
-	rest.Round.Landing = &done
+	rest.Sweep.Landing = &done
 	if rest.Tour != nil {
 		return h.beginTour(w, r, own, rest)
 	}
@@ -95,8 +80,8 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	// Back from the provider at an address of the app's own.
 	if rest.Visit.Stateful {
-		st, sealed := h.app.seals.openState(q.Get("state"))
-		if !sealed || !rest.isAbout(st, own) {
+		st, sealed := h.app.seals.OpenState(q.Get("state"))
+		if !sealed || !rest.IsAbout(st, own) {
 			return next.ServeHTTP(w, r) // RPI-33: the same page, in another tab
 		}
 		done.Target = withoutState(page)
@@ -108,7 +93,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 			return next.ServeHTTP(w, r) // a click here is no way back from there
 		}
 	}
-	return pages.Redirect(w, h.app.arrive(w.Header(), own, rest, became{outcome: providerEnded}))
+	return pages.Redirect(w, h.app.arrive(w.Header(), own, rest, journey.VisitEnd{Outcome: journey.ProviderEnded}))
 }
 
 // withoutState takes our own parameter out of an address of the app.

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
@@ -104,7 +106,7 @@ type App struct {
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
 	roles     map[string]int     // how many handlers of each role the config has
 	edge      enforce.Edge
-	seals     seals
+	seals     journey.Seals
 	metrics   *metrics // that of shared
 	events    *events
 }
@@ -170,7 +172,7 @@ func (a *App) useShared(s *shared) {
 	a.shared = s
 	a.work.Places = s.background
 	a.edge = a.newEdge()
-	a.seals = seals{keys: s.keys, prefix: a.Prefix, now: a.clock}
+	a.seals = journey.Seals{Keys: s.keys, Prefix: a.Prefix, Now: a.clock}
 }
 
 // provisionProviders asks none of them: that is for the first logout.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
@@ -78,7 +80,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if said == tour.ReportOver {
 		if at == it.Hub {
-			hdr.Add("Set-Cookie", cookie.Own(own, tourCookie, "", 0))
+			hdr.Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0))
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -88,7 +90,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, http.StatusNotFound)
 	}
 	if at == it.Hub && at > 0 && base == s.Bases[0] && !t.Cookies && t.GoesOn(&it) {
-		hdr.Add("Set-Cookie", h.app.seals.rememberTour(own, &t))
+		hdr.Add("Set-Cookie", h.app.seals.RememberTour(own, &t))
 	}
 	h.app.forgetOlder(hdr, r, own, &t)
 	var v tour.Report
@@ -101,7 +103,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	if v.Rest != nil {
 		status = http.StatusAccepted // there is more to expire: ask again, with this word
 	}
-	body := h.app.seals.report(v)
+	body := h.app.seals.Report(v)
 	w.WriteHeader(status)
 	_, err := io.WriteString(w, body)
 	return pages.IgnoreGone(err)
@@ -313,7 +315,7 @@ func expireAgain(hdr http.Header, r *http.Request, own origin.Origin, rest *cook
 
 // expireMore goes on with expirations that found no room in the last answer.
 func (h *Handler) expireMore(hdr http.Header, r *http.Request, own origin.Origin, v tour.Report, said string) tour.Report {
-	before, ok := h.app.seals.openReport(said)
+	before, ok := h.app.seals.OpenReport(said)
 	if !ok || before.ID != v.ID || before.App != v.App {
 		v.Result = tour.Failed
 		return v

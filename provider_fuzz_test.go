@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
@@ -39,19 +41,19 @@ func FuzzProviderAnswers(f *testing.F) {
 	}
 	own := origin.Origin{Scheme: "https", Host: "app.example.com"}
 	a, began := so.site.app, so.site.app.now()
-	stages := map[string]string{"/callback": stageHint, "/return": stageEnd, "/hop": ""}
+	stages := map[string]string{"/callback": journey.StageHint, "/return": journey.StageEnd, "/hop": ""}
 	known := []string{so.op.Issuer() + "/logout", so.op.Issuer() + "/auth", "https://app.example.com/"}
 	f.Fuzz(func(t *testing.T, which uint8, query, cookies string, framed bool) {
 		if len(query) > 4096 || len(cookies) > 8192 {
 			return
 		}
 		path := backPaths[int(which)%len(backPaths)]
-		rest := pending{
-			Visit: &visit{Provider: "main", Clients: []client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
-			Round: round{Host: own.Host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.Host, Began: began.Unix(), Outcome: outcome.Ended, Target: "/bye", GoOn: true, Browser: "b"}},
+		rest := journey.Journey{
+			Visit: &journey.Visit{Provider: "main", Clients: []journey.Client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
+			Sweep: journey.Sweep{Host: own.Host, Made: began.Unix(), Landing: &journey.Landing{ID: "x", Host: own.Host, Began: began.Unix(), Outcome: outcome.Ended, Target: "/bye", GoOn: true, Browser: "b"}},
 		}
-		query = strings.ReplaceAll(query, "STATE", a.seals.stateOf(rest.Visit, own))
-		cookies = strings.ReplaceAll(cookies, "MARKER", markerToken.Seal(a.seals.keys, rest))
+		query = strings.ReplaceAll(query, "STATE", a.seals.State(rest.Visit, own))
+		cookies = strings.ReplaceAll(cookies, "MARKER", journey.MarkerToken.Seal(a.seals.Keys, rest))
 		r := request("GET", "https://app.example.com/.universal-logout"+path, "", clicked...)
 		r.URL.RawQuery, r.RequestURI = query, r.URL.Path+"?"+query
 		r.Header["Cookie"] = []string{cookies}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
@@ -29,16 +31,16 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcal
 	if l.tour != nil {
 		return l.answerTour(w, r, rd)
 	}
-	done, next := *rd.Landing, l.h.app.seals.onward(rd)
+	done, next := *rd.Landing, l.h.app.seals.NextURL(rd)
 	inPlace := !guard.IsSafe(l.method) || guard.IsWebKit(r)
-	if l.visit == nil && rd.isLast() && inPlace && !l.caller.ViaWorker {
+	if l.visit == nil && rd.IsLast() && inPlace && !l.caller.ViaWorker {
 		// Here and now: the page with the form may forbid redirects to
 		// elsewhere (BR-09: form-action in Chromium, WebKit), and WebKit
 		// takes Clear-Site-Data from no redirect (BR-01), so that the app's service
 		// worker could answer the one to the landing page.
 		l.setClearSiteData(h, done.Clear)
 		p := l.h.app.landingPage(done)
-		p.Self = l.h.app.seals.doneURL(done)
+		p.Self = l.h.app.seals.DoneURL(done)
 		if slices.Contains(done.Clear, cookie.ClearCache) && l.secure {
 			p.EvictFrom = p.Self
 		}
@@ -52,7 +54,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcal
 		defer stop()
 		next = l.h.app.depart(ctx, h, l.own, l.pending(rd))
 	}
-	h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, done.Browser, landingLifetime))
+	h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, done.Browser, journey.LandingLifetime))
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
 		// (BR-04: Chromium); the page dismisses the worker and goes on.
@@ -102,16 +104,16 @@ func (l *logout) answerScript(w http.ResponseWriter, res appcall.Result, out out
 		answer.FrontChannelLogoutURL = l.own.String() + hop
 		// Who goes to the landing page at once reads what is true by then.
 		if l.visit != nil {
-			rd = rd.withProvider(l.visit.Label, became{providerAlive, hop})
+			rd = rd.WithProvider(l.visit.Label, journey.VisitEnd{journey.ProviderAlive, hop})
 		}
 		rd.Landing.Clear = types // "cookies" would take the marker that the link needs
-	case !rd.isLast():
+	case !rd.IsLast():
 		types = cookie.Without(types, cookie.ClearCookies)
-		h.Add("Set-Cookie", l.marker(l.pending(rd.withoutLanding())))
+		h.Add("Set-Cookie", l.marker(l.pending(rd.WithoutLanding())))
 	}
-	answer.RedirectURL = l.h.app.seals.onward(rd)
+	answer.RedirectURL = l.h.app.seals.NextURL(rd)
 	if !slices.Contains(types, cookie.ClearCookies) {
-		h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, rd.Browser, landingLifetime))
+		h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, rd.Browser, journey.LandingLifetime))
 	}
 	l.setClearSiteData(h, types)
 	return pages.WriteJSON(w, http.StatusOK, answer)
@@ -182,8 +184,8 @@ func (l *logout) spared() func(string, cookie.Variant) bool {
 }
 
 // round is what follows this answer, if only the landing page.
-func (l *logout) round(done landing, rest int) round {
-	rd := round{Host: l.own.Host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
+func (l *logout) round(done journey.Landing, rest int) journey.Sweep {
+	rd := journey.Sweep{Host: l.own.Host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
 	if rest >= 0 || l.visit != nil || l.tour != nil {
 		rd.Rest = l.newLeftover(rest)
 	}
@@ -192,9 +194,9 @@ func (l *logout) round(done landing, rest int) round {
 
 // hop is our address that goes on to other sites or to the provider. What it
 // needs to know stays with the browser, in the marker.
-func (l *logout) hop(h http.Header, rd round) string {
+func (l *logout) hop(h http.Header, rd journey.Sweep) string {
 	rest := l.pending(rd)
-	line, address := l.h.app.seals.stay(l.own, &rest)
+	line, address := l.h.app.seals.ResumeURL(l.own, &rest)
 	h.Add("Set-Cookie", line)
 	return address
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -22,10 +24,6 @@ import (
 // shows cookies that are limited to the app's path. Each looks at what is still
 // presented: what the lines so far have deleted needs no more of them.
 
-const (
-	roundPurpose = "round"
-)
-
 // newLeftover remembers the cookies of a logout.
 func (l *logout) newLeftover(next int) *cookie.Leftover {
 	rest := &cookie.Leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.path, Places: l.h.cookiePaths, Next: next, Round: 1}
@@ -37,33 +35,13 @@ func (l *logout) newLeftover(next int) *cookie.Leftover {
 	return rest
 }
 
-// round is one more answer of a logout, on the way to its landing page or, if
-// the app has answered its script already, to the page that was opened next.
-type round struct {
-	Host    string           `json:"h"`
-	Made    int64            `json:"m"` // Unix seconds
-	Browser string           `json:"b"` // value of browserCookie
-	Rest    *cookie.Leftover `json:"r"`
-	Landing *landing         `json:"l,omitempty"`
-	Page    string           `json:"p,omitempty"`
-}
-
-// isLast reports whether no expirations are left.
-func (rd round) isLast() bool { return rd.Rest == nil || rd.Rest.Next < 0 }
-
-// withoutLanding ends at the page that the browser opens next.
-func (rd round) withoutLanding() round {
-	rd.Landing = nil
-	return rd
-}
-
 // asksForRound is the cheap question whether r may be a round.
 func asksForRound(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.RawQuery, logoutpath.OwnParameter+"=")
 }
 
 // answerRound gives the next expirations. It never reaches the app.
-func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin.Origin, rd round) error {
+func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin.Origin, rd journey.Sweep) error {
 	if guard.IsSpeculative(r.Header) {
 		return pages.WriteSpeculative(w)
 	}
@@ -71,9 +49,9 @@ func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin.Ori
 	for _, line := range lines {
 		w.Header().Add("Set-Cookie", line)
 	}
-	next := a.seals.after(rd)
+	next := a.seals.AfterSweeps(rd)
 	if rd.Rest = left; left != nil {
-		next = a.seals.roundURL(rd)
+		next = a.seals.SweepURL(rd)
 	} else if rd.Landing == nil {
 		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	}

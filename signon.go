@@ -96,7 +96,7 @@ func (a *App) isSilentQuestion(u *url.URL, query string) bool {
 		}
 	}
 	to, path := q.Get("redirect_uri"), a.Prefix+"/callback"
-	st, ours := a.seals.openState(q.Get("state"))
+	st, ours := a.seals.OpenState(q.Get("state"))
 	return ours && q.Get("prompt") == "none" && q.Get("response_type") == "code" && q.Get("scope") == "openid" &&
 		st.Question != "" && q.Get("code_challenge_method") == "S256" && provider.QuestionOf(q.Get("code_challenge")) == st.Question &&
 		strings.HasSuffix(to, path) && a.serves(origin.Parse(strings.TrimSuffix(to, path)))

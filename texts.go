@@ -1,13 +1,16 @@
 package universallogout
 
-import "github.com/universal-logout/caddy-universal-logout/internal/tour"
+import (
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+)
 
 // Every sentence that a person can read on our pages or in our JSON.
 var (
-	textProvider = map[providerOutcome]string{
-		providerEnded: "Your session at %s, which signs you in to your apps, has ended, too.",
-		providerNone:  "There was no session at %s, which signs you in to your apps.",
-		providerAlive: "You may still be signed in at %s, which signs you in to your apps. Then the next sign-in may ask for no password.",
+	textProvider = map[journey.Outcome]string{
+		journey.ProviderEnded: "Your session at %s, which signs you in to your apps, has ended, too.",
+		journey.ProviderNone:  "There was no session at %s, which signs you in to your apps.",
+		journey.ProviderAlive: "You may still be signed in at %s, which signs you in to your apps. Then the next sign-in may ask for no password.",
 	}
 
 	// What became of the apps of a tour.

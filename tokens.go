@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -107,7 +109,7 @@ func (l *logout) endTokens(answered bool) {
 
 // getReady asks the provider, while the app is busy with its logout, what the
 // visit will need to know.
-func (a *App) getReady(ctx context.Context, own origin.Origin, v visit) {
+func (a *App) getReady(ctx context.Context, own origin.Origin, v journey.Visit) {
 	p := a.providers[v.Provider]
 	if p == nil || p.IsPortal() {
 		return

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -49,7 +51,7 @@ func (l *logout) ownApp(r *http.Request) (app siteApp, number int) {
 }
 
 // answerTour sends the browser to the other sites.
-func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd round) error {
+func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd journey.Sweep) error {
 	h := w.Header()
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
@@ -63,15 +65,15 @@ func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd round) er
 }
 
 // beginTour shows the first page of a tour.
-func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending) error {
-	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Round.Browser, landingLifetime))
+func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey) error {
+	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Sweep.Browser, journey.LandingLifetime))
 	it, ok := h.app.itineraryOf(*rest.Tour)
 	if !ok { // the configuration has changed meanwhile
 		rest.Tour = nil
 		return h.afterTour(w, r, own, rest)
 	}
 	rest.Touring = true
-	line, ok := h.app.seals.marker(own, rest, tour.Lifetime)
+	line, ok := h.app.seals.Marker(own, rest, tour.Lifetime)
 	if !ok {
 		h.app.logger.Error("no room for the cookie of a tour; the logout ends without the other sites", zap.String("host", own.Host))
 		rest.Tour, rest.Touring = nil, false
@@ -84,12 +86,12 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.O
 // finishTour takes the browser back where the tour began, or sends it on if
 // there is more to do.
 func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour.Tour, it *tour.Itinerary, byScript bool) error {
-	rest, ok := h.app.seals.openMarker(r, own)
+	rest, ok := h.app.seals.OpenMarker(r, own)
 	if !ok && origin.Parse(guard.SoleValue(r.Header, "Origin")) != own {
 		// Our cookie is not sent with another site's form. From our own page it is.
 		return pages.Write(w, http.StatusOK, h.app.hopPage(t, it))
 	}
-	if !ok || !rest.isOn(*t) {
+	if !ok || !rest.IsOn(*t) {
 		return h.answerForgotten(w, own, t, it)
 	}
 	if h.signedInAgain(rest, r) {
@@ -108,14 +110,14 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 		st.Finish(tour.None, nil)
 	}
 	if it.Hub == 0 {
-		w.Header().Add("Set-Cookie", cookie.Own(own, tourCookie, "", 0)) // of one before that was not finished
+		w.Header().Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0)) // of one before that was not finished
 	}
 	t.Log(h.app.logger, it)
-	done := *rest.Round.Landing
+	done := *rest.Sweep.Landing
 	if done.Second = t.Cookies; !t.Cookies {
 		done.Tour, done.GoOn = t, done.GoOn && !t.Failed()
 	}
-	rest.Round.Landing, rest.Round.Made = &done, h.app.now().Unix()
+	rest.Sweep.Landing, rest.Sweep.Made = &done, h.app.now().Unix()
 	rest.Tour, rest.Touring = nil, false
 	if rest.Visit != nil && rest.Visit.Unsure && !t.Found() {
 		rest.Visit = nil // the provider would ask for a login
@@ -134,7 +136,7 @@ func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *t
 	if t.Next(it) >= 0 {
 		return pages.Write(w, http.StatusOK, h.app.overPage())
 	}
-	p := h.app.landingPage(landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcome.Cleared, Tour: t})
+	p := h.app.landingPage(journey.Landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcome.Cleared, Tour: t})
 	p.Forget = false
 	return pages.Write(w, http.StatusOK, p)
 }
@@ -142,9 +144,9 @@ func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *t
 // forgetOlder drops what a site remembers of a tour that began here and never
 // came back, when a later one passes by.
 func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t *tour.Tour) {
-	rest, ok := a.seals.openMarker(r, own)
+	rest, ok := a.seals.OpenMarker(r, own)
 	if ok && rest.Touring && rest.Tour != nil && rest.Tour.ID != t.ID && rest.Tour.Made <= t.Made {
-		hdr.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
+		hdr.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
 		hdr.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	}
 }
@@ -163,28 +165,28 @@ func (h *Handler) endOwnParts(w http.ResponseWriter, r *http.Request, next caddy
 }
 
 // afterTour goes on to the provider or to the landing page.
-func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest pending) error {
+func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey) error {
 	hdr := w.Header()
-	if rest.Visit != nil && rest.Round.Landing != nil {
+	if rest.Visit != nil && rest.Sweep.Landing != nil {
 		// A page that took a form must not redirect to another site (BR-09:
 		// form-action in Chromium, WebKit).
-		line, address := h.app.seals.stay(own, &rest)
+		line, address := h.app.seals.ResumeURL(own, &rest)
 		hdr.Add("Set-Cookie", line)
 		return pages.Write(w, http.StatusOK, goOn(address))
 	}
-	hdr.Add("Set-Cookie", cookie.Own(own, markerCookie, "", 0))
-	if !rest.Round.isLast() || rest.Round.Landing == nil {
-		return pages.Write(w, http.StatusOK, goOn(h.app.seals.onward(rest.Round)))
+	hdr.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
+	if !rest.Sweep.IsLast() || rest.Sweep.Landing == nil {
+		return pages.Write(w, http.StatusOK, goOn(h.app.seals.NextURL(rest.Sweep)))
 	}
-	l := *rest.Round.Landing
+	l := *rest.Sweep.Landing
 	return h.land(w, r, own, l)
 }
 
 // land is the end: the landing page, after the second round.
-func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin, l landing) error {
+func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin, l journey.Landing) error {
 	a := h.app
 	p := a.landingPage(l)
-	p.Forget, p.Self = true, a.seals.doneURL(l)
+	p.Forget, p.Self = true, a.seals.DoneURL(l)
 	if l.Tour == nil {
 		return a.finish(w, r, own, l, p)
 	}
@@ -193,8 +195,8 @@ func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin
 		return a.finish(w, r, own, l, p)
 	}
 	if away := l.Tour.SecondRound(&it, false); !l.Second && away.Next(&it) >= 0 {
-		rest := pending{Tour: away, Touring: true, Round: round{Host: own.Host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
-		if line, ok := a.seals.marker(own, rest, tour.Lifetime); ok {
+		rest := journey.Journey{Tour: away, Touring: true, Sweep: journey.Sweep{Host: own.Host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
+		if line, ok := a.seals.Marker(own, rest, tour.Lifetime); ok {
 			w.Header().Add("Set-Cookie", line)
 			return pages.Write(w, http.StatusOK, a.hopPage(away, &it))
 		}
@@ -205,13 +207,13 @@ func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin
 		s, at := it.Find(app)
 		p.Asks = append(p.Asks, pages.Ask{URL: a.siteURL(s, at)})
 	}
-	p.Token = a.seals.tour(*near)
+	p.Token = a.seals.Tour(*near)
 	return a.finish(w, r, own, l, p)
 }
 
 // landingPage tells what became of every app.
-func (a *App) landingPage(l landing) pages.Page {
-	p := l.page()
+func (a *App) landingPage(l journey.Landing) pages.Page {
+	p := pageOf(l)
 	a.addAlso(&p, l)
 	if l.Tour == nil {
 		return p
@@ -228,7 +230,7 @@ func (a *App) landingPage(l landing) pages.Page {
 	switch {
 	case l.Tour.Failed():
 		p = p.Says(pages.TextNotAll)
-	case l.ProviderOutcome == providerAlive:
+	case l.ProviderOutcome == journey.ProviderAlive:
 		p.Text = pages.TextAll.Text
 	case !l.Tour.Found():
 		return p.Says(pages.TextNobody)
@@ -276,7 +278,7 @@ func (a *App) addApps(p *pages.Page, t *tour.Tour, it *tour.Itinerary) (none int
 
 // addAlso names the apps that are not behind this Caddy. Those that browsers
 // call same-site with the page can be asked; what they answer nobody knows.
-func (a *App) addAlso(p *pages.Page, l landing) {
+func (a *App) addAlso(p *pages.Page, l journey.Landing) {
 	for _, also := range a.also {
 		p.Also = append(p.Also, pages.Link{fmt.Sprintf(pages.TextSignOutAt, also.Name), also.URL})
 		if o := origin.Parse(also.URL); l.Browser != "" && origin.SameSite(o) == origin.SameSite(origin.Origin{Scheme: "https", Host: l.Host}) {

@@ -7,57 +7,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-)
-
-// visit is the browser's way to the provider and back, of one logout.
-type visit struct {
-	Provider string   `json:"p"`           // its name
-	Label    string   `json:"l,omitempty"` // its name for people
-	Clients  []client `json:"c,omitempty"` // that a hint may be for; the first is named without one
-
-	ReturnURI string `json:"r,omitempty"` // if no client is known
-
-	Hints  []string `json:"h,omitempty"` // what may be an ID token of one of them
-	AppURL string   `json:"a,omitempty"` // where the app itself wanted to send the browser
-
-	Alone  bool `json:"o,omitempty"` // no other app ends with this one
-	Unsure bool `json:"u,omitempty"` // only if another site of the tour has a session
-	Silent bool `json:"q,omitempty"` // nobody has presented a session: only if the silent question finds one
-
-	Stage    string `json:"s,omitempty"`
-	ID       string `json:"i,omitempty"` // stands in the state, too
-	Nonce    string `json:"n,omitempty"`
-	Verifier string `json:"v,omitempty"`
-	Back     string `json:"b,omitempty"` // the path on the site that the provider sends the browser back to
-	Stateful bool   `json:"f,omitempty"` // with our state
-}
-
-// client is one of ours and the app's at the provider.
-type client struct {
-	ID        string `json:"i"`
-	ReturnURI string `json:"r,omitempty"` // registered for it; "": ours
-}
-
-const (
-	stageHint = "hint" // at the provider, to be asked who is signed in
-	stageEnd  = "end"  // at the provider, to end its session
-
-	visitLifetime = 10 * time.Minute
-)
-
-// providerOutcome is what became of the single sign-on.
-type providerOutcome string
-
-const (
-	providerEnded providerOutcome = "ended" // the provider sent the browser back
-	providerNone  providerOutcome = "none"  // it said that there was no session
-	providerAlive providerOutcome = "alive" // nobody could ask it to end the session
 )
 
 // address is one of our addresses as it is registered at the provider. The hub
@@ -74,14 +30,14 @@ func (a *App) address(own origin.Origin, path string) string {
 // logout of nobody is no reason to go: the provider would ask for a login. But
 // who clicks again, or comes back by the Back button, before the first logout
 // is over goes on with it.
-func (l *logout) newVisit(r *http.Request) *visit {
+func (l *logout) newVisit(r *http.Request) *journey.Visit {
 	p := l.h.provider
 	if p == nil {
 		return nil
 	}
 	v := l.visitTo(p)
 	if len(l.presented) == 0 && len(l.tokens.Id) == 0 {
-		before, ok := l.h.app.seals.openMarker(r, l.own)
+		before, ok := l.h.app.seals.OpenMarker(r, l.own)
 		if !ok || before.Visit == nil || before.Visit.Provider != p.Name {
 			if l.tour == nil {
 				return nil
@@ -90,15 +46,15 @@ func (l *logout) newVisit(r *http.Request) *visit {
 			return v
 		}
 		v.Hints = before.Visit.Hints
-		if before.Round.Landing != nil {
-			l.before = before.Round.Landing.Outcome
+		if before.Sweep.Landing != nil {
+			l.before = before.Sweep.Landing.Outcome
 		}
 	}
 	return v
 }
 
-func (l *logout) visitTo(p *provider.Provider) *visit {
-	v := &visit{Provider: p.Name, Label: p.Host(l.own), Clients: l.h.clients(), Hints: l.tokens.Id, ReturnURI: l.h.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
+func (l *logout) visitTo(p *provider.Provider) *journey.Visit {
+	v := &journey.Visit{Provider: p.Name, Label: p.Host(l.own), Clients: l.h.clients(), Hints: l.tokens.Id, ReturnURI: l.h.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
 	if v.ReturnURI == "" {
 		v.ReturnURI = p.PostLogoutRedirectURI
 	}
@@ -125,12 +81,12 @@ func (l *logout) followApp(res appcall.Result) {
 }
 
 // clients are the app's own and the provider's.
-func (h *Handler) clients() (all []client) {
+func (h *Handler) clients() (all []journey.Client) {
 	if h.clientID != "" {
-		all = append(all, client{h.clientID, h.postLogoutRedirectURI})
+		all = append(all, journey.Client{h.clientID, h.postLogoutRedirectURI})
 	}
 	if p := h.provider; p.ClientID != "" && p.ClientID != h.clientID {
-		all = append(all, client{p.ClientID, p.PostLogoutRedirectURI})
+		all = append(all, journey.Client{p.ClientID, p.PostLogoutRedirectURI})
 	}
 	if p := h.provider; len(all) == 1 && p.ClientID == h.clientID && all[0].ReturnURI == "" {
 		all[0].ReturnURI = p.PostLogoutRedirectURI
@@ -138,32 +94,13 @@ func (h *Handler) clients() (all []client) {
 	return all
 }
 
-func (v *visit) clientIDs() (ids []string) {
-	for _, c := range v.Clients {
-		ids = append(ids, c.ID)
-	}
-	return ids
-}
-
-// ours is the client that a hint is fetched for: the provider's, whose secret
-// we have, or the site's.
-func (v *visit) ours(p *provider.Provider) string {
-	switch {
-	case p.ClientID != "":
-		return p.ClientID
-	case len(v.Clients) > 0:
-		return v.Clients[0].ID
-	}
-	return ""
-}
-
 // depart sends the browser to the provider, if it is there and can be asked.
 // It returns where the browser goes next, and leaves with it, in h, what is
 // needed when it comes back.
-func (a *App) depart(ctx context.Context, h http.Header, own origin.Origin, rest pending) (next string) {
+func (a *App) depart(ctx context.Context, h http.Header, own origin.Origin, rest journey.Journey) (next string) {
 	p := a.providers[rest.Visit.Provider]
 	if p == nil { // the configuration is another one by now
-		return a.arrive(h, own, rest, became{outcome: providerAlive})
+		return a.arrive(h, own, rest, journey.VisitEnd{Outcome: journey.ProviderAlive})
 	}
 	v := *rest.Visit
 	rest.Visit = &v
@@ -172,33 +109,29 @@ func (a *App) depart(ctx context.Context, h http.Header, own origin.Origin, rest
 }
 
 // send lets the browser go, or arrive if there is nowhere to go.
-func (a *App) send(h http.Header, own origin.Origin, rest pending, next string, b became) string {
+func (a *App) send(h http.Header, own origin.Origin, rest journey.Journey, next string, b journey.VisitEnd) string {
 	if next == "" {
 		return a.arrive(h, own, rest, b)
 	}
 	rest.Visit.Hints, rest.Visit.AppURL = nil, ""
-	line, ok := a.seals.marker(own, rest, visitLifetime)
+	line, ok := a.seals.Marker(own, rest, journey.VisitLifetime)
 	if !ok {
-		return a.arrive(h, own, rest, became{outcome: providerAlive})
+		return a.arrive(h, own, rest, journey.VisitEnd{Outcome: journey.ProviderAlive})
 	}
 	h.Add("Set-Cookie", line)
 	return next
 }
 
-// became is the end of a visit.
-type became struct {
-	outcome providerOutcome
-	link    string // where a click ends the single sign-on
+// alive: the user may end it by a click, at the bare endpoint.
+func alive(m provider.Metadata) journey.VisitEnd {
+	return journey.VisitEnd{journey.ProviderAlive, m.EndSession}
 }
 
-// alive: the user may end it by a click, at the bare endpoint.
-func alive(m provider.Metadata) became { return became{providerAlive, m.EndSession} }
-
 // wayTo is where the browser goes to end the single sign-on, or "" and why not.
-func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin, v *visit) (next string, b became) {
-	v.ID, v.Stage, v.Back, v.Stateful = rand.Text(), stageEnd, "", false
+func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit) (next string, b journey.VisitEnd) {
+	v.ID, v.Stage, v.Back, v.Stateful = rand.Text(), journey.StageEnd, "", false
 	if v.Silent && p.IsPortal() {
-		return "", became{}
+		return "", journey.VisitEnd{}
 	}
 	if p.IsPortal() {
 		return a.wayToPortal(ctx, p, own)
@@ -208,9 +141,9 @@ func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin
 		return "", alive(m)
 	}
 	if next := a.appsOwnWay(ctx, p, own, v, m); next != "" {
-		return next, became{}
+		return next, journey.VisitEnd{}
 	}
-	token, found := p.FirstIDToken(ctx, v.Hints, v.clientIDs())
+	token, found := p.FirstIDToken(ctx, v.Hints, v.ClientIDs())
 	if found && !v.Alone {
 		a.refuseSession(ctx, p, token)
 	}
@@ -218,10 +151,10 @@ func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin
 		token, found = provider.IdToken{}, false // one of our own is mostly shorter
 	}
 	if next := a.askWho(ctx, p, own, v, m, found); next != "" {
-		return next, became{}
+		return next, journey.VisitEnd{}
 	}
 	if v.Silent {
-		return "", became{}
+		return "", journey.VisitEnd{}
 	}
 	return a.endSession(ctx, p, own, v, m, token)
 }
@@ -231,22 +164,22 @@ const roomBesideHint = 600
 
 // wayToPortal: the address to come back to has no state in it, for some portals
 // want it to be the registered one to the letter.
-func (a *App) wayToPortal(ctx context.Context, p *provider.Provider, own origin.Origin) (next string, b became) {
+func (a *App) wayToPortal(ctx context.Context, p *provider.Provider, own origin.Origin) (next string, b journey.VisitEnd) {
 	next, err := provider.ExpandReturnURL(p.LogoutURL, own.String()+a.Prefix+"/return")
 	if err != nil { // Provision has seen it
-		return "", became{outcome: providerAlive}
+		return "", journey.VisitEnd{Outcome: journey.ProviderAlive}
 	}
 	endpoint, _, _ := strings.Cut(next, "?")
 	if !strings.HasPrefix(next, "/") && p.Probe(ctx, endpoint, "the portal's logout is out of order").Verdict == provider.ProbeUnreachable {
-		return "", became{providerAlive, endpoint}
+		return "", journey.VisitEnd{journey.ProviderAlive, endpoint}
 	}
-	return next, became{}
+	return next, journey.VisitEnd{}
 }
 
 // appsOwnWay: an app that sends the browser to the provider itself may do it
 // for a client that we know nothing of. Then what it says stays as it is, for
 // we could only mix clients (RPI-13). Else its hint is ours.
-func (a *App) appsOwnWay(ctx context.Context, p *provider.Provider, own origin.Origin, v *visit, m provider.Metadata) string {
+func (a *App) appsOwnWay(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata) string {
 	if v.AppURL == "" || !origin.SameEndpoint(v.AppURL, m.EndSession) {
 		return ""
 	}
@@ -256,24 +189,24 @@ func (a *App) appsOwnWay(ctx context.Context, p *provider.Provider, own origin.O
 	}
 	q := u.Query()
 	hint, named := q.Get("id_token_hint"), q.Get("client_id")
-	ours := slices.Contains(v.clientIDs(), named)
+	ours := slices.Contains(v.ClientIDs(), named)
 	if hint != "" && (named == "" || ours) && len(v.Clients) > 0 {
-		if _, err := p.Verify(ctx, hint, v.clientIDs()); err == nil {
+		if _, err := p.Verify(ctx, hint, v.ClientIDs()); err == nil {
 			v.Hints, ours = append(v.Hints, hint), true
 		}
 	}
 	if ours || hint == "" && named == "" {
 		return ""
 	}
-	v.Back = pathOn(own, q.Get("post_logout_redirect_uri"))
+	v.Back = journey.PathOn(own, q.Get("post_logout_redirect_uri"))
 	endpoint, _, _ := strings.Cut(m.EndSession, "?") // its own query is among the app's
 	return provider.WithQuery(endpoint, q)
 }
 
 // askWho is the address of the silent question who is signed in, or "" if
 // there is no need or no way to ask it.
-func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origin, v *visit, m provider.Metadata, found bool) string {
-	ours := v.ours(p)
+func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, found bool) string {
+	ours := v.Ours(p)
 	if found || m.Ways.NoHint || !p.JustInTime(ours) || m.Authorization == "" || m.Token == "" || m.JWKS == "" || !p.Redeems(ours) {
 		return ""
 	}
@@ -281,19 +214,19 @@ func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origi
 	if !p.AnswersSilently(ctx, m, question) {
 		return ""
 	}
-	v.Stage, v.Nonce, v.Verifier = stageHint, rand.Text(), rand.Text()+rand.Text()
-	question.State, question.Nonce, question.Verifier = a.seals.stateOf(v, own), v.Nonce, v.Verifier
+	v.Stage, v.Nonce, v.Verifier = journey.StageHint, rand.Text(), rand.Text()+rand.Text()
+	question.State, question.Nonce, question.Verifier = a.seals.State(v, own), v.Nonce, v.Verifier
 	return question.Url(m.Authorization)
 }
 
 // endSession is the address that ends the single sign-on.
-func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *visit, m provider.Metadata, hint provider.IdToken) (next string, b became) {
-	v.Stage = stageEnd
-	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.seals.stateOf(v, own)}
+func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, hint provider.IdToken) (next string, b journey.VisitEnd) {
+	v.Stage = journey.StageEnd
+	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.seals.State(v, own)}
 	if e.Client == "" && len(v.Clients) > 0 {
 		e.Client = v.Clients[0].ID
 	}
-	e.ReturnURI = v.returnURI(e.Client)
+	e.ReturnURI = v.ReturnURIOf(e.Client)
 	switch {
 	case e.ReturnURI != "":
 	case e.Client != "" && m.Ways.NoState:
@@ -310,36 +243,15 @@ func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.O
 	if !ok {
 		return "", a.stuck(ctx, p, m)
 	}
-	v.Back, v.Stateful = pathOn(own, e.ReturnURI), e.ReturnURI != "" && !m.Ways.NoState
-	return next, became{}
+	v.Back, v.Stateful = journey.PathOn(own, e.ReturnURI), e.ReturnURI != "" && !m.Ways.NoState
+	return next, journey.VisitEnd{}
 }
 
 // stuck: the rest is left to a click, if the bare endpoint is of any use.
-func (a *App) stuck(ctx context.Context, p *provider.Provider, m provider.Metadata) became {
+func (a *App) stuck(ctx context.Context, p *provider.Provider, m provider.Metadata) journey.VisitEnd {
 	b := alive(m)
 	if p.Probe(ctx, m.EndSession, "the provider's logout refuses everybody who comes without an ID token").Verdict == provider.ProbeRefused {
-		b.link = ""
+		b.Link = ""
 	}
 	return b
-}
-
-func (v *visit) returnURI(id string) string {
-	for _, c := range v.Clients {
-		if c.ID == id {
-			return c.ReturnURI
-		}
-	}
-	return ""
-}
-
-// pathOn is a URL's path, if it lies on a site.
-func pathOn(own origin.Origin, raw string) string {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || origin.New(u.Scheme, u.Host) != own:
-		return ""
-	case u.Path == "":
-		return "/"
-	}
-	return u.Path
 }

@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	Purpose       = "tour"
-	ReportPurpose = "word"
 	Lifetime      = 10 * time.Minute
 
 	// maxSiblings is how many sites one page asks at a time: all of them stand
