@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/identify"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -128,8 +129,8 @@ func parseRevoke(body []byte) (req revokeRequest, err error) {
 	switch {
 	case req.issuer == "" || (req.sub == "") == (req.sid == ""):
 		return revokeRequest{}, errRevokeBody
-	case len(req.issuer) > maxIssuer || len(req.sub) > maxClaim || len(req.sid) > maxClaim:
-		return revokeRequest{}, fmt.Errorf("an issuer has up to %d bytes, a sub or sid up to %d", maxIssuer, maxClaim)
+	case len(req.issuer) > maxIssuer || len(req.sub) > identify.MaxClaim || len(req.sid) > identify.MaxClaim:
+		return revokeRequest{}, fmt.Errorf("an issuer has up to %d bytes, a sub or sid up to %d", maxIssuer, identify.MaxClaim)
 	}
 	return req, nil
 }
@@ -225,7 +226,7 @@ func (a *App) issuers() (all []string) {
 	}
 	for _, p := range a.registry().apps {
 		if p.Handler.identity != nil {
-			all = cookie.Union(all, []string{p.Handler.identity.issuer()})
+			all = cookie.Union(all, []string{p.Handler.identity.Issuer()})
 		}
 	}
 	slices.Sort(all)

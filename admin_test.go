@@ -233,6 +233,7 @@ func TestRevokeWhileClosed(t *testing.T) {
 	closed := newRevocations()
 	closed.start.Do(func() {})
 	s.app.shared.revocations = closed
+	s.app.useShared(s.app.shared)
 	w, body := revokeBy(s.app, `{"issuer":"`+testIssuer+`","sub":"ana"}`)
 	if w.Code != 503 || !strings.Contains(body, "not revoked") {
 		t.Errorf("%d %s", w.Code, body)

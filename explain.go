@@ -200,7 +200,7 @@ func (c *inspected) explainApp(e *explained, u *url.URL, p mount) {
 	}
 	switch id := h.identity; {
 	case id != nil:
-		e.more("The edge learns whose session it is from %s (issuer %s), and can refuse all of a user's.", cmp.Or(id.header, "{"+id.placeholder+"}"), id.issuer())
+		e.more("The edge learns whose session it is from %s (issuer %s), and can refuse all of a user's.", cmp.Or(id.Header, "{"+id.Placeholder+"}"), id.Issuer())
 	case h.Identify != nil:
 		e.more("The edge reads in it whose session it is, and can refuse all of a user's.")
 	}

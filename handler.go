@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/identify"
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
@@ -143,7 +144,7 @@ type Handler struct {
 	hosts       []string
 	cookiePaths []string // that cookies of the app may be limited to
 	call        *appcall.SessionCall
-	identity    *identity // nil: no auth layer says who the user is
+	identity    *identify.Source // nil: no auth layer says who the user is
 
 	policy enforce.Policy // what becomes of sessions that are over
 
@@ -275,7 +276,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	path := r.URL.Path
 	unusual := h.rules.Unusual(path, r.URL.RawQuery)
 	if h.identity != nil {
-		h.identity.forget(r)
+		h.identity.Forget(r)
 	}
 	if unusual && h.app.owns(path) && h.Role != roleApp && !inbound.IsOwnCall(r) {
 		return h.serveAddress(w, r, next)
@@ -298,7 +299,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 	}
 	if h.identity != nil {
-		next = h.identity.behind(next)
+		next = h.identity.Behind(next)
 	}
 	navigation := guard.IsNavigation(r)
 	if navigation && journey.HasMarker(r.Header["Cookie"]) && !inbound.IsOwnCall(r) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
+	"github.com/universal-logout/caddy-universal-logout/internal/identify"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -90,7 +91,7 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token provider.IdToken) {
 	list := a.shared.revocations.list.Load()
 	sid := token.Claims.String("sid")
-	if list == nil || sid == "" || len(sid) > maxClaim {
+	if list == nil || sid == "" || len(sid) > identify.MaxClaim {
 		return
 	}
 	if err := list.Revoke(ctx, list.OfSession(p.Issuer, sid)); err != nil {
@@ -99,9 +100,6 @@ func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token pro
 	}
 	a.emit(eventRevoked, map[string]any{"initiator": initiatorUser, "issuer": p.Issuer, "kind": "session", "revocations": 1})
 }
-
-// maxClaim: what is longer is no sub (OpenID Core 2), and no sid.
-const maxClaim = 255
 
 // isRefused reports whether all sessions that a logout presents are refused
 // already, so that the app is asked without any.

@@ -1,4 +1,4 @@
-package universallogout
+package identify
 
 import (
 	"errors"
@@ -17,18 +17,18 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
-// behind lets requests through to next, and binds their session cookies to the
+// Behind lets requests through to next, and binds their session cookies to the
 // user whom the auth layer names. What is refused is gone from them before.
-func (id *identity) behind(next caddyhttp.Handler) caddyhttp.Handler {
+func (id *Source) Behind(next caddyhttp.Handler) caddyhttp.Handler {
 	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return id.serve(w, r, next) })
 }
 
-func (id *identity) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	list := id.h.app.shared.revocations.list.Load()
+func (id *Source) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	list := id.List()
 	if list == nil || inbound.IsOwnCall(r) {
 		return next.ServeHTTP(w, r)
 	}
-	b := binding{id: id, list: list, r: r, began: id.h.app.now()}
+	b := binding{id: id, list: list, r: r, began: id.Now()}
 	settled, all := b.isSettled()
 	if !all {
 		return caddyhttp.Error(http.StatusRequestHeaderFieldsTooLarge, errTooManySessions)
@@ -61,7 +61,7 @@ var errTooManySessions = errors.New("more session cookies than any browser sends
 
 // binding is what one request can tell.
 type binding struct {
-	id      *identity
+	id      *Source
 	list    *revocation.List
 	r       *http.Request
 	began   time.Time // sessions that began after this moment are other ones
@@ -74,7 +74,7 @@ type binding struct {
 func (b *binding) isSettled() (settled, all bool) {
 	presented := 0
 	cookie.Each(b.r.Header["Cookie"], func(name, value string) bool {
-		if f, ok := b.list.Fingerprint(value); ok && b.id.h.sessions.Is(name, value) {
+		if f, ok := b.list.Fingerprint(value); ok && b.id.Sessions.Is(name, value) {
 			if presented++; !b.list.IsBound(f) {
 				b.unbound = append(b.unbound, f)
 			}
@@ -105,7 +105,7 @@ func (b *binding) bindSet(lines []string) {
 	}
 	for _, line := range lines[:min(len(lines), cookie.MaxSessionCookies)] {
 		c := cookie.ParseSet(line, b.began)
-		if c.Name == "" || c.Expired || !b.id.h.sessions.Is(c.Name, c.Value) {
+		if c.Name == "" || c.Expired || !b.id.Sessions.Is(c.Name, c.Value) {
 			continue
 		}
 		if f, ok := b.list.Fingerprint(c.Value); ok && !b.list.IsBound(f) {
@@ -115,12 +115,12 @@ func (b *binding) bindSet(lines []string) {
 }
 
 func (b *binding) bind(f revocation.Fingerprint, sub string) {
-	s := revocation.Session{Issuer: b.id.issuer(), Sub: sub, Started: b.began}
+	s := revocation.Session{Issuer: b.id.Issuer(), Sub: sub, Started: b.began}
 	if b.id.budget.take(sub, b.began) && b.list.Bind(f, s) {
 		return
 	}
 	b.id.failed.Do(func() {
-		b.id.h.logger.Warn("a session cookie stays unbound: another user had the same one before, or one user has too many; said once")
+		b.id.Logger().Warn("a session cookie stays unbound: another user had the same one before, or one user has too many; said once")
 	})
 }
 
