@@ -17,6 +17,7 @@ import (
 
 	"github.com/universal-logout/caddy-universal-logout/internal/identify"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
@@ -247,14 +248,16 @@ func (a *App) auditAdmin(r *http.Request, id string, req revokeRequest, err erro
 	if errors.Is(err, revocation.ErrFull) {
 		revocations = 0
 	}
-	a.logger.Named("audit").Info("logged out by the admin API", zap.String("logout_id", id), zap.String("initiator", initiatorAdmin),
-		zap.String("issuer", req.issuer), zap.String("kind", req.kind()), zap.String("result", outcome.Word(out)),
-		zap.Int("revocations", revocations), zap.String("client_ip", withoutPort(r.RemoteAddr)))
-	a.metrics.countLogout(initiatorAdmin, out)
-	data := map[string]any{"logout_id": id, "initiator": initiatorAdmin, "issuer": req.issuer, "kind": req.kind(), "result": outcome.Word(out)}
-	a.emit(eventLoggedOut, data)
+	a.teller.LoggedOut(telemetry.Logout{
+		ID: id, Initiator: telemetry.Admin, Outcome: out,
+		Logger: a.logger, Message: "logged out by the admin API", Fields: []zap.Field{
+			zap.String("issuer", req.issuer), zap.String("kind", req.kind()), zap.String("result", outcome.Word(out)),
+			zap.Int("revocations", revocations), zap.String("client_ip", withoutPort(r.RemoteAddr)),
+		},
+		Data: map[string]any{"issuer": req.issuer, "kind": req.kind()},
+	})
 	if revocations > 0 {
-		a.emit(eventRevoked, map[string]any{"logout_id": id, "initiator": initiatorAdmin, "issuer": req.issuer, "kind": req.kind(), "revocations": revocations})
+		a.teller.Revoked(telemetry.Admin, req.kind(), revocations, map[string]any{"logout_id": id, "issuer": req.issuer})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -215,16 +214,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	so.setCookie("refreshToken=" + refreshSecret)
 	so.wantEnded(so.click())
 	eventually(t, "nothing of ours runs", func() bool {
-		if !so.isIdle() || len(w.requests()) != 1 {
-			return false
-		}
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		for _, ours := range []string{"universallogout.(*App).getReady", "universallogout.(*Provider).revoke", "universallogout.callApp"} {
-			if strings.Contains(string(stacks), ours) {
-				return false
-			}
-		}
-		return true
+		return so.isIdle() && len(w.requests()) == 1 &&
+			!running(t, "universallogout.(*App).getReady", "provider.(*Provider).Revoke", "appcall.Ask")
 	})
 }

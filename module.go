@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
@@ -107,8 +108,7 @@ type App struct {
 	roles     map[string]int     // how many handlers of each role the config has
 	edge      enforce.Edge
 	seals     journey.Seals
-	metrics   *metrics // that of shared
-	events    *events
+	teller    *telemetry.Teller
 }
 
 // CaddyModule returns the Caddy module information.
@@ -159,7 +159,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.useShared(v.(*shared))
 	a.ctx = ctx
-	if err := a.provisionOperations(); err != nil {
+	if a.teller, err = telemetry.New(ctx, a.shared.metrics, a.work, func() *zap.Logger { return a.logger }, a.clock); err != nil {
 		return err
 	}
 	a.sites = sync.OnceValues(func() ([]mount, sites.Names) { return findMounts(ctx) })
@@ -254,9 +254,7 @@ func (a *App) addProvider(name string, config *Provider) error {
 	}
 	a.providers[name], err = provider.New(name, resolved, provider.Env{
 		Now: a.clock, Logger: func() *zap.Logger { return a.logger }, Storage: a.ctx.Storage(), Seen: func() *provider.Seen { return &a.shared.metadata }, Work: a.work,
-		Count: func(provider, endpoint, result string) {
-			a.metrics.requests.WithLabelValues(provider, endpoint, result).Inc()
-		},
+		Count: func(provider, endpoint, result string) { a.teller.ProviderAnswered(provider, endpoint, result) },
 	})
 	return err
 }

@@ -18,7 +18,7 @@ import (
 func (a *App) newEdge() enforce.Edge {
 	return enforce.Edge{
 		List: &a.shared.revocations.list, Await: a.awaitList, Streams: &a.shared.streams,
-		Work: a.work, Now: a.clock, Refused: a.refused,
+		Work: a.work, Now: a.clock, Refused: func(kind string) { a.teller.Refused(kind) },
 	}
 }
 
@@ -100,13 +100,4 @@ func (h *Handler) compileOnRevoked() (err error) {
 	}
 	h.policy.OnRevoked = what
 	return nil
-}
-
-// refused counts what was refused: "cookie", "header" or "stream".
-func (a *App) refused(kind string) {
-	if c := a.logger.Check(zap.DebugLevel, "refused a session that is over"); c != nil {
-		c.Write(zap.String("kind", kind))
-	}
-	a.metrics.countRefused(kind)
-	a.emitRefused(kind)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/identify"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 
@@ -82,7 +83,7 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 		return false
 	}
 	l.revoked = len(revocations)
-	l.h.app.emit(eventRevoked, map[string]any{"logout_id": l.id, "initiator": initiatorUser, "kind": "credential", "revocations": l.revoked})
+	l.h.app.teller.Revoked(telemetry.User, "credential", l.revoked, map[string]any{"logout_id": l.id})
 	return l.refusable
 }
 
@@ -98,7 +99,7 @@ func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token pro
 		a.logger.Error(enforce.NotDurable(err), zap.String("provider", p.Name), zap.Error(err))
 		return
 	}
-	a.emit(eventRevoked, map[string]any{"initiator": initiatorUser, "issuer": p.Issuer, "kind": "session", "revocations": 1})
+	a.teller.Revoked(telemetry.User, "session", 1, map[string]any{"issuer": p.Issuer})
 }
 
 // isRefused reports whether all sessions that a logout presents are refused

@@ -3,20 +3,7 @@ package universallogout
 import (
 	"slices"
 	"sync"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 )
-
-// provisionOperations gets what tells others how we are doing.
-func (a *App) provisionOperations() error {
-	app, err := a.ctx.App("events")
-	if err != nil {
-		return err
-	}
-	a.events = newEvents(app.(*caddyevents.App))
-	a.metrics = a.shared.metrics
-	return a.metrics.register(a.ctx.GetMetricsRegistry())
-}
 
 // runningApps are those of the configurations that are served. While one takes
 // over from another, or fails to, there are two.

@@ -4,6 +4,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
 
@@ -22,7 +23,7 @@ type shared struct {
 	streams                   enforce.Streams // that are open with a session
 	background                chan struct{}   // places of work.Runner
 	metadata                  provider.Seen
-	metrics                   *metrics
+	metrics                   *telemetry.Metrics
 	running                   runningApps
 }
 
@@ -31,7 +32,7 @@ func newShared(keys *seal.Ring) *shared {
 	return &shared{
 		keys: keys, steps: tour.NewSteps(), limit: limit.NewSessionlessLimit(),
 		revoking: limit.New(revokingAtOnce, revokingEvery), revokingUnknown: limit.New(unknownAtOnce, unknownEvery),
-		revocations: rv, background: make(chan struct{}, work.MaxPlaces), metrics: newMetrics(rv),
+		revocations: rv, background: make(chan struct{}, work.MaxPlaces), metrics: telemetry.NewMetrics(rv.stats),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/fcgi"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -133,19 +132,7 @@ func TestCallHandlers(t *testing.T) {
 		logged.TakeAll()
 	}
 	close(release)
-	eventually(t, "nothing of a call runs", func() bool { return !running("browserRequest).send", "serveRecovered") })
-}
-
-// running reports whether a goroutine has one of these on its stack.
-func running(functions ...string) bool {
-	stacks := make([]byte, 4<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	for _, f := range functions {
-		if strings.Contains(string(stacks), "universallogout.("+f) || strings.Contains(string(stacks), "universallogout."+f) {
-			return true
-		}
-	}
-	return false
+	eventually(t, "nothing of a call runs", func() bool { return !running(t, "appcall.Browser.send", "appcall.serveRecovered") })
 }
 
 // TestCallDoesNotStrike: that we did not wait any longer is no sign of a sick
@@ -216,7 +203,7 @@ func TestCallsAtOnce(t *testing.T) {
 	if n := len(app.requests()); n != 8*25*5 {
 		t.Errorf("the app saw %d requests", n)
 	}
-	eventually(t, "nothing of a call runs", func() bool { return !running("browserRequest).send", "serveRecovered") })
+	eventually(t, "nothing of a call runs", func() bool { return !running(t, "appcall.Browser.send", "appcall.serveRecovered") })
 }
 
 // TestCallIsNotLogged: over a real listener, with an access log: one line for

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -165,9 +164,7 @@ func (s *shared) wantQuiet(t *testing.T, app *streamingApp) {
 	eventually(t, "the app has nothing open", func() bool { return app.open.Load() == 0 })
 	eventually(t, "nothing is registered", func() bool { return s.streams.Len() == 0 })
 	eventually(t, "nobody watches", func() bool {
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		return !strings.Contains(string(stacks), "(*streams)") && !strings.Contains(string(stacks), "(*stream)")
+		return !running(t, "enforce.(*Streams).watch", "enforce.(*stream).close")
 	})
 }
 

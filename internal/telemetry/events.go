@@ -1,4 +1,4 @@
-package universallogout
+package telemetry
 
 import (
 	"sync"
@@ -11,9 +11,9 @@ import (
 
 // Events for those who want to act on them: { events { on <name> … } }.
 const (
-	eventLoggedOut = "universal_logout.logged_out"
-	eventRevoked   = "universal_logout.revoked"
-	eventRefused   = "universal_logout.refused"
+	EventLoggedOut = "universal_logout.logged_out"
+	EventRevoked   = "universal_logout.revoked"
+	EventRefused   = "universal_logout.refused"
 )
 
 const (
@@ -45,27 +45,27 @@ func newEvents(app *caddyevents.App) *events {
 }
 
 // emit tells of an event, if anybody listens.
-func (a *App) emit(name string, data map[string]any) {
-	e := a.events
+func (t *Teller) emit(name string, data map[string]any) {
+	e := t.events
 	if !e.app.ShouldEmit(name) {
 		return
 	}
 	select {
 	case e.emitting <- struct{}{}:
 	default:
-		e.lost.Do(func() { a.logger.Warn("events are left out: their handlers are slower than events come") })
+		e.lost.Do(func() { t.logger().Warn("events are left out: their handlers are slower than events come") })
 		return
 	}
 	go func() {
 		defer func() { <-e.emitting }()
-		a.work.Guarded("a handler of events", func() { e.app.Emit(a.ctx, name, data) })
+		t.work.Guarded("a handler of events", func() { e.app.Emit(t.ctx, name, data) })
 	}()
 }
 
 // emitRefused tells of refused requests, once a second for each kind.
-func (a *App) emitRefused(kind string) {
-	e := a.events
-	if !e.app.ShouldEmit(eventRefused) {
+func (t *Teller) emitRefused(kind string) {
+	e := t.events
+	if !e.app.ShouldEmit(EventRefused) {
 		return
 	}
 	e.mu.Lock()
@@ -75,13 +75,13 @@ func (a *App) emitRefused(kind string) {
 		e.refused[kind] = known
 	}
 	known.count++
-	now, count := a.now(), known.count
+	now, count := t.now(), known.count
 	due := now.Sub(known.told) >= refusedEvery
 	if due {
 		known.told, known.count = now, 0
 	}
 	e.mu.Unlock()
 	if due {
-		a.emit(eventRefused, map[string]any{"kind": kind, "requests": count})
+		t.emit(EventRefused, map[string]any{"kind": kind, "requests": count})
 	}
 }
