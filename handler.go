@@ -8,6 +8,7 @@ import (
 
 	"github.com/universal-logout/caddy-universal-logout/internal/identify"
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
@@ -278,10 +279,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.identity != nil {
 		h.identity.Forget(r)
 	}
-	if unusual && h.app.owns(path) && h.Role != roleApp && !inbound.IsOwnCall(r) {
+	if unusual && h.app.owns(path) && h.Role != roleApp && !nested.IsOwnCall(r) {
 		return h.serveAddress(w, r, next)
 	}
-	if unusual && asksForRound(r) && !inbound.IsOwnCall(r) {
+	if unusual && asksForRound(r) && !nested.IsOwnCall(r) {
 		if base, ok := asksForSite(r); ok && h.Role != roleApp {
 			return h.serveSite(w, r, next, base)
 		}
@@ -290,7 +291,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
-	if h.rules.MayMatch(path) && h.rules.Match(r) && !inbound.IsOwnCall(r) {
+	if h.rules.MayMatch(path) && h.rules.Match(r) && !nested.IsOwnCall(r) {
 		return h.serveLogout(w, r, next)
 	}
 	if unusual {
@@ -302,7 +303,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		next = h.identity.Behind(next)
 	}
 	navigation := guard.IsNavigation(r)
-	if navigation && journey.HasMarker(r.Header["Cookie"]) && !inbound.IsOwnCall(r) {
+	if navigation && journey.HasMarker(r.Header["Cookie"]) && !nested.IsOwnCall(r) {
 		// A logout goes on whatever the browser still presents.
 		return h.serveMarked(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			return h.policy.Serve(w, r, next, true)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
@@ -39,10 +40,10 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	own := inbound.Origin(r)
 	q := r.URL.Query()
 	loginReturns := q.Has("code") && q.Has("state")
-	if caddyhttp.GetVar(r.Context(), journey.MarkerCookie) != nil {
+	if nested.IsContinued(r) {
 		return next.ServeHTTP(w, r) // the site's handler in front of us has decided
 	}
-	caddyhttp.SetVar(r.Context(), journey.MarkerCookie, true)
+	nested.SetContinued(r)
 	if loginReturns || guard.IsSpeculative(r.Header) || guard.SoleValue(r.Header, "Sec-Fetch-Dest") != "document" {
 		return next.ServeHTTP(w, r)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -34,7 +35,7 @@ func (h *Handler) bodyIsNear(w http.ResponseWriter, r *http.Request) bool {
 // serveNear refuses what comes from elsewhere. It reports whether it did.
 func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused bool, err error) {
 	near, inBody := h.rules.Near(r)
-	if !near && !inBody || inbound.IsOwnCall(r) {
+	if !near && !inBody || nested.IsOwnCall(r) {
 		return false, nil
 	}
 	if !near && guard.IsOwnForm(r) || guard.IsOwnResource(r) {

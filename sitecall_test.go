@@ -12,6 +12,7 @@ import (
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
@@ -100,7 +101,7 @@ func TestCallHandlers(t *testing.T) {
 			return r.Context().Err()
 		}, outcome.Failed, "did not answer in time"},
 		"has no deadline": {func(w http.ResponseWriter, r *http.Request) error {
-			if _, has := r.Context().Deadline(); !has && inbound.IsOwnCall(r) {
+			if _, has := r.Context().Deadline(); !has && nested.IsOwnCall(r) {
 				expire(w)
 			}
 			return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
@@ -253,12 +254,10 @@ type Result struct {
 	Err     error       // why there is no (whole) answer
 }
 
-type ongoingKey struct{}
-
 // OngoingOf is the answer that a handler of ours in front of this one waits for,
 // nil if there is none.
 func OngoingOf(r *http.Request) *Answer {
-	answer, _ := r.Context().Value(ongoingKey{}).(*Answer)
+	answer, _ := nested.Answer(r).(*Answer)
 	return answer
 }
 
@@ -268,7 +267,7 @@ func OngoingOf(r *http.Request) *Answer {
 // The app is told to end the session even if the browser has left meanwhile:
 // that is what its user asked for.
 func Ask(r *http.Request, next caddyhttp.Handler, answer *Answer) Result {
-	ctx := context.WithValue(context.WithoutCancel(r.Context()), ongoingKey{}, answer)
+	ctx := nested.WithAnswer(context.WithoutCancel(r.Context()), answer)
 	// A handler that goes on after we stopped waiting must not write to what
 	// Caddy reads when this request ends.
 	if vars, ok := ctx.Value(caddyhttp.VarsCtxKey).(map[string]any); ok {

@@ -13,9 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
@@ -120,7 +119,7 @@ func (from Browser) newRequest(ctx context.Context, w http.ResponseWriter, c Cal
 	}
 	// A fresh replacer and fresh groups of routes: with those of the browser's
 	// request the blocks for this path would be taken for done.
-	r = caddyhttp.PrepareRequest(r.WithContext(context.WithValue(ctx, inbound.OwnCallKey{}, true)), caddy.NewReplacer(), w, from.server)
+	r = caddyhttp.PrepareRequest(r.WithContext(nested.WithOwnCall(ctx)), caddy.NewReplacer(), w, from.server)
 	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
 		for name, value := range from.vars {
 			if _, exists := vars[name]; !exists {

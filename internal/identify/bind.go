@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
@@ -25,7 +25,7 @@ func (id *Source) Behind(next caddyhttp.Handler) caddyhttp.Handler {
 
 func (id *Source) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	list := id.List()
-	if list == nil || inbound.IsOwnCall(r) {
+	if list == nil || nested.IsOwnCall(r) {
 		return next.ServeHTTP(w, r)
 	}
 	b := binding{id: id, list: list, r: r, began: id.Now()}

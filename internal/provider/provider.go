@@ -51,10 +51,10 @@ type Provider struct {
 	Config
 	Name string
 
-	env     Env
-	Ways Ways
-	client  oauth.Client
-	keys    *jwks.Set
+	env    Env
+	Ways   Ways
+	client oauth.Client
+	keys   *jwks.Set
 
 	mu       sync.Mutex
 	Http     *http.Client // nil until needed, and again after a failure

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	Lifetime      = 10 * time.Minute
+	Lifetime = 10 * time.Minute
 
 	// maxSiblings is how many sites one page asks at a time: all of them stand
 	// in its Content-Security-Policy.
