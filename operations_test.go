@@ -70,9 +70,9 @@ func TestOperationsDocs(t *testing.T) {
 	}
 }
 
-// TestLogFilterOfDocs: with the filter, no query that has a token in it is in
+// TestLogFilterOverListener: with the filter, no query that has a token in it is in
 // an access log.
-func TestLogFilterOfDocs(t *testing.T) {
+func TestLogFilterOverListener(t *testing.T) {
 	content, err := os.ReadFile("docs/operations.md")
 	if err != nil {
 		t.Fatal(err)

@@ -207,9 +207,9 @@ func TestCallsAtOnce(t *testing.T) {
 	eventually(t, "nothing of a call runs", func() bool { return !running(t, "appcall.Browser.send", "appcall.serveRecovered") })
 }
 
-// TestCallIsNotLogged: over a real listener, with an access log: one line for
+// TestCallIsNotLoggedOverListener: over a real listener, with an access log: one line for
 // the browser's request, none for ours, and no secret.
-func TestCallIsNotLogged(t *testing.T) {
+func TestCallIsNotLoggedOverListener(t *testing.T) {
 	t.Setenv("UL_KEY", "s3cr3t-key")
 	app := newSessions(t, nil)
 	app.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
