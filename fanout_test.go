@@ -98,6 +98,7 @@ func TestOneHangingAppStopsNobody(t *testing.T) {
 	for _, shape := range []string{sitesOfADomain, pathsOfASite} {
 		for where, number := range map[string]int{"first": 0, "in the middle": apps / 2, "last": apps - 1} {
 			t.Run(shape+" × "+where, func(t *testing.T) {
+				t.Parallel() // each waits for as long as we wait for an app, and then until no other calls either
 				brokenOff := make(chan struct{})
 				handlers := slices.Repeat([]http.HandlerFunc{endsSession}, apps)
 				handlers[number] = func(_ http.ResponseWriter, r *http.Request) {

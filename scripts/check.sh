@@ -16,6 +16,6 @@ make --no-print-directory lint
 
 mapfile -t packages < <(go list ./... | grep -v /e2e)
 
-# Many tests wait for what hangs on purpose, and need no processor for it: hence more of them at a time than processors.
+# As in scripts/test.sh.
 step tests
 scripts/gotest.sh check -parallel 8 -timeout 5m -skip OverListener "${packages[@]}"
