@@ -49,5 +49,6 @@ grep -E '^== |^ok' bin/test/fuzz.log || echo "no fuzz targets"
 step build with xcaddy
 scripts/xcaddy.sh
 
+# Most of these tests run once in each of three engines, in parallel.
 step browsers
-scripts/gotest.sh e2e -timeout 20m ./e2e/...
+scripts/gotest.sh e2e -parallel 3 -timeout 20m ./e2e/...
