@@ -312,40 +312,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return h.policy.Serve(w, r, next, navigation)
 }
 
-var errNoProvider = errors.New("id_token, access_token, refresh_token, client_id and post_logout_redirect_uri are about a provider; name one behind universal_logout")
-
-func (h *Handler) saysAnythingOfAProvider() bool {
-	return h.ClientID != "" || h.PostLogoutRedirectURI != "" || h.IDToken != "" || h.AccessToken != "" || h.RefreshToken != ""
-}
-
-// compileProvider finds the provider and reads what the site says about it.
-func (h *Handler) compileProvider() (err error) {
-	if h.provider, err = h.app.providerOf(h.Provider, h.Issuer); err != nil {
-		return err
-	}
-	if h.provider == nil {
-		if h.saysAnythingOfAProvider() {
-			return errNoProvider
-		}
-		return nil
-	}
-	if h.clientID, err = placeholders.Resolve(h.ClientID); err != nil {
-		return fmt.Errorf("client_id: %w", err)
-	}
-	if h.postLogoutRedirectURI, err = placeholders.Resolve(h.PostLogoutRedirectURI); err != nil {
-		return fmt.Errorf("post_logout_redirect_uri: %w", err)
-	}
-	if h.postLogoutRedirectURI != "" {
-		if err := origin.CheckEndpoint(h.postLogoutRedirectURI); err != nil {
-			return fmt.Errorf("post_logout_redirect_uri: %w", err)
-		}
-	}
-	if h.provider.IsPortal() && h.leadsBack(h.provider.LogoutURL, "") {
-		return fmt.Errorf("logout_url: %s is a logout path of this app: the browser would go round in circles", h.provider.LogoutURL)
-	}
-	return nil
-}
-
 // owns reports whether path is one of our addresses.
 func (a *App) owns(path string) bool {
 	return len(path) >= len(a.Prefix) && path[:len(a.Prefix)] == a.Prefix &&

@@ -111,57 +111,6 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	return l.serve(w, r, next)
 }
 
-// answerVerdict answers a request that the guard does not let through.
-func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict guard.Verdict, own origin.Origin) error {
-	switch verdict {
-	case guard.Speculative:
-		return pages.WriteSpeculative(w)
-	case guard.Ask:
-		return pages.WriteConfirmation(w, r, http.StatusOK, own)
-	case guard.NotAllowed:
-		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, guard.Methods...), ", "))
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
-	case guard.RefuseAsk:
-		if !guard.CallerOf(r).Navigation {
-			return h.refuse(w, r, http.StatusForbidden)
-		}
-		h.logRefused(r, http.StatusForbidden)
-		if guard.WithholdsReferrer(r) {
-			return h.answerAgain(w, r, http.StatusForbidden)
-		}
-		return pages.WriteConfirmation(w, r, http.StatusForbidden, own)
-	case guard.Refuse, guard.Logout, guard.Pass:
-	}
-	return h.refuse(w, r, http.StatusForbidden)
-}
-
-// mayHaveSession reports whether anything in the request could be a session
-// that only the app knows: those logouts are never counted.
-func (l *logout) mayHaveSession(r *http.Request) bool {
-	found := len(l.presented) > 0 || r.Header.Get("Authorization") != ""
-	cookie.Each(r.Header["Cookie"], func(name, value string) bool {
-		found = found || len(value) >= cookie.MinCredential && !cookie.IsOwn(name) && !l.h.sessions.Kept(name)
-		return !found
-	})
-	return found
-}
-
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int) error {
-	h.logRefused(r, status)
-	return pages.WriteError(w, r, status)
-}
-
-// logRefused names nothing of the request that may hold a credential: no
-// header, no query, no ;parameter of the path.
-func (h *Handler) logRefused(r *http.Request, status int) {
-	shown, _, _ := strings.Cut(r.URL.Path, ";")
-	h.logger.Warn("refused a request",
-		zap.String("host", r.Host), zap.String("method", r.Method), zap.String("path", shown),
-		zap.Int("status", status), zap.String("client_ip", inbound.ClientIP(r)),
-		zap.String("sec_fetch_site", guard.SoleValue(r.Header, "Sec-Fetch-Site")),
-		zap.String("sec_fetch_dest", guard.SoleValue(r.Header, "Sec-Fetch-Dest")))
-}
-
 // newLogout reads what clearing would destroy and prepares the clearing, so
 // that nothing that happens later can prevent it.
 func (h *Handler) newLogout(r *http.Request, own origin.Origin) *logout {
@@ -297,75 +246,29 @@ func (h *Handler) leadsBack(target, cut string) bool {
 	return h.rules.Match(&http.Request{Method: http.MethodGet, URL: u})
 }
 
-// relay puts what the app's held answer does to the browser's cookies into
-// ours, except sessions that it begins anew (CK-18).
-func (l *logout) relay(h http.Header, res appcall.Result) {
-	for _, line := range l.appCookies(res.Header["Set-Cookie"]) {
-		if !slices.Contains(h["Set-Cookie"], line) {
-			h.Add("Set-Cookie", line)
-		}
-	}
-}
-
-// appCookies are the lines of the app that may go to the browser. If they are
-// many, those that delete what a line of ours deletes stay behind: there is
-// room for one of both.
-func (l *logout) appCookies(lines []string) (kept []string) {
-	many := cookie.LinesBytes(lines) > maxRelayed
-	for _, line := range lines {
-		sc := cookie.ParseSet(line, l.began)
-		if many && sc.Expired && slices.Contains(l.names, sc.Name) && slices.ContainsFunc(l.variants, func(v cookie.Variant) bool {
-			return !v.Partitioned && v.Domain == sc.Domain && (v.Path == sc.Path || sc.Path == "" && v.Path == "/")
-		}) {
-			continue
-		}
-		if l.keepsAppCookie(line) {
-			kept = append(kept, line)
-		}
-	}
-	return kept
-}
-
-// maxRelayed is how many bytes of an app's Set-Cookie lines pass as they are.
-const maxRelayed = 1 << 10
-
-func (l *logout) keepsAppCookie(line string) bool {
-	return l.h.sessions.MayPass(cookie.ParseSet(line, l.began))
-}
-
-// amend changes an answer of the app that goes to a script.
-func (l *logout) amend(h http.Header, r *http.Request) {
-	res := appcall.Result{Status: http.StatusOK, Header: h.Clone()}
-	h["Set-Cookie"] = l.appCookies(h["Set-Cookie"])
-	h.Set("Cache-Control", "no-store")
-
-	rd := l.round(l.landing(res, l.conclude(r, l.outcome(res))), l.expire(h))
-	types := rd.Landing.Clear
-	if l.visit == nil && l.tour == nil {
-		rd = rd.WithoutLanding()
-	}
-	if l.visit != nil || l.tour != nil || !rd.IsLast() {
-		// "cookies" would take the marker with it (CSD-06).
-		types = cookie.Without(types, cookie.ClearCookies)
-		h.Add("Set-Cookie", l.marker(l.pending(rd)))
-	}
-	if len(h["Set-Cookie"]) == 0 {
-		h.Del("Set-Cookie")
-	}
-	l.setClearSiteData(h, types)
-}
-
-func (l *logout) setClearSiteData(h http.Header, types []string) {
-	h.Del("Clear-Site-Data")
-	if value := cookie.ClearSiteData(types); value != "" && l.secure {
-		h.Set("Clear-Site-Data", value)
-	}
-}
-
 // appName is the app's name for people and programs: where it lies.
 func (h *Handler) appName() string {
 	if h.Base == "" {
 		return "/"
 	}
 	return h.Base
+}
+
+// outcome says how the app's own logout went. A page that the app answered
+// with is no proof, whatever its status: only the session cookie is.
+func (l *logout) outcome(res appcall.Result) outcome.Outcome {
+	if len(l.presented) == 0 {
+		return outcome.None
+	}
+	failed := res.Status == 0 || res.Status >= 400
+	if failed && l.tokens.AreAll(l.presented) && slices.Contains(appcall.NoSuchLogout, res.Status) {
+		failed = false // a session made of the provider's tokens only: there is nothing for the app to end
+	}
+	switch {
+	case res.EndsSession(l.presented, failed, l.began):
+		return outcome.Ended
+	case failed:
+		return outcome.Failed
+	}
+	return outcome.Cleared
 }

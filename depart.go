@@ -7,13 +7,15 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
 // address is one of our addresses as it is registered at the provider. The hub
@@ -80,20 +82,6 @@ func (l *logout) followApp(res appcall.Result) {
 	}
 }
 
-// clients are the app's own and the provider's.
-func (h *Handler) clients() (all []journey.Client) {
-	if h.clientID != "" {
-		all = append(all, journey.Client{h.clientID, h.postLogoutRedirectURI})
-	}
-	if p := h.provider; p.ClientID != "" && p.ClientID != h.clientID {
-		all = append(all, journey.Client{p.ClientID, p.PostLogoutRedirectURI})
-	}
-	if p := h.provider; len(all) == 1 && p.ClientID == h.clientID && all[0].ReturnURI == "" {
-		all[0].ReturnURI = p.PostLogoutRedirectURI
-	}
-	return all
-}
-
 // depart sends the browser to the provider, if it is there and can be asked.
 // It returns where the browser goes next, and leaves with it, in h, what is
 // needed when it comes back.
@@ -120,6 +108,26 @@ func (a *App) send(h http.Header, own origin.Origin, rest journey.Journey, next 
 	}
 	h.Add("Set-Cookie", line)
 	return next
+}
+
+// arrive ends a visit that is over, or that never began.
+func (a *App) arrive(h http.Header, own origin.Origin, rest journey.Journey, b journey.VisitEnd) (next string) {
+	if rest.Visit != nil {
+		rest.Sweep = rest.Sweep.WithProvider(rest.Visit.Label, b)
+	}
+	if l := rest.Sweep.Landing; l != nil && rest.Visit != nil {
+		a.logger.Info("single sign-on", zap.String("logout_id", l.ID), zap.String("host", own.Host),
+			zap.String("provider", rest.Visit.Provider), zap.String("outcome", string(b.Outcome)))
+	}
+	h.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
+	return a.seals.NextURL(rest.Sweep)
+}
+
+func (a *App) label(name string, own origin.Origin) string {
+	if p := a.providers[name]; p != nil {
+		return p.Host(own)
+	}
+	return ""
 }
 
 // alive: the user may end it by a click, at the bare endpoint.
@@ -254,4 +262,16 @@ func (a *App) stuck(ctx context.Context, p *provider.Provider, m provider.Metada
 		b.Link = ""
 	}
 	return b
+}
+
+// getReady asks the provider, while the app is busy with its logout, what the
+// visit will need to know.
+func (a *App) getReady(ctx context.Context, own origin.Origin, v journey.Visit) {
+	p := a.providers[v.Provider]
+	if p == nil || p.IsPortal() {
+		return
+	}
+	ctx, stop := context.WithTimeout(ctx, time.Duration(a.Timeout))
+	defer stop()
+	a.work.Guarded("asking the provider", func() { _, _ = a.wayTo(ctx, p, own, &v) })
 }

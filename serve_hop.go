@@ -6,21 +6,15 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
 const (
@@ -47,6 +41,39 @@ func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 	default:
 		return h.reloadHop(w, r, next, q.Has(plainParameter))
 	}
+}
+
+// continueLogout goes on with a logout that a script began, or that had to show
+// a page in between.
+func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, token string) error {
+	a, own := h.app, inbound.Origin(r)
+	st, sealed := a.seals.OpenState(token)
+	rest, ok := a.seals.OpenMarker(r, own)
+	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.Stops[0].Origin == own {
+		if !rest.IsOn(t) { // anybody could have made this link
+			return pages.Write(w, http.StatusOK, a.overPage())
+		}
+		return h.finishTour(w, r, next, own, &t, &it, false)
+	}
+	known := sealed && ok && rest.IsAbout(st, own) && (rest.Visit == nil || rest.Visit.Stage == "") && rest.Sweep.Landing != nil
+	lost := sealed && !ok && st.Site == own.String()
+	switch {
+	case lost && st.Tour && a.shared.steps.Find(tour.FinishedKey(st.ID)) == nil:
+		p := h.everywherePage(r, own, pages.TextEverywherePage)
+		p.Text = pages.TextUnfinished
+		return pages.Write(w, http.StatusOK, p)
+	case lost && st.Provider != "":
+		return h.answerLost(w, r, st)
+	case !known:
+		return answerBare(w)
+	case h.signedInAgain(rest, r):
+		ctx, stop := a.within(r)
+		defer stop()
+		return pages.Redirect(w, a.arrive(w.Header(), own, untouched(rest), h.stillAlive(ctx, rest)))
+	case rest.Tour != nil:
+		return h.beginTour(w, r, own, rest)
+	}
+	return h.leave(w, r, own, rest)
 }
 
 // enterHop takes the form of the page before. It acts only if the browser says

@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-	"github.com/universal-logout/caddy-universal-logout/internal/sites"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/sites"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
 // defaultGroup is the group of sites that name neither a group nor a provider.
@@ -208,6 +208,16 @@ func (app siteApp) isOff() bool {
 	})
 }
 
+func (app *siteApp) name() string { return cmp.Or(app.base, "/") }
+
+// clears is what the browser is asked to clear for an app.
+func (app *siteApp) clears() (types []string) {
+	for _, h := range app.handlers {
+		types = cookie.Union(types, h.clear)
+	}
+	return types
+}
+
 // base is where the app lies on its site.
 func (p mount) base() string { return cmp.Or(p.Handler.Base, p.Below, p.Cut) }
 
@@ -317,4 +327,24 @@ func (a *App) hasBareHub(it *tour.Itinerary) bool {
 	apps := a.appsOf(it, &it.Stops[it.Hub])
 	h := apps[0].handlers[0]
 	return len(apps) == 1 && len(h.Paths) == 0 && len(h.SessionCookies) == 0 && h.LogoutCall == nil && h.Base == ""
+}
+
+// friends are the origins whose pages may start a logout here.
+func (a *App) friends(r *http.Request, own origin.Origin, h *Handler) func(origin.Origin) bool {
+	return func(o origin.Origin) bool {
+		if a.trusts(o) {
+			return true
+		}
+		l := a.listenerFor(r)
+		if l == nil {
+			return false
+		}
+		it := a.itineraryFrom(l, own, a.groupOf(h))
+		return it.Has(o)
+	}
+}
+
+func (a *App) trusts(o origin.Origin) bool {
+	_, ok := a.trusted[o]
+	return ok
 }

@@ -1,35 +1,23 @@
 package universallogout
 
 import (
-	"cmp"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
 const (
@@ -107,6 +95,16 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	w.WriteHeader(status)
 	_, err := io.WriteString(w, body)
 	return pages.IgnoreGone(err)
+}
+
+// asksForSite reads the address of an app's part below its own path, which
+// cookies are sent to that are limited to it.
+func asksForSite(r *http.Request) (base string, ok bool) {
+	u := inbound.URL(r)
+	if u.RawQuery != logoutpath.OwnParameter+"=site" || r.Method != http.MethodPost || !origin.IsPlainPath(u.Path) {
+		return "", false
+	}
+	return strings.TrimSuffix(u.Path, "/"), true
 }
 
 // readTourBody: whoever sends slowly waits for nobody but itself.
@@ -194,37 +192,6 @@ func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, 
 	return v
 }
 
-// result is the outcome, and what the site still needs.
-func (e partEnd) result(r *http.Request, own origin.Origin, s *tour.Stop, app *siteApp) tour.Result {
-	done := tour.ResultOf(e.outcome)
-	if done != tour.None && guard.IsWebKit(r) && own != (origin.Origin{}) && s.Origin.String() != originHeader(r) && slices.Contains(app.clears(), cookie.ClearStorage) {
-		done |= tour.NeedsStorage
-	}
-	if len(r.Header["Cookie"]) > 0 && slices.Contains(app.clears(), cookie.ClearCookies) {
-		done |= tour.NeedsCookies
-	}
-	return done
-}
-
-func originHeader(r *http.Request) string {
-	return origin.Parse(guard.SoleValue(r.Header, "Origin")).String()
-}
-
-// clears is what the browser is asked to clear for an app.
-func (app *siteApp) clears() (types []string) {
-	for _, h := range app.handlers {
-		types = cookie.Union(types, h.clear)
-	}
-	return types
-}
-
-// setTypes sets Clear-Site-Data, "cookies" apart: that is for the second round.
-func setTypes(h http.Header, own origin.Origin, types []string) {
-	if value := cookie.ClearSiteData(cookie.Without(types, cookie.ClearCookies)); value != "" && own.Trustworthy() {
-		h.Set("Clear-Site-Data", value)
-	}
-}
-
 // clearCookies is a site's part in the second round.
 func (h *Handler) clearCookies(hdr http.Header, own origin.Origin, t tour.Tour, s *tour.Stop, i int) tour.Report {
 	app := s.First + i
@@ -233,84 +200,6 @@ func (h *Handler) clearCookies(hdr http.Header, own origin.Origin, t tour.Tour, 
 		hdr.Set("Clear-Site-Data", cookie.ClearSiteData([]string{cookie.ClearCookies}))
 	}
 	return tour.Report{ID: t.ID, App: app, Result: t.Result(app) &^ tour.NeedsCookies}
-}
-
-// partEnd is the end of one app at one site of a tour.
-type partEnd struct {
-	outcome outcome.Outcome
-	lines   []string // Set-Cookie lines of the app
-	parts   []*logout
-}
-
-// end lets each directive of the app do what its own logout would.
-func (app *siteApp) end(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) partEnd {
-	return app.beginEnd(r, next, own, id, deadline)()
-}
-
-// beginEnd reads the request, before anything runs beside it, and returns what
-// does the rest.
-func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) func() partEnd {
-	from := appcall.Snapshot(r, own)
-	from.Deadline = deadline
-	e := partEnd{parts: make([]*logout, len(app.handlers))}
-	for i, h := range app.handlers {
-		e.parts[i] = h.newPart(r, own, app, id)
-		e.parts[i].deadline = deadline
-	}
-	return func() partEnd {
-		results := make([]appcall.Ended, len(app.handlers))
-		var wg sync.WaitGroup
-		for i, l := range e.parts {
-			wg.Go(func() {
-				asked := time.Now()
-				if results[i] = l.h.ending().End(from, next, own, app.cut, l.presented); results[i].Outcome != outcome.None {
-					l.asked = time.Since(asked)
-				}
-				l.endTokens(false)
-			})
-		}
-		wg.Wait()
-		for i, res := range results {
-			out := e.parts[i].conclude(r, res.Outcome)
-			e.lines = append(e.lines, res.Cookies...)
-			e.outcome = outcome.Worse(e.outcome, out)
-			e.parts[i].logPart(r, app, out)
-		}
-		return e
-	}
-}
-
-// expire adds the expirations of all directives. It returns what they were
-// about, and what found no room.
-func (e partEnd) expire(hdr http.Header) (presented, rest *cookie.Leftover) {
-	for _, l := range e.parts {
-		next := l.expire(hdr)
-		about := l.newLeftover(next)
-		if presented == nil || len(about.Cookies) > len(presented.Cookies) {
-			presented = about
-		}
-		if next >= 0 && rest == nil {
-			rest = about
-		}
-	}
-	if presented != nil {
-		again := *presented
-		again.Next = 0
-		presented = &again
-	}
-	return presented, rest
-}
-
-// expireAgain repeats the first expirations for what is still presented.
-func expireAgain(hdr http.Header, r *http.Request, own origin.Origin, rest *cookie.Leftover) *cookie.Leftover {
-	if rest == nil {
-		return nil
-	}
-	lines, left := rest.Expire(r.Header["Cookie"], own)
-	for _, line := range lines {
-		hdr.Add("Set-Cookie", line)
-	}
-	return left
 }
 
 // expireMore goes on with expirations that found no room in the last answer.
@@ -322,23 +211,4 @@ func (h *Handler) expireMore(hdr http.Header, r *http.Request, own origin.Origin
 	}
 	before.Rest = expireAgain(hdr, r, own, before.Rest)
 	return before
-}
-
-// newPart is what this app's part in a logout needs that began elsewhere.
-func (h *Handler) newPart(r *http.Request, own origin.Origin, app *siteApp, id string) *logout {
-	l := h.newEnding(r, own, &url.URL{Path: app.base + "/logout"}) // cookies may lie in its folder
-	l.id, l.sibling = id, true
-	return l
-}
-
-func (app *siteApp) name() string { return cmp.Or(app.base, "/") }
-
-// asksForSite reads the address of an app's part below its own path, which
-// cookies are sent to that are limited to it.
-func asksForSite(r *http.Request) (base string, ok bool) {
-	u := inbound.URL(r)
-	if u.RawQuery != logoutpath.OwnParameter+"=site" || r.Method != http.MethodPost || !origin.IsPlainPath(u.Path) {
-		return "", false
-	}
-	return strings.TrimSuffix(u.Path, "/"), true
 }

@@ -1,27 +1,21 @@
 package universallogout
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"go.uber.org/zap"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
 // Where a tour begins, it ends: this file is about that site.
@@ -62,6 +56,88 @@ func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd journey.S
 	// other sites what they still need (CSD-06).
 	l.setClearSiteData(h, cookie.Without(rd.Landing.Clear, cookie.ClearCookies))
 	return l.h.beginTour(w, r, l.own, l.pending(rd))
+}
+
+// newTour begins one, if there is anywhere to go.
+func (a *App) newTour(r *http.Request, own origin.Origin, group, id string) (*tour.Tour, tour.Itinerary) {
+	l := a.listenerFor(r)
+	if l == nil || !own.Trustworthy() {
+		return nil, tour.Itinerary{}
+	}
+	it := a.tourFrom(l, own, group)
+	if it.Apps == 0 {
+		return nil, it
+	}
+	return &tour.Tour{
+		ID: id, Group: group, Server: l.Name, Start: own.String(), Digest: it.Digest,
+		Made: a.now().Unix(), Apps: make([]byte, it.Apps),
+	}, it
+}
+
+// openTour reads a token, and finds the way that it is about.
+func (a *App) openTour(token string) (t tour.Tour, it tour.Itinerary, ok bool) {
+	t, ok = a.seals.OpenTour(token)
+	if t.ID == "" {
+		return tour.Tour{}, tour.Itinerary{}, false
+	}
+	it, known := a.itineraryOf(t)
+	return t, it, ok && known // a t that was ours, if it is too old or the configuration has changed
+}
+
+// itineraryOf is the way of a tour. If the configuration has changed, the
+// tour's numbers mean nothing any more.
+func (a *App) itineraryOf(t tour.Tour) (it tour.Itinerary, ok bool) {
+	for _, l := range a.registry().listeners {
+		if l.Name != t.Server {
+			continue
+		}
+		it = a.tourFrom(l, origin.Parse(t.Start), t.Group)
+		if string(it.Digest) == string(t.Digest) && len(t.Apps) == it.Apps && t.At >= 0 && t.At < len(it.Stops) {
+			return it, true
+		}
+		break
+	}
+	return tour.Itinerary{}, false
+}
+
+// siteURL is where a script asks for an app. Cookies that are limited to the
+// app's path are sent nowhere else.
+func (a *App) siteURL(s *tour.Stop, base string) string {
+	if base == "" {
+		return s.Origin.String() + a.Prefix + "/site"
+	}
+	return s.Origin.String() + base + "/?" + logoutpath.OwnParameter + "=site"
+}
+
+// merge takes the words that a page's script has collected. Without any, no
+// script ran, and nobody was asked. Who was asked and has no word has failed.
+func (a *App) merge(t *tour.Tour, it *tour.Itinerary, said string) {
+	if said == "" {
+		return
+	}
+	asked := t.Asks(it)
+	if it.Hub > 0 && !t.Cookies && t.GoesOn(it) && slices.Contains(asked, it.Stops[it.Hub].First) {
+		t.Open = true
+	}
+	for token := range strings.FieldsSeq(said) {
+		if token == tour.ReportOver {
+			t.Open = false
+		}
+		if n, isSkip := strings.CutPrefix(token, tour.ReportSkip); isSkip {
+			t.Skip(it, n)
+		}
+		if w, ok := a.seals.OpenReport(token); ok && w.ID == t.ID && slices.Contains(asked, w.App) {
+			t.Set(w.App, w.Result)
+		}
+	}
+	for _, app := range asked {
+		switch {
+		case t.Cookies:
+			t.Set(app, t.Result(app)&^tour.NeedsCookies)
+		case !t.Finished(app):
+			t.Set(app, tour.Unreached)
+		}
+	}
 }
 
 // beginTour shows the first page of a tour.
@@ -182,107 +258,12 @@ func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.O
 	return h.land(w, r, own, l)
 }
 
-// land is the end: the landing page, after the second round.
-func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin, l journey.Landing) error {
-	a := h.app
-	p := a.landingPage(l)
-	p.Forget, p.Self = true, a.seals.DoneURL(l)
-	if l.Tour == nil {
-		return a.finish(w, r, own, l, p)
+// isUnfinished reports whether a tour of this browser did not come to its end,
+// as far as this site knows: the hub, or the site where it began.
+func (a *App) isUnfinished(r *http.Request, own origin.Origin) bool {
+	if rest, ok := a.seals.OpenMarker(r, own); ok && rest.Tour != nil {
+		return true
 	}
-	it, ok := a.itineraryOf(*l.Tour)
-	if !ok {
-		return a.finish(w, r, own, l, p)
-	}
-	if away := l.Tour.SecondRound(&it, false); !l.Second && away.Next(&it) >= 0 {
-		rest := journey.Journey{Tour: away, Touring: true, Sweep: journey.Sweep{Host: own.Host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
-		if line, ok := a.seals.Marker(own, rest, tour.Lifetime); ok {
-			w.Header().Add("Set-Cookie", line)
-			return pages.Write(w, http.StatusOK, a.hopPage(away, &it))
-		}
-	}
-	// Siblings come last: in Chromium they take our own cookies along.
-	near := l.Tour.SecondRound(&it, true)
-	for _, app := range near.Asks(&it) {
-		s, at := it.Find(app)
-		p.Asks = append(p.Asks, pages.Ask{URL: a.siteURL(s, at)})
-	}
-	p.Token = a.seals.Tour(*near)
-	return a.finish(w, r, own, l, p)
-}
-
-// landingPage tells what became of every app.
-func (a *App) landingPage(l journey.Landing) pages.Page {
-	p := pageOf(l)
-	a.addAlso(&p, l)
-	if l.Tour == nil {
-		return p
-	}
-	p.OnTour = true
-	it, ok := a.itineraryOf(*l.Tour)
-	if !ok {
-		return p.Says(pages.TextNotAll)
-	}
-	none := a.addApps(&p, l.Tour, &it)
-	for _, host := range it.Plain {
-		p.Left = append(p.Left, pages.AppLine{Name: host, Text: pages.TextPlainHTTP, Link: "http://" + host + "/"})
-	}
-	switch {
-	case l.Tour.Failed():
-		p = p.Says(pages.TextNotAll)
-	case l.ProviderOutcome == journey.ProviderAlive:
-		p.Text = pages.TextAll.Text
-	case !l.Tour.Found():
-		return p.Says(pages.TextNobody)
-	case len(it.Plain) > 0:
-		p = p.Says(pages.TextAllSecure)
-	case len(p.Also) > 0:
-		p = p.Says(pages.TextAllHere)
-	default:
-		p = p.Says(pages.TextAll)
-	}
-	if len(p.Left)+len(p.Also) > 0 {
-		p.AppsTitle = pages.TextOthers
-	}
-	switch {
-	case none == 1:
-		p.Note = pages.TextNoneThere
-	case none > 1:
-		p.Note = fmt.Sprintf(pages.TextNoneAtOthers, none)
-	}
-	return p
-}
-
-// addApps lists what became of the apps, and counts those without a session.
-func (a *App) addApps(p *pages.Page, t *tour.Tour, it *tour.Itinerary) (none int) {
-	p.AppsCount = pages.TextSignedOutOf
-	for i := range it.Stops {
-		s := &it.Stops[i]
-		for n, base := range s.Bases {
-			r := t.Result(s.First + n).Plain()
-			line := pages.AppLine{Name: s.Origin.Host + base, Text: textApp[r]}
-			switch {
-			case r == tour.None && i == it.Hub && a.hasBareHub(it):
-			case r == tour.None:
-				none++
-			case r == tour.Unvisited || tour.Outcomes[r] == outcome.Failed:
-				line.Link = s.Origin.String() + base + "/"
-				p.Left = append(p.Left, line)
-			default:
-				p.Apps = append(p.Apps, line)
-			}
-		}
-	}
-	return none
-}
-
-// addAlso names the apps that are not behind this Caddy. Those that browsers
-// call same-site with the page can be asked; what they answer nobody knows.
-func (a *App) addAlso(p *pages.Page, l journey.Landing) {
-	for _, also := range a.also {
-		p.Also = append(p.Also, pages.Link{fmt.Sprintf(pages.TextSignOutAt, also.Name), also.URL})
-		if o := origin.Parse(also.URL); l.Browser != "" && origin.SameSite(o) == origin.SameSite(origin.Origin{Scheme: "https", Host: l.Host}) {
-			p.Calls = append(p.Calls, also.URL)
-		}
-	}
+	id := a.seals.RememberedTour(r, own)
+	return id != "" && a.shared.steps.Find(tour.FinishedKey(id)) == nil
 }

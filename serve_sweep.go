@@ -1,39 +1,21 @@
 package universallogout
 
 import (
-	"crypto/rand"
 	"net/http"
-	"slices"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // One answer has room for some expirations only. What is left goes with
 // further answers at the logout's own path, because only there the browser
 // shows cookies that are limited to the app's path. Each looks at what is still
 // presented: what the lines so far have deleted needs no more of them.
-
-// newLeftover remembers the cookies of a logout.
-func (l *logout) newLeftover(next int) *cookie.Leftover {
-	rest := &cookie.Leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.path, Places: l.h.cookiePaths, Next: next, Round: 1}
-	rand.Read(rest.Salt)
-	for _, c := range l.presented {
-		rest.Cookies = append(rest.Cookies, byte(slices.Index(l.names, c.Name)))
-		rest.Cookies = append(rest.Cookies, rest.Digest(c)...)
-	}
-	return rest
-}
 
 // asksForRound is the cheap question whether r may be a round.
 func asksForRound(r *http.Request) bool {

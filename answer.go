@@ -2,23 +2,21 @@ package universallogout
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 )
 
 // What the caller of a logout gets: the table of the README.
@@ -119,68 +117,102 @@ func (l *logout) answerScript(w http.ResponseWriter, res appcall.Result, out out
 	return pages.WriteJSON(w, http.StatusOK, answer)
 }
 
-// expire adds the first expirations to a header of ours. It returns the number
-// of the first that found no room, or -1. With a visit to come, it leaves alone
-// what may be the provider's own: that goes when the browser is back.
-func (l *logout) expire(h http.Header) (rest int) {
-	budget, spared := cookie.ExpirationBudget, l.spared()
-	if l.visit != nil || l.tour != nil {
-		budget = visitBudget // the way to the provider needs room, too, and so does a tour
+// amend changes an answer of the app that goes to a script.
+func (l *logout) amend(h http.Header, r *http.Request) {
+	res := appcall.Result{Status: http.StatusOK, Header: h.Clone()}
+	h["Set-Cookie"] = l.appCookies(h["Set-Cookie"])
+	h.Set("Cache-Control", "no-store")
+
+	rd := l.round(l.landing(res, l.conclude(r, l.outcome(res))), l.expire(h))
+	types := rd.Landing.Clear
+	if l.visit == nil && l.tour == nil {
+		rd = rd.WithoutLanding()
 	}
-	// A long return URL makes the address of the next answer long, twice sealed.
-	budget -= cookie.LinesBytes(h["Set-Cookie"]) + max(0, len(l.target)-256)*2
-	add := func(lines []string) {
-		for _, line := range lines {
-			h.Add("Set-Cookie", line)
+	if l.visit != nil || l.tour != nil || !rd.IsLast() {
+		// "cookies" would take the marker with it (CSD-06).
+		types = cookie.Without(types, cookie.ClearCookies)
+		h.Add("Set-Cookie", l.marker(l.pending(rd)))
+	}
+	if len(h["Set-Cookie"]) == 0 {
+		h.Del("Set-Cookie")
+	}
+	l.setClearSiteData(h, types)
+}
+
+// landing sums up a logout.
+func (l *logout) landing(res appcall.Result, out outcome.Outcome) journey.Landing {
+	if out == outcome.None && l.before != "" {
+		out = l.before
+	}
+	done := journey.Landing{
+		ID: l.id, Host: l.own.Host, Began: l.began.Unix(), Outcome: out,
+		Target: l.target, Browser: rand.Text(),
+		Clear: cookie.Union(l.h.clear, cookie.AppClearSiteData(res.Header["Clear-Site-Data"])),
+	}
+	if l.tour != nil {
+		l.tour.Begin(l.app, out)
+		done.Tour = l.tour
+	}
+	if done.Target == "" && !l.leadsBack(l.h.returnTo) {
+		done.Target = l.h.returnTo
+	}
+	if done.Target == "" {
+		done.Target = l.appTarget(res)
+	}
+	// An app that sends visitors without a session to its logout would lead
+	// them round in circles: without a session, they go on by a click.
+	onSite := strings.HasPrefix(l.onSite(done.Target), "/")
+	done.GoOn = out != outcome.Failed && (out != outcome.None || !onSite)
+	return done
+}
+
+// leadsToProvider: that is the visit's business, and may have a hint in it.
+func (l *logout) leadsToProvider(target string) bool {
+	host := l.h.provider.Host(l.own)
+	o := origin.Parse(target)
+	return host != l.own.Hostname() && o.Hostname() == host
+}
+
+// appTarget is where the app's own answer leads, if that is allowed.
+func (l *logout) appTarget(res appcall.Result) string {
+	location := res.Header.Get("Location")
+	if res.Status < 300 || res.Status > 399 || location == "" {
+		return ""
+	}
+	if !strings.HasPrefix(location, "/") && !strings.Contains(location, "://") {
+		// Relative to the logout's own address, which is our origin's.
+		u, err := l.url.Parse(location)
+		if err != nil || u.Opaque != "" {
+			return ""
 		}
+		local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}
+		location = local.String()
 	}
-	unseen, _ := cookie.Expirations(l.unseenNames(), l.unseenVariants(), l.own, 0, budget/2, spared)
-	add(unseen)
-	lines, rest := cookie.Expirations(l.names, l.variants, l.own, 0, budget-cookie.LinesBytes(unseen), spared)
-	add(slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(unseen, line) }))
-	if rest < 0 && spared != nil && !l.sibling {
-		rest = 0
+	target, err := returnurl.Target(location, l.own, l.h.app.returns)
+	if err != nil || l.leadsBack(target) || l.visit != nil && l.leadsToProvider(target) {
+		return ""
+	}
+	return target
+}
+
+// pending is what remains after this answer. Another app on the host has
+// cookies of its own, and what one app takes for a session is none to another:
+// so all that was there at the logout is known later.
+func (l *logout) pending(rd journey.Sweep) journey.Journey {
+	if rd.Landing != nil && l.tour != nil {
+		done := *rd.Landing
+		done.Tour = nil // it comes back with the browser
+		rd.Landing = &done
+	}
+	rest := journey.Journey{Visit: l.visit, Tour: l.tour, Sweep: rd}
+	if rd.Rest == nil {
+		return rest
+	}
+	_, others := rd.Rest.StillPresented(l.cookies)
+	for _, c := range others[:min(len(others), cookie.MaxSessionCookies)] {
+		rest.Seen = append(rest.Seen, rd.Rest.Digest(c)...)
 	}
 	return rest
-}
-
-// unseenNames are those that only the configuration knows. Further answers look
-// at what is still presented, so the first one is all that these have.
-func (l *logout) unseenNames() []string {
-	return slices.DeleteFunc(slices.Clone(l.names), func(name string) bool {
-		return slices.ContainsFunc(l.presented, func(c cookie.Cookie) bool { return c.Name == name })
-	})
-}
-
-// unseenVariants are why a cookie is not presented: it is limited to a path.
-func (l *logout) unseenVariants() (limited []cookie.Variant) {
-	for _, v := range l.variants {
-		if v.Path != "/" && v.Domain == "" && !v.Partitioned {
-			limited = append(limited, v)
-		}
-	}
-	return limited
-}
-
-// visitBudget is expirationBudget for an answer that sends the browser to the
-// provider: its address and the cookie for the way back take the rest.
-const visitBudget = 1300
-
-// spared tells the cookies that the provider may need to know whose session to
-// end, nil if there are none: on a registrable domain that it shares with the
-// app it may have set them for all of it.
-func (l *logout) spared() func(string, cookie.Variant) bool {
-	if l.visit == nil && (!l.sibling || l.h.provider == nil) || !slices.ContainsFunc(l.names, l.h.sessions.MayBeProviders) {
-		return nil
-	}
-	host := l.h.provider.Host(l.own)
-	if host != l.own.Hostname() && (origin.Registrable(host) == "" || origin.Registrable(host) != origin.Registrable(l.own.Hostname())) {
-		return nil
-	}
-	return func(name string, v cookie.Variant) bool {
-		reaches := v.Domain == host || v.Domain != "" && strings.HasSuffix(host, "."+v.Domain) || v.Domain == "" && host == l.own.Hostname()
-		return reaches && l.h.sessions.MayBeProviders(name)
-	}
 }
 
 // round is what follows this answer, if only the landing page.

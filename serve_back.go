@@ -9,27 +9,17 @@ import (
 	"slices"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
 // serveBack answers the two addresses that a provider sends the browser to:
@@ -81,13 +71,6 @@ func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st journey.
 	lost := journey.Journey{Visit: &journey.Visit{Provider: st.Provider}, Sweep: journey.Sweep{Landing: &journey.Landing{}}}
 	own := inbound.Origin(r)
 	p := pageOf(*lost.Sweep.WithProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing)
-	p.Forget = false
-	return pages.Write(w, http.StatusOK, p)
-}
-
-// answerBare is the landing page of nobody's logout.
-func answerBare(w http.ResponseWriter) error {
-	p := pageOf(journey.Landing{})
 	p.Forget = false
 	return pages.Write(w, http.StatusOK, p)
 }
@@ -222,46 +205,4 @@ const maxCode = 4 << 10
 // within is the time that one step of a logout may take.
 func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), time.Duration(a.Timeout))
-}
-
-// continueLogout goes on with a logout that a script began, or that had to show
-// a page in between.
-func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, token string) error {
-	a, own := h.app, inbound.Origin(r)
-	st, sealed := a.seals.OpenState(token)
-	rest, ok := a.seals.OpenMarker(r, own)
-	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.Stops[0].Origin == own {
-		if !rest.IsOn(t) { // anybody could have made this link
-			return pages.Write(w, http.StatusOK, a.overPage())
-		}
-		return h.finishTour(w, r, next, own, &t, &it, false)
-	}
-	known := sealed && ok && rest.IsAbout(st, own) && (rest.Visit == nil || rest.Visit.Stage == "") && rest.Sweep.Landing != nil
-	lost := sealed && !ok && st.Site == own.String()
-	switch {
-	case lost && st.Tour && a.shared.steps.Find(tour.FinishedKey(st.ID)) == nil:
-		p := h.everywherePage(r, own, pages.TextEverywherePage)
-		p.Text = pages.TextUnfinished
-		return pages.Write(w, http.StatusOK, p)
-	case lost && st.Provider != "":
-		return h.answerLost(w, r, st)
-	case !known:
-		return answerBare(w)
-	case h.signedInAgain(rest, r):
-		ctx, stop := a.within(r)
-		defer stop()
-		return pages.Redirect(w, a.arrive(w.Header(), own, untouched(rest), h.stillAlive(ctx, rest)))
-	case rest.Tour != nil:
-		return h.beginTour(w, r, own, rest)
-	}
-	return h.leave(w, r, own, rest)
-}
-
-// leave begins a visit from a page that the browser opened.
-func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey) error {
-	ctx, stop := h.app.within(r)
-	defer stop()
-	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Sweep.Browser, journey.LandingLifetime))
-	next := h.app.depart(ctx, w.Header(), own, rest)
-	return pages.RedirectSecret(w, r, next)
 }

@@ -4,31 +4,15 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-)
 
-// isUnfinished reports whether a tour of this browser did not come to its end,
-// as far as this site knows: the hub, or the site where it began.
-func (a *App) isUnfinished(r *http.Request, own origin.Origin) bool {
-	if rest, ok := a.seals.OpenMarker(r, own); ok && rest.Tour != nil {
-		return true
-	}
-	id := a.seals.RememberedTour(r, own)
-	return id != "" && a.shared.steps.Find(tour.FinishedKey(id)) == nil
-}
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
+)
 
 // serveEverywhere is "sign out everywhere": a page with one button, and what
 // the button does.
@@ -123,19 +107,4 @@ func (h *Handler) everywherePage(r *http.Request, own origin.Origin, p pages.Pag
 		p.Mood, p.Text = pages.MoodBad, pages.TextUnfinished
 	}
 	return p
-}
-
-// friends are the origins whose pages may start a logout here.
-func (a *App) friends(r *http.Request, own origin.Origin, h *Handler) func(origin.Origin) bool {
-	return func(o origin.Origin) bool {
-		if a.trusts(o) {
-			return true
-		}
-		l := a.listenerFor(r)
-		if l == nil {
-			return false
-		}
-		it := a.itineraryFrom(l, own, a.groupOf(h))
-		return it.Has(o)
-	}
 }

@@ -4,24 +4,20 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/url"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-	"github.com/universal-logout/caddy-universal-logout/internal/nested"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 )
 
 // marker is the cookie left with a browser whose logout was answered to a
@@ -107,4 +103,25 @@ func withoutState(page string) string {
 	q.Del("state")
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// signedInAgain reports whether a session is presented that was not there at
+// the logout: a fresh login is never touched.
+func (h *Handler) signedInAgain(rest journey.Journey, r *http.Request) bool {
+	if rest.Sweep.Rest == nil {
+		return false
+	}
+	_, others := rest.Sweep.Rest.StillPresented(r.Header["Cookie"])
+	return slices.ContainsFunc(others, func(c cookie.Cookie) bool {
+		return h.sessions.Is(c.Name, c.Value) && !rest.Knows(rest.Sweep.Rest.Digest(c))
+	})
+}
+
+// leave begins a visit from a page that the browser opened.
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey) error {
+	ctx, stop := h.app.within(r)
+	defer stop()
+	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Sweep.Browser, journey.LandingLifetime))
+	next := h.app.depart(ctx, w.Header(), own, rest)
+	return pages.RedirectSecret(w, r, next)
 }
