@@ -4,33 +4,15 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
 )
 
-const MaxURL = 2048
+const maxURL = 2048 // bytes
 
-// canOwnNamesBelow: one party has all names below a registrable domain, and
-// below what is no public suffix at all, like a home's .lan.
-func CanOwnNamesBelow(host string) bool {
-	if Registrable(host) != "" {
-		return true
-	}
-	suffix, icann := publicsuffix.PublicSuffix(host)
-	return isHostname(host) && !icann && !strings.Contains(suffix, ".")
-}
-
-func DefaultPort(scheme string) string {
-	if scheme == "https" {
-		return "443"
-	}
-	return "80"
-}
-
-// isPlainURL is the strict rule that leaves nothing to differ about: printable
-// ASCII; either one slash and a path, or https://host (URL-01 to URL-06).
+// IsPlainURL is the strict rule that leaves parsers nothing to differ about:
+// printable ASCII; either one slash and a path, or https://host (URL-01 to
+// URL-06).
 func IsPlainURL(raw string) bool {
-	if raw == "" || len(raw) > MaxURL {
+	if raw == "" || len(raw) > maxURL {
 		return false
 	}
 	for i := range len(raw) {
@@ -54,7 +36,7 @@ func IsPlainURL(raw string) bool {
 	return path == "" || IsPlainPath(path)
 }
 
-// isPlainPath refuses what one parser resolves and another keeps: empty and
+// IsPlainPath refuses what one parser resolves and another keeps: empty and
 // dot segments, and encoded slashes, backslashes, dots and control characters.
 func IsPlainPath(path string) bool {
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
@@ -91,4 +73,14 @@ func isPlainHost(host string) bool {
 		}
 	}
 	return isHostname(strings.ToLower(name))
+}
+
+// HasSpaceOrControl reports whether s has an ASCII space or control character.
+func HasSpaceOrControl(s string) bool {
+	return strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f })
+}
+
+// IsASCII reports whether s has ASCII characters only.
+func IsASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0x80 })
 }

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// checkEndpoint: https, or http on loopback; a query may be part of it, a
-// fragment or a user not (RPI-02, RPI-03).
+// CheckEndpoint says what is wrong with the address of a provider's endpoint. It
+// must be https, or http on loopback; a query may be part of it, a fragment or a
+// user not (RPI-02, RPI-03).
 func CheckEndpoint(raw string) error {
 	u, err := url.Parse(raw)
 	switch {
@@ -26,9 +27,21 @@ func CheckEndpoint(raw string) error {
 	return fmt.Errorf("%q: it must begin with https://; plain http is for loopback hosts only", raw)
 }
 
+// withoutUserinfo keeps a password out of an error.
 func withoutUserinfo(raw string) string {
 	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
 		return raw[i+1:]
 	}
 	return raw
+}
+
+// SameEndpoint reports whether a URL is an endpoint, whatever its query.
+func SameEndpoint(raw, endpoint string) bool {
+	a, errA := url.Parse(raw)
+	b, errB := url.Parse(endpoint)
+	if errA != nil || errB != nil || a.User != nil || a.Opaque != "" {
+		return false
+	}
+	o := New(a.Scheme, a.Host)
+	return o != (Origin{}) && o == New(b.Scheme, b.Host) && a.EscapedPath() == b.EscapedPath()
 }

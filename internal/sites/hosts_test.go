@@ -37,7 +37,7 @@ func TestHostPatterns(t *testing.T) {
 	names, patterns := spelled("abc"), spelled("ab*")
 	for _, p := range patterns {
 		for _, q := range patterns {
-			both, left := origin.Narrow([]string{p}, []string{q}), origin.Minus([]string{p}, []string{q})
+			both, left := narrow([]string{p}, []string{q}), minus([]string{p}, []string{q})
 			for _, host := range names {
 				inP, inQ := caddyMatches(t, []string{p}, host), caddyMatches(t, []string{q}, host)
 				if got := caddyMatches(t, both, host); got != (inP && inQ) {
@@ -94,7 +94,7 @@ func FuzzHostPatterns(f *testing.F) {
 			inBoth = inBoth && caddyMatches(t, patterns, host)
 			lists[i] = patterns
 		}
-		both := origin.Narrow(lists[0], lists[1])
+		both := narrow(lists[0], lists[1])
 		if got := caddyMatches(t, both, host); got != inBoth {
 			t.Errorf("%q and %q are %q, wrong about %s", lists[0], lists[1], both, host)
 		}
