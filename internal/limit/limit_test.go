@@ -1,22 +1,20 @@
-package universallogout
+package limit
 
 import (
 	"fmt"
 	"testing"
 	"time"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 )
 
 // TestLimitIsBounded: a flood from many addresses takes bounded memory, and an
 // IPv6 client has one share for all its addresses.
 func TestLimitIsBounded(t *testing.T) {
-	l := limit.NewSessionlessLimit()
-	now := testNow
-	for i := range 3 * limit.MaxLimitedClients {
-		l.Allow(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255), 1, now)
-		if len(l.Clients) > limit.MaxLimitedClients {
-			t.Fatalf("%d clients", len(l.Clients))
+	c := NewSessionlessLimit()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i := range 3 * maxClients {
+		c.Allow(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255), 1, now)
+		if len(c.limiters) > maxClients {
+			t.Fatalf("%d clients", len(c.limiters))
 		}
 	}
 	for name, addresses := range map[string][2]string{
@@ -25,20 +23,20 @@ func TestLimitIsBounded(t *testing.T) {
 		"no address at all":  {"", "unknown"},
 		"addresses of zones": {"fe80::1%%eth0", "fe80::2"},
 	} {
-		l, allowed := limit.NewSessionlessLimit(), 0
-		for i := range limit.SessionlessPerMinute {
+		c, allowed := NewSessionlessLimit(), 0
+		for i := range sessionlessPerMinute {
 			address := addresses[0]
 			if name == "one IPv6 network" {
 				address = fmt.Sprintf(address, i)
 			}
-			if l.Allow(address, 1, now) {
+			if c.Allow(address, 1, now) {
 				allowed++
 			}
 		}
-		if allowed != limit.SessionlessPerMinute || l.Allow(addresses[1], 1, now) {
+		if allowed != sessionlessPerMinute || c.Allow(addresses[1], 1, now) {
 			t.Errorf("%s: %d allowed, then one more", name, allowed)
 		}
-		if !l.Allow(addresses[1], 1, now.Add(2*time.Second)) {
+		if !c.Allow(addresses[1], 1, now.Add(2*time.Second)) {
 			t.Errorf("%s: the share does not grow back", name)
 		}
 	}
