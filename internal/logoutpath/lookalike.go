@@ -9,7 +9,8 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 )
 
-func (rs *Rules) addNear(rule Rule) {
+// noteFirst adds to the cheap question what is near a rule.
+func (rs *Rules) noteFirst(rule Rule) {
 	rs.queries = rs.queries || len(rule.Query) > 0
 	if len(rule.Segments) == 0 {
 		return
@@ -29,17 +30,18 @@ func (rs *Rules) addNear(rule Rule) {
 	}
 }
 
-// addOwn makes our own addresses unusual.
+// AddOwn makes our own addresses, below prefix, unusual.
 func (rs *Rules) AddOwn(prefix string) { rs.first[prefix[1]] = true }
 
-// unusual is the cheap question asked of every request, whether it could be
-// for an address of ours, a round of a logout or near one; no means no.
+// Unusual is the cheap question asked of every request, whether it could be
+// for an address of ours, whose query begins with OwnParameter perhaps, or could
+// be near a logout; no means no.
 func (rs *Rules) Unusual(path, query string) bool {
 	return len(path) > 1 && rs.first[path[1]] || rs.queries || len(query) > len(OwnParameter) && query[0] == OwnParameter[0]
 }
 
-// near reports whether an app could take r, which is no logout request, for
-// one. With a method override only the body may tell: inBody says so.
+// Near reports whether an app could take r, which is no logout request, for
+// one. If only the body can tell, inBody says so: then ask BodyMakesLogout.
 func (rs *Rules) Near(r *http.Request) (near, inBody bool) {
 	for i := range rs.Rules {
 		rule := &rs.Rules[i]
@@ -114,15 +116,15 @@ func overrides(r *http.Request, method string) bool {
 			return true
 		}
 	}
-	return QueryHas(r.URL.RawQuery, "_method", method)
+	return queryHas(r.URL.RawQuery, "_method", method)
 }
 
-// bodyMakesLogout looks for a rule's query pairs, or a method override, in the
-// fields of a form.
+// BodyMakesLogout looks for a rule's query pairs, or a method override, in the
+// fields of a form, written as a query.
 func (rs *Rules) BodyMakesLogout(r *http.Request, fields string) bool {
 	all := r.URL.RawQuery + "&" + fields
 	return slices.ContainsFunc(rs.Rules, func(rule Rule) bool {
 		return len(rule.Query) > 0 && rule.matchQuery(all) ||
-			rule.Method != "" && rule.nearPath(r.URL.Path) && QueryHas(all, "_method", rule.Method)
+			rule.Method != "" && rule.nearPath(r.URL.Path) && queryHas(all, "_method", rule.Method)
 	})
 }

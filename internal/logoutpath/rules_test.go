@@ -1,4 +1,4 @@
-package universallogout
+package logoutpath
 
 import (
 	"net/http"
@@ -7,23 +7,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
-func rulesFor(t testing.TB, base string, entries ...string) *logoutpath.Rules {
+func rulesFor(t testing.TB, base string, entries ...string) *Rules {
 	t.Helper()
-	rules, err := logoutpath.Compile(entries, base)
+	rules, err := Compile(entries, base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rules
 }
 
-func isLogout(t testing.TB, rules *logoutpath.Rules, method, target string) bool {
+func isLogout(t testing.TB, rules *Rules, method, target string) bool {
 	t.Helper()
 	u, err := url.Parse("https://app.example.com" + target)
 	if err != nil {
@@ -91,7 +88,7 @@ func TestBadPaths(t *testing.T) {
 		"/x?a": "no pair", "/x?=b": "no pair", "/x#y": "#", "/a b": "character", "/a\\b": "character", "/a;b": "character", "POST off": "off stands alone",
 		"https://app.example.com/logout": "begin with /", "/\x00": "character",
 	} {
-		if _, err := logoutpath.Compile([]string{entry, "/ok"}, ""); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := Compile([]string{entry, "/ok"}, ""); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want something about %q", entry, err, says)
 		}
 	}
@@ -106,7 +103,7 @@ func FuzzPaths(f *testing.F) {
 		f.Add(rules[i], seed, "GET")
 	}
 	f.Fuzz(func(t *testing.T, entry, target, method string) {
-		rs, err := logoutpath.Compile([]string{entry}, "")
+		rs, err := Compile([]string{entry}, "")
 		if err != nil {
 			return
 		}

@@ -7,7 +7,8 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
-// plainPath is where the cookies of a logout may lie, whatever the spelling.
+// Plain is the escaped path at which the cookies of a logout at u may lie, however
+// u spells it; "/" if no spelling is plain.
 func Plain(u *url.URL) string {
 	if p := u.EscapedPath(); origin.IsPlainPath(p) {
 		return p
