@@ -1,6 +1,7 @@
 package universallogout
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -312,6 +313,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return h.policy.Serve(w, r, next, navigation)
 }
 
+// addresses are ours on every site, below the prefix; an app never gets them.
+// serve_X.go answers address X.
+var addresses = map[string]func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error{
+	"/":         (*Handler).serveEverywhere, // "sign out everywhere": a page with one button, and what the button does
+	"/hop":      (*Handler).serveHop,        // one site's part in the browser's way through the sites
+	"/site":     (*Handler).serveThisSite,   // the same, asked for by the script of a hop page
+	"/callback": (*Handler).serveCallback,   // back from the provider: its answer to the question who is signed in
+	"/return":   (*Handler).serveReturn,     // back from the provider: its session is over
+	"/done":     (*Handler).serveDone,       // the landing page: what became of each app
+}
+
 // owns reports whether path is one of our addresses.
 func (a *App) owns(path string) bool {
 	return len(path) >= len(a.Prefix) && path[:len(a.Prefix)] == a.Prefix &&
@@ -329,20 +341,9 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next cadd
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
-	switch strings.TrimPrefix(r.URL.Path, h.app.Prefix) {
-	case "/done":
-		return h.serveDone(w, r)
-	case "/callback":
-		return h.serveBack(w, r, journey.StageHint)
-	case "/return":
-		return h.serveBack(w, r, journey.StageEnd)
-	case "/hop":
-		return h.serveHop(w, r, next)
-	case "/site":
-		return h.serveSite(w, r, next, "")
-	case "", "/":
-		return h.serveEverywhere(w, r, next)
-	default:
-		return h.refuse(w, r, http.StatusNotFound)
+	path := cmp.Or(strings.TrimPrefix(r.URL.Path, h.app.Prefix), "/")
+	if serve, ok := addresses[path]; ok {
+		return serve(h, w, r, next)
 	}
+	return h.refuse(w, r, http.StatusNotFound)
 }

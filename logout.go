@@ -155,8 +155,38 @@ func newID() string {
 	return hex.EncodeToString(id)
 }
 
-// serve goes through the steps of a logout.
+// serve goes through the steps of a logout. What clearing would destroy is read
+// by now, and the clearing is prepared: see newLogout.
 func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	l.begin(r)
+	body, detach := appcall.BufferBody(w, r, time.Until(l.deadline))
+	defer detach()
+	l.chooseTarget(returnurl.Requested(r, body))
+
+	res := l.askApp(w, r, next)
+	if res.Claimed {
+		return res.PassOn()
+	}
+	l.endTokens(res.Passed)
+	said := l.outcome(res)
+	out := l.conclude(r, said)
+	l.log(r, res, said, out)
+	if res.Passed {
+		return l.passed(res)
+	}
+
+	// The tour, the provider and the landing page are the browser's way: it
+	// begins with our answer.
+	l.relay(w.Header(), res)
+	if l.caller.Navigation {
+		return l.answerPerson(w, r, res, out)
+	}
+	return l.answerScript(w, res, out)
+}
+
+// begin starts the time of the server-side part. While the app is busy, the
+// provider is asked what a visit will need to know.
+func (l *logout) begin(r *http.Request) {
 	l.deadline = time.Now().Add(time.Duration(l.h.app.Timeout))
 	if outer := appcall.OngoingOf(r); outer != nil {
 		l.deadline = outer.Deadline // its time is running already
@@ -164,39 +194,31 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	if l.visit != nil && l.caller.Navigation {
 		go l.h.app.getReady(context.WithoutCancel(r.Context()), l.own, *l.visit)
 	}
-	body, detach := appcall.BufferBody(w, r, time.Until(l.deadline))
-	defer detach()
-	l.chooseTarget(returnurl.Requested(r, body))
+}
 
+// askApp lets the app end its session: it gets the browser's own request. What
+// it answers to a script passes, with what amend adds.
+func (l *logout) askApp(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) appcall.Result {
 	pass := func(status int) bool { return !l.caller.Navigation && status >= 200 && status < 300 }
-	answer := appcall.NewAnswer(w, pass, func(h http.Header) { l.amend(h, r) }, l.deadline)
+	answer := appcall.NewAnswer(w, pass, func(hdr http.Header) { l.amend(hdr, r) }, l.deadline)
 	asked, taken := l.h.policy.ForApp(r)
 	answer.Taken = taken
 	from := appcall.Snapshot(r, l.own) // while nothing else has it
 	began := time.Now()
 	res := appcall.Ask(asked, next, answer)
 	l.asked = time.Since(began)
-	if res.Claimed {
-		return res.PassOn()
-	}
-	if l.isRefused(asked) {
+	if !res.Claimed && l.isRefused(asked) {
 		l.endRefused(from, next)
 	}
-	l.endTokens(res.Passed)
-	said := l.outcome(res)
-	out := l.conclude(r, said)
-	l.log(r, res, said, out)
-	if res.Passed {
-		if res.Err != nil {
-			panic(http.ErrAbortHandler) // half a body is out: break it off, as Caddy does
-		}
-		return nil
+	return res
+}
+
+// passed ends a logout whose script has the app's own answer.
+func (*logout) passed(res appcall.Result) error {
+	if res.Err != nil {
+		panic(http.ErrAbortHandler) // half a body is out: break it off, as Caddy does
 	}
-	l.relay(w.Header(), res)
-	if l.caller.Navigation {
-		return l.answerPerson(w, r, res, out)
-	}
-	return l.answerScript(w, res, out)
+	return nil
 }
 
 // chooseTarget takes the first return URL of the request that is allowed. A

@@ -22,6 +22,16 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
+// serveCallback is where the provider answers the silent question.
+func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	return h.serveBack(w, r, journey.StageHint)
+}
+
+// serveReturn is where the browser comes back to after the provider's logout.
+func (h *Handler) serveReturn(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	return h.serveBack(w, r, journey.StageEnd)
+}
+
 // serveBack answers the two addresses that a provider sends the browser to:
 // /callback after the silent question, /return after its logout. Whatever
 // comes, it ends on the landing page; only what the sealed state of this very

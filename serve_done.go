@@ -10,6 +10,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
@@ -30,7 +32,7 @@ const (
 // serveDone is the landing page. Without a token of ours it is a bare "signed
 // out"; without the cookie that the logout gave this browser it tells the
 // outcome and touches nothing.
-func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:

@@ -28,6 +28,12 @@ const (
 	maxTourBody = 64 << 10
 )
 
+// serveThisSite ends the app at the root of the site. Apps below a path are
+// asked for below it: see asksForSite.
+func (h *Handler) serveThisSite(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return h.serveSite(w, r, next, "")
+}
+
 // serveSite is one site's part of a tour, asked for by the script of a hop page
 // on this site or one that is same-site with it.
 func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, base string) error {
