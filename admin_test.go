@@ -375,7 +375,7 @@ func FuzzRevokeBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		req, err := parseRevoke(body)
 		if err != nil {
-			if req != (revokeRequest{}) {
+			if req != (whose{}) {
 				t.Errorf("%+v with an error", req)
 			}
 			return

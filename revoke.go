@@ -2,6 +2,7 @@ package universallogout
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -86,6 +87,57 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 	l.revoked = len(revocations)
 	l.h.app.teller.Revoked(telemetry.User, "credential", l.revoked, map[string]any{"logout_id": l.id})
 	return l.refusable
+}
+
+// whose sessions: one, by its sid, or all that a user has begun by now.
+type whose struct{ issuer, sub, sid string }
+
+func (w whose) kind() string {
+	if w.sid != "" {
+		return "session"
+	}
+	return "subject"
+}
+
+// revoker is who had sessions refused, for the audit log.
+type revoker struct{ initiator, message, clientIP string }
+
+var errListNotOpen = errors.New("the list of revocations is not open yet")
+
+// revokeSessions refuses sessions from now on, and tells it. It is for all but
+// the browser that has such a session itself, and returns when they stay refused
+// whatever happens to this node.
+func (a *App) revokeSessions(ctx context.Context, by revoker, sessions whose) (logoutID string, err error) {
+	list := a.awaitList(ctx)
+	if list == nil {
+		return "", errListNotOpen
+	}
+	entry := list.OfSession(sessions.issuer, sessions.sid)
+	if sessions.sid == "" {
+		entry = list.OfSubject(sessions.issuer, sessions.sub, a.now())
+	}
+	logoutID = newID()
+	err = list.Revoke(ctx, entry)
+
+	out, revocations := outcome.Ended, 1
+	if err != nil {
+		out = outcome.Failed
+	}
+	if errors.Is(err, revocation.ErrFull) {
+		revocations = 0
+	}
+	a.teller.LoggedOut(telemetry.Logout{
+		ID: logoutID, Initiator: by.initiator, Outcome: out,
+		Logger: a.logger, Message: by.message, Fields: []zap.Field{
+			zap.String("issuer", sessions.issuer), zap.String("kind", sessions.kind()), zap.String("result", outcome.Word(out)),
+			zap.Int("revocations", revocations), zap.String("client_ip", by.clientIP),
+		},
+		Data: map[string]any{"issuer": sessions.issuer, "kind": sessions.kind()},
+	})
+	if revocations > 0 {
+		a.teller.Revoked(by.initiator, sessions.kind(), revocations, map[string]any{"logout_id": logoutID, "issuer": sessions.issuer})
+	}
+	return logoutID, err
 }
 
 // refuseSession refuses the session that a verified ID token names, at all apps
