@@ -1,9 +1,12 @@
 package provider
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
 // TestEndSessionURL: by what is known and by  The
@@ -104,5 +107,83 @@ func TestLongHintIsDroppedWhole(t *testing.T) {
 	e := EndSession{Hint: strings.Repeat("h", 5000), Client: "edge"}
 	if got, ok := e.url("https://sso.example.com/end", quirksByName["hydra"]); ok || got != "https://sso.example.com/end" {
 		t.Errorf("%v %s", ok, got)
+	}
+}
+
+// TestReadAppLogout: a hint for a client of ours is ours; what an app says for
+// another stays as it is (RPI-13); all else is of no interest.
+func TestReadAppLogout(t *testing.T) {
+	op := oidctest.Start(t, oidctest.Config{})
+	p := newLab(t, Config{Issuer: op.Issuer()})
+	m, err := p.asks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, foreign := op.IDToken("edge", "ana", "s", nil), op.IDToken("another", "ana", "s", nil)
+	for name, tc := range map[string]struct {
+		query   url.Values
+		hint    string
+		foreign bool
+	}{
+		"nothing":                 {url.Values{}, "", false},
+		"ours":                    {url.Values{"id_token_hint": {ours}}, ours, false},
+		"ours, named":             {url.Values{"id_token_hint": {ours}, "client_id": {"edge"}}, ours, false},
+		"ours by name":            {url.Values{"client_id": {"edge"}}, "", false},
+		"ours by name, and a lie": {url.Values{"id_token_hint": {foreign}, "client_id": {"edge"}}, "", false},
+		"another's":               {url.Values{"id_token_hint": {foreign}, "post_logout_redirect_uri": {"https://x.example/"}}, "", true},
+		"another's, named":        {url.Values{"id_token_hint": {ours}, "client_id": {"another"}}, "", true},
+		"another's by name":       {url.Values{"client_id": {"another"}}, "", true},
+	} {
+		hint, next, back := p.ReadAppLogout(t.Context(), m, m.EndSession+"?"+tc.query.Encode(), []string{"edge"})
+		if hint != tc.hint || (next != "") != tc.foreign || tc.foreign && (next != m.EndSession+"?"+tc.query.Encode() || back != tc.query.Get("post_logout_redirect_uri")) {
+			t.Errorf("%s: %q %q %q", name, hint, next, back)
+		}
+		for _, address := range []string{"", op.Issuer() + "/elsewhere?" + tc.query.Encode()} {
+			if hint, next, _ := p.ReadAppLogout(t.Context(), m, address, []string{"edge"}); hint+next != "" {
+				t.Errorf("%s, at %q: %q %q", name, address, hint, next)
+			}
+		}
+	}
+	// Without a client of ours there is none to mix it with.
+	if hint, next, _ := p.ReadAppLogout(t.Context(), m, m.EndSession+"?id_token_hint="+ours, nil); hint != "" || next == "" {
+		t.Errorf("no client: %q %q", hint, next)
+	}
+}
+
+// TestEndSessionURLByWhatIsAccepted: all of it, only without the return address,
+// or a click.
+func TestEndSessionURLByWhatIsAccepted(t *testing.T) {
+	for name, tc := range map[string]struct {
+		quirks   string
+		client   string
+		accepts  func(q url.Values) bool
+		returns  bool
+		state    string
+		wantLink string // "": it goes without a click
+	}{
+		"everything":        {"", "edge", func(url.Values) bool { return true }, true, "s", ""},
+		"not the address":   {"", "edge", func(q url.Values) bool { return !q.Has("post_logout_redirect_uri") }, false, "", ""},
+		"only the bare one": {"", "edge", func(q url.Values) bool { return len(q) == 0 }, false, "", "https://sso.example.com/end"},
+		"nothing":           {"", "edge", func(url.Values) bool { return false }, false, "", "none"},
+		"no client":         {"", "", func(url.Values) bool { return true }, false, "", "https://sso.example.com/end"},
+		"no state":          {"cognito", "edge", func(url.Values) bool { return true }, true, "", ""},
+	} {
+		p := newLab(t, Config{Issuer: "https://sso.example.com", Quirks: tc.quirks})
+		p.Http = &http.Client{Transport: transport(func(w http.ResponseWriter, r *http.Request) {
+			if !tc.accepts(r.URL.Query()) {
+				w.WriteHeader(400)
+			}
+		})}
+		m := Metadata{Issuer: p.Issuer, EndSession: "https://sso.example.com/end", Ways: p.Ways}
+		address, sent, ok := p.EndSessionURL(t.Context(), m, EndSession{Client: tc.client, ReturnURI: "https://app.example.com/bye", State: "s"})
+		if tc.wantLink != "" {
+			if ok || address != strings.TrimSuffix(tc.wantLink, "none") {
+				t.Errorf("%s: %v %s", name, ok, address)
+			}
+			continue
+		}
+		if !ok || (sent.ReturnURI != "") != tc.returns || sent.State != tc.state || strings.Contains(address, "state=s") != (tc.state != "") || strings.Contains(address, "bye") != tc.returns {
+			t.Errorf("%s: %v %s %+v", name, ok, address, sent)
+		}
 	}
 }

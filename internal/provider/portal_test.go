@@ -1,6 +1,9 @@
 package provider
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 // TestPortalReturnURLIsEscaped: the return address is one value, whatever
 // stands around it in the template.
@@ -16,6 +19,28 @@ func TestPortalReturnURLIsEscaped(t *testing.T) {
 	} {
 		if got, err := expandReturnURL(template, "https://a.example/?x=1&y"); err != nil || got != want {
 			t.Errorf("%s becomes %s, %v", template, got, err)
+		}
+	}
+}
+
+// TestPortalURL: a portal that is out of order gets no browser. On the site
+// itself only browsers are let in, so nobody else asks.
+func TestPortalURL(t *testing.T) {
+	for name, tc := range map[string]struct {
+		logoutURL, address, endpoint string
+		status                       int
+		ok                           bool
+	}{
+		"fine":         {"https://auth.example.com/logout?rd={return_url}", "https://auth.example.com/logout?rd=https%3A%2F%2Fa.example%2F", "https://auth.example.com/logout", 200, true},
+		"refuses us":   {"https://auth.example.com/logout", "https://auth.example.com/logout", "https://auth.example.com/logout", 400, true},
+		"out of order": {"https://auth.example.com/logout?rd={return_url}", "", "https://auth.example.com/logout", 502, false},
+		"on the site":  {"/logout?rd={return_url}", "/logout?rd=https%3A%2F%2Fa.example%2F", "/logout", 502, true},
+	} {
+		p := newLab(t, Config{LogoutURL: tc.logoutURL})
+		p.Http = &http.Client{Transport: transport(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(tc.status) })}
+		address, endpoint, ok := p.PortalURL(t.Context(), "https://a.example/")
+		if address != tc.address || endpoint != tc.endpoint || ok != tc.ok {
+			t.Errorf("%s: %q %q %v", name, address, endpoint, ok)
 		}
 	}
 }

@@ -7,9 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
 // TestClientAuthentication: REV-03, REV-04, by what is configured and what the
@@ -104,6 +108,33 @@ func TestRefreshGoesFirst(t *testing.T) {
 	for i, r := range seen {
 		if (r.form.Get("token_type_hint") == "access_token") != (i == 4) {
 			t.Errorf("number %d is %v", i+1, r.form)
+		}
+	}
+}
+
+// TestTokensIn: by where the site says that they are, and by their names.
+func TestTokensIn(t *testing.T) {
+	op := oidctest.Start(t, oidctest.Config{})
+	p := newLab(t, Config{Issuer: op.Issuer()})
+	ours, foreign := op.IDToken("edge", "ana", "s", nil), op.Sign("JWT", map[string]any{"iss": "https://evil.example"})
+	for name, tc := range map[string]struct {
+		presented []cookie.Cookie
+		said      Tokens
+		want      Tokens
+	}{
+		"by name":           {[]cookie.Cookie{{Name: "__Host-AccessToken", Value: "a"}, {Name: "refresh_token", Value: "r"}, {Name: "id-token", Value: "encrypted"}, {Name: "sessionid", Value: "s"}}, Tokens{}, Tokens{Access: []string{"a"}, Refresh: []string{"r"}, Cookies: []string{"__Host-AccessToken", "refresh_token", "id-token"}}},
+		"a JWT of any name": {[]cookie.Cookie{{Name: "x", Value: ours}}, Tokens{}, Tokens{Id: []string{ours}, Cookies: []string{"x"}}},
+		"another issuer's":  {[]cookie.Cookie{{Name: "x", Value: foreign}, {Name: "refresh_token", Value: "r"}}, Tokens{}, Tokens{Refresh: []string{"r"}, Cookies: []string{"refresh_token"}}},
+		"the app's own":     {[]cookie.Cookie{{Name: "id_token", Value: foreign}, {Name: "refresh_token", Value: "r"}}, Tokens{}, Tokens{}},
+		"said":              {[]cookie.Cookie{{Name: "x", Value: "r"}}, Tokens{Refresh: []string{"r"}, Access: []string{"a"}}, Tokens{Refresh: []string{"r"}, Access: []string{"a"}, Cookies: []string{"x"}}},
+		"said, too long":    {nil, Tokens{Id: []string{strings.Repeat("x", maxIDToken+1)}}, Tokens{}},
+	} {
+		got := p.TokensIn(tc.presented, tc.said)
+		if !slices.Equal(got.Id, tc.want.Id) || !slices.Equal(got.Access, tc.want.Access) || !slices.Equal(got.Refresh, tc.want.Refresh) || !slices.Equal(got.Cookies, tc.want.Cookies) {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if got.None() != (len(got.Id)+len(got.Access)+len(got.Refresh) == 0) {
+			t.Errorf("%s: None is %v", name, got.None())
 		}
 	}
 }
