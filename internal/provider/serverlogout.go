@@ -78,11 +78,11 @@ func (s *ServerLogout) CheckWritten() error {
 	if err != nil {
 		return err
 	}
-	return r.Check()
+	return r.check()
 }
 
-// Check finds what cannot work.
-func (s *ServerLogout) Check() error {
+// check finds what cannot work, once all is known.
+func (s *ServerLogout) check() error {
 	if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodGet}, s.Method) {
 		return fmt.Errorf("%q is no method for a logout; write POST or DELETE before the address", s.Method)
 	}

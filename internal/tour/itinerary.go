@@ -5,8 +5,9 @@ import (
 	"crypto/sha256"
 	"slices"
 	"strings"
-	"sync"
+	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/bounded"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 )
@@ -31,37 +32,32 @@ type Itinerary struct {
 	Hub    int      // number of the hub's stop, -1 without one
 }
 
-// itineraries keeps those that were asked for, by what they depend on: a tour
-// through n sites needs its own 2n times.
+// Itineraries keeps those that were asked for, by what they depend on: a tour
+// through n sites needs its own 2n times. Where a site has many names, or a
+// request may name any port, there is no end of them.
 type Itineraries[K comparable] struct {
-	mu    sync.Mutex
-	Known map[K]Itinerary
+	known *bounded.Map[K, Itinerary]
 }
 
 func NewItineraries[K comparable]() *Itineraries[K] {
-	return &Itineraries[K]{Known: make(map[K]Itinerary)}
+	return &Itineraries[K]{bounded.NewMap[K, Itinerary](maxItineraries, 0)}
 }
 
-// maxItineraries bounds the memory: where a site has many names, or a request
-// may name any port, there is no end of them.
-const MaxItineraries = 64
+const maxItineraries = 64
 
+// Get returns the one that is kept, or what find finds. That takes a while, so
+// nobody else waits for it.
 func (its *Itineraries[K]) Get(key K, find func() Itinerary) Itinerary {
-	its.mu.Lock()
-	it, ok := its.Known[key]
-	its.mu.Unlock()
-	if ok {
-		return it
+	it, ok := its.known.Get(key)
+	if !ok {
+		it = find()
+		its.known.Put(key, it, time.Time{})
 	}
-	it = find()
-	its.mu.Lock()
-	defer its.mu.Unlock()
-	if len(its.Known) >= MaxItineraries {
-		clear(its.Known)
-	}
-	its.Known[key] = it
 	return it
 }
+
+// Len is how many are kept.
+func (its *Itineraries[K]) Len() int { return its.known.Len() }
 
 // order puts the stops of one registrable domain together, the start's first.
 // The hub comes soon, so that it knows of a tour that is not finished.
