@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 const (
@@ -27,7 +27,7 @@ var errUnreachable = errors.New("the provider cannot be reached")
 
 // isUnreachable: no browser would get an answer either.
 func isUnreachable(err error) bool {
-	var later *oauth.RetryError
+	var later *work.RetryError
 	return errors.Is(err, errUnreachable) || errors.As(err, &later)
 }
 
