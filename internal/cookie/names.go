@@ -14,6 +14,12 @@ type namePatterns struct {
 	contains []string // *part*: only our own lists use it
 }
 
+// CheckName says what is wrong with one pattern of the config behind word.
+func CheckName(word, pattern string) error {
+	_, err := CompileNames(word, []string{pattern})
+	return err
+}
+
 // CompileNames reads patterns as they stand in the config behind word. Its
 // errors begin with word.
 func CompileNames(word string, patterns []string) (*namePatterns, error) {

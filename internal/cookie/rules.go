@@ -78,6 +78,16 @@ func (rules *Rules) MayPass(set Set) bool {
 	return set.Expired || set.Value == "" || !rules.Is(set.Name, set.Value)
 }
 
+// MayBeIn reports whether a request may have a session that only the app knows:
+// any cookie that is not kept, and that nobody can guess.
+func (rules *Rules) MayBeIn(lines []string) (found bool) {
+	Each(lines, func(name, value string) bool {
+		found = len(value) >= MinCredential && !IsOwn(name) && !rules.Kept(name)
+		return !found
+	})
+	return found
+}
+
 // In lists the session cookies of a request, each name and value once,
 // MaxSessionCookies at most.
 func (rules *Rules) In(lines []string) (found []Cookie) {

@@ -10,10 +10,10 @@ import (
 
 // WriteError tells a person on a page, and a program in JSON.
 func WriteError(w http.ResponseWriter, r *http.Request, status int) error {
-	p := TextStatus[status]
 	if !guard.CallerOf(r).Navigation {
-		return WriteJSON(w, status, LogoutAnswer{Message: p.Text})
+		return WriteErrorJSON(w, status)
 	}
+	p := TextStatus[status]
 	p.Kind = "error"
 	p.Link, p.LinkText = "/", fmt.Sprintf(TextBack, inbound.Origin(r).Host)
 	return Write(w, status, p)

@@ -25,6 +25,20 @@ type AppOutcome struct {
 	Outcome outcome.Outcome `json:"outcome"`
 }
 
+// NewAnswer is the answer to a script for the logout of one app.
+func NewAnswer(id string, app AppOutcome) LogoutAnswer {
+	answer := LogoutAnswer{Success: app.Outcome != outcome.Failed, Message: MessageLoggedOut, LogoutID: id, Apps: []AppOutcome{app}}
+	if !answer.Success {
+		answer.Message = MessageFailed
+	}
+	return answer
+}
+
+// WriteErrorJSON tells a program that nothing was done, and why.
+func WriteErrorJSON(w http.ResponseWriter, status int) error {
+	return WriteJSON(w, status, LogoutAnswer{Message: TextStatus[status].Text})
+}
+
 // WriteJSON writes our JSON, and a line break.
 func WriteJSON(w http.ResponseWriter, status int, answer LogoutAnswer) error {
 	body, err := json.Marshal(answer)
