@@ -16,19 +16,19 @@ const (
 type Run struct {
 	Length, Distinct      int
 	Digits, Lower, Upper  int
-	Vowels, MostConsonant int // MostConsonant: in a row
+	Vowels, Consonants    int // Consonants: the most in a row
 	Changes, DigitChanges int // DigitChanges: those to and from digits
 }
 
-// AnyRun reports whether value has a run of at least min base64 characters,
+// AnyRun reports whether value has a run of at least so many base64 characters,
 // of either alphabet, for which is holds.
-func AnyRun(value string, min int, is func(Run) bool) bool {
+func AnyRun(value string, least int, is func(Run) bool) bool {
 	for start := 0; start < len(value); {
 		end := start
 		for end < len(value) && IsBase64(value[end]) {
 			end++
 		}
-		if end-start >= min && is(runOf(value[start:end])) {
+		if end-start >= least && is(runOf(value[start:end])) {
 			return true
 		}
 		start = end + 1
@@ -93,7 +93,7 @@ func runOf(s string) Run {
 			run.Vowels++
 			consonants = 0
 		}
-		run.MostConsonant = max(run.MostConsonant, consonants)
+		run.Consonants = max(run.Consonants, consonants)
 		if !seen[c] {
 			seen[c] = true
 			run.Distinct++

@@ -32,9 +32,9 @@ func TestAnyRun(t *testing.T) {
 	for value, want := range map[string][]Run{
 		"":          nil,
 		"abc=1234":  {{Length: 4, Distinct: 4, Digits: 4}},
-		"aB3d-5eee": {{Length: 9, Distinct: 7, Digits: 2, Lower: 5, Upper: 1, Vowels: 4, MostConsonant: 1, Changes: 4, DigitChanges: 3}},
+		"aB3d-5eee": {{Length: 9, Distinct: 7, Digits: 2, Lower: 5, Upper: 1, Vowels: 4, Consonants: 1, Changes: 4, DigitChanges: 3}},
 		"tRyst;AEIOU+": {
-			{Length: 5, Distinct: 4, Lower: 4, Upper: 1, MostConsonant: 5, Changes: 2},
+			{Length: 5, Distinct: 4, Lower: 4, Upper: 1, Consonants: 5, Changes: 2},
 			{Length: 6, Distinct: 6, Upper: 5, Vowels: 5},
 		},
 	} {

@@ -177,7 +177,7 @@ func isRandom(run cookie.Run) bool {
 	if letters == 0 || run.Distinct < 8 {
 		return false
 	}
-	noWord := run.MostConsonant > 3 || run.Vowels*10 < letters*3
+	noWord := run.Consonants > 3 || run.Vowels*10 < letters*3
 	return run.Changes >= run.Length/6 && (run.DigitChanges > 2 || noWord) || run.DigitChanges > 1 && noWord
 }
 

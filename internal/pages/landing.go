@@ -51,26 +51,26 @@ type App struct {
 }
 
 // Page is the landing page.
-func (l Landing) Page() Page {
-	p := l.ofApp()
-	p.Self, p.Forget = l.Self, l.Self != ""
-	l.addAlso(&p)
-	if l.Tour == nil {
+func (landing Landing) Page() Page {
+	p := landing.ofApp()
+	p.Self, p.Forget = landing.Self, landing.Self != ""
+	landing.addAlso(&p)
+	if landing.Tour == nil {
 		return p
 	}
 	p.OnTour = true
-	if l.Tour.Forgotten {
+	if landing.Tour.Forgotten {
 		return p.Says(TextNotAll)
 	}
-	none := p.addApps(l.Tour)
+	none := p.addApps(landing.Tour)
 	switch {
-	case l.Tour.Failed:
+	case landing.Tour.Failed:
 		p = p.Says(TextNotAll)
-	case l.SignOn == SignOnAlive:
+	case landing.SignOn == SignOnAlive:
 		p.Text = TextAll.Text
-	case !l.Tour.Found:
+	case !landing.Tour.Found:
 		return p.Says(TextNobody)
-	case len(l.Tour.Plain) > 0:
+	case len(landing.Tour.Plain) > 0:
 		p = p.Says(TextAllSecure)
 	case len(p.Also) > 0:
 		p = p.Says(TextAllHere)
@@ -90,37 +90,37 @@ func (l Landing) Page() Page {
 }
 
 // ofApp is the page of a logout of one app.
-func (l Landing) ofApp() Page {
-	p := TextOutcome[l.Outcome].About(l.Host)
+func (landing Landing) ofApp() Page {
+	p := TextOutcome[landing.Outcome].About(landing.Host)
 	p.Kind = "landing"
-	if text, ok := textSignOn[l.SignOn]; ok {
-		p.Provider = strings.Replace(text, "%s", l.Provider, 1)
+	if text, ok := textSignOn[landing.SignOn]; ok {
+		p.Provider = strings.Replace(text, "%s", landing.Provider, 1)
 	}
-	if l.SignOn == SignOnAlive && p.Mood != MoodBad {
+	if landing.SignOn == SignOnAlive && p.Mood != MoodBad {
 		p.Mood, p.Title = TextNotAll.Mood, TextNotAll.Title
 	}
-	if l.SignOn == SignOnAlive && l.ProviderLink != "" {
-		p.ProviderLink, p.ProviderLinkText = l.ProviderLink, fmt.Sprintf(TextEndProvider, l.Provider)
+	if landing.SignOn == SignOnAlive && landing.ProviderLink != "" {
+		p.ProviderLink, p.ProviderLinkText = landing.ProviderLink, fmt.Sprintf(TextEndProvider, landing.Provider)
 	}
 	switch {
-	case l.Target != "":
-		p.Link, p.LinkText = l.Target, fmt.Sprintf(TextContinueTo, cmp.Or(origin.Parse(l.Target).Host, l.Host))
-		if l.GoesOn {
-			p.Next = l.Target
+	case landing.Target != "":
+		p.Link, p.LinkText = landing.Target, fmt.Sprintf(TextContinueTo, cmp.Or(origin.Parse(landing.Target).Host, landing.Host))
+		if landing.GoesOn {
+			p.Next = landing.Target
 		}
-	case l.Outcome != "":
-		p.Link, p.LinkText = "/", fmt.Sprintf(TextBack, l.Host)
+	case landing.Outcome != "":
+		p.Link, p.LinkText = "/", fmt.Sprintf(TextBack, landing.Host)
 	}
 	return p
 }
 
 // addAlso names the apps that are not behind this Caddy. Those that browsers
 // call same-site with the page can be asked; what they answer nobody knows.
-func (l Landing) addAlso(p *Page) {
-	site := origin.SameSite(origin.Origin{Scheme: "https", Host: l.Host})
-	for _, also := range l.Also {
+func (landing Landing) addAlso(p *Page) {
+	site := origin.SameSite(origin.Origin{Scheme: "https", Host: landing.Host})
+	for _, also := range landing.Also {
 		p.Also = append(p.Also, Link{fmt.Sprintf(TextSignOutAt, also.Name), also.URL})
-		if l.Self != "" && origin.SameSite(origin.Parse(also.URL)) == site {
+		if landing.Self != "" && origin.SameSite(origin.Parse(also.URL)) == site {
 			p.Calls = append(p.Calls, also.URL)
 		}
 	}

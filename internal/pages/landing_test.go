@@ -32,7 +32,7 @@ func TestLandingSays(t *testing.T) {
 	also := []Link{{"Mail", "https://mail.example/out"}}
 	for _, tc := range []struct {
 		name  string
-		l     Landing
+		says  Landing
 		mood  mood
 		title string
 		left  string // the names
@@ -52,7 +52,7 @@ func TestLandingSays(t *testing.T) {
 		{"nobody was there", Landing{Tour: &Tour{Apps: []App{none, none}}}, moodGood, "You are signed out", "", 0, ""},
 		{"nothing is known", Landing{Outcome: outcome.Ended, Tour: &Tour{Forgotten: true}}, MoodBad, "You are signed out, but not everywhere", "", 0, ""},
 	} {
-		p := tc.l.Page()
+		p := tc.says.Page()
 		var left []string
 		for _, line := range p.Left {
 			left = append(left, line.Name)
@@ -63,7 +63,7 @@ func TestLandingSays(t *testing.T) {
 		if p.Mood != tc.mood || p.Title != tc.title || strings.Join(left, " ") != tc.left || len(p.Apps) != tc.apps || p.Note != tc.note {
 			t.Errorf("%s: %s, %q, left %q, %d apps, %q", tc.name, p.Mood, p.Title, left, len(p.Apps), p.Note)
 		}
-		if p.OnTour != (tc.l.Tour != nil) {
+		if p.OnTour != (tc.says.Tour != nil) {
 			t.Errorf("%s: on tour: %v", tc.name, p.OnTour)
 		}
 	}
@@ -72,12 +72,12 @@ func TestLandingSays(t *testing.T) {
 // TestLandingOnlyTells: without an address of its own a page touches nothing,
 // and asks only apps that get cookies from it.
 func TestLandingOnlyTells(t *testing.T) {
-	l := Landing{Host: "app.example.com", Outcome: outcome.Ended, Also: []Link{{"Near", "https://near.example.com/out"}, {"Far", "https://far.org/out"}}}
-	if p := l.Page(); p.Forget || p.Calls != nil || p.Self != "" || len(p.Also) != 2 {
+	says := Landing{Host: "app.example.com", Outcome: outcome.Ended, Also: []Link{{"Near", "https://near.example.com/out"}, {"Far", "https://far.org/out"}}}
+	if p := says.Page(); p.Forget || p.Calls != nil || p.Self != "" || len(p.Also) != 2 {
 		t.Errorf("%+v", p)
 	}
-	l.Self = "/done?t=x"
-	if p := l.Page(); !p.Forget || !slices.Equal(p.Calls, []string{"https://near.example.com/out"}) || p.Self != l.Self {
+	says.Self = "/done?t=x"
+	if p := says.Page(); !p.Forget || !slices.Equal(p.Calls, []string{"https://near.example.com/out"}) || p.Self != says.Self {
 		t.Errorf("%+v", p)
 	}
 }
@@ -85,7 +85,7 @@ func TestLandingOnlyTells(t *testing.T) {
 // TestLandingLeads: on by itself only if that is wanted, and by a link anyway.
 func TestLandingLeads(t *testing.T) {
 	for name, tc := range map[string]struct {
-		l                Landing
+		says             Landing
 		next, link, text string
 	}{
 		"bare":         {Landing{}, "", "", ""},
@@ -94,7 +94,7 @@ func TestLandingLeads(t *testing.T) {
 		"by itself":    {Landing{Host: "a.example.com", Outcome: outcome.Ended, Target: "https://b.org/y", GoesOn: true}, "https://b.org/y", "https://b.org/y", "Continue to b.org"},
 		"not a target": {Landing{Host: "a.example.com", Outcome: outcome.Ended, GoesOn: true}, "", "/", "Back to a.example.com"},
 	} {
-		if p := tc.l.Page(); p.Next != tc.next || p.Link != tc.link || p.LinkText != tc.text {
+		if p := tc.says.Page(); p.Next != tc.next || p.Link != tc.link || p.LinkText != tc.text {
 			t.Errorf("%s: %q, %q, %q", name, p.Next, p.Link, p.LinkText)
 		}
 	}
