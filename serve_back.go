@@ -79,9 +79,8 @@ func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st journey.
 	defer stop()
 	lost := journey.Journey{Visit: &journey.Visit{Provider: st.Provider}, Sweep: journey.Sweep{Landing: &journey.Landing{}}}
 	own := inbound.Origin(r)
-	p := pageOf(*lost.Sweep.WithProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing)
-	p.Forget = false
-	return pages.Write(w, http.StatusOK, p)
+	known := lost.Sweep.WithProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing
+	return pages.Write(w, http.StatusOK, landingOf(*known).Page())
 }
 
 // forwarded is where a hub sends the browser on to: the site that the state
