@@ -24,7 +24,7 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 		if !guard.IsTopLevel(r) {
 			return h.refuse(w, r, http.StatusForbidden)
 		}
-		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.TextEverywherePage))
+		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.AskEverywhere))
 	case http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")

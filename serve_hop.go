@@ -58,7 +58,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 	lost := sealed && !ok && st.Site == own.String()
 	switch {
 	case lost && st.Tour && a.shared.steps.Find(tour.FinishedKey(st.ID)) == nil:
-		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.TextForgotten))
+		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.AskForgotten))
 	case lost && st.Provider != "":
 		return h.answerLost(w, r, st)
 	case !known:
@@ -81,7 +81,7 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 	t, it, ok := h.app.openTour(form.Get("t"))
 	if !ok {
 		if t.ID != "" {
-			return pages.Write(w, http.StatusForbidden, h.everywherePage(r, own, pages.TextOutdated))
+			return pages.Write(w, http.StatusForbidden, h.everywherePage(r, own, pages.AskOutdated))
 		}
 		return h.answerForeign(w, r)
 	}
@@ -214,7 +214,7 @@ func (h *Handler) answerOver(w http.ResponseWriter, t *tour.Tour, it *tour.Itine
 // answerForeign: nobody knows that the user meant it. The button asks.
 func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request) error {
 	h.logRefused(r, http.StatusForbidden)
-	return pages.Write(w, http.StatusForbidden, h.everywherePage(r, inbound.Origin(r), pages.TextAskEverywhere))
+	return pages.Write(w, http.StatusForbidden, h.everywherePage(r, inbound.Origin(r), pages.AskForeign))
 }
 
 // hopPage asks the sites of one registrable domain, and then goes on.

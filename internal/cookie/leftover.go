@@ -11,12 +11,12 @@ import (
 
 const (
 	// maxRounds bounds the answers that one logout spreads its expirations
-	// over, and every one of RoundsBetweenPages is a page: browsers follow 19
+	// over, and every one of roundsBetweenPages is a page: browsers follow 19
 	// redirects.
 	maxRounds          = 60
-	RoundsBetweenPages = 10
+	roundsBetweenPages = 10
 
-	DigestSize = 4 // in bytes; only the browser's own cookies are told apart
+	digestSize = 4 // in bytes; only the browser's own cookies are told apart
 )
 
 // Leftover are the cookies of a logout whose expirations did not fit into its
@@ -39,7 +39,7 @@ func NewLeftover(names []string, presented []Cookie, path string, places []strin
 	rand.Read(rest.Salt)
 	for _, c := range presented {
 		rest.Cookies = append(rest.Cookies, byte(slices.Index(names, c.Name)))
-		rest.Cookies = append(rest.Cookies, rest.Digest(c)...)
+		rest.Cookies = append(rest.Cookies, rest.digest(c)...)
 	}
 	return rest
 }
@@ -47,7 +47,7 @@ func NewLeftover(names []string, presented []Cookie, path string, places []strin
 // Expire gives the next expirations for what the Cookie header lines still
 // present, and what is left after them, nil if that is nothing.
 func (rest *Leftover) Expire(lines []string, own origin.Origin) (expired []string, after *Leftover) {
-	names, _ := rest.StillPresented(lines)
+	names, _ := rest.stillPresented(lines)
 	if rest.Next < 0 || !slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
 		return nil, nil
 	}
@@ -62,14 +62,14 @@ func (rest *Leftover) Expire(lines []string, own origin.Origin) (expired []strin
 
 // NeedsPage reports whether the way to the next expirations is a page, for the
 // browser has been redirected often enough.
-func (rest *Leftover) NeedsPage() bool { return rest.Round%RoundsBetweenPages == 0 }
+func (rest *Leftover) NeedsPage() bool { return rest.Round%roundsBetweenPages == 0 }
 
 // DigestOthers are the digests of the cookies that were presented together with
 // those of the logout, of the first MaxSessionCookies of them.
 func (rest *Leftover) DigestOthers(lines []string) (seen []byte) {
-	_, others := rest.StillPresented(lines)
+	_, others := rest.stillPresented(lines)
 	for _, c := range others[:min(len(others), MaxSessionCookies)] {
-		seen = append(seen, rest.Digest(c)...)
+		seen = append(seen, rest.digest(c)...)
 	}
 	return seen
 }
@@ -77,10 +77,10 @@ func (rest *Leftover) DigestOthers(lines []string) (seen []byte) {
 // Since are the cookies that were not there at the logout, neither among its
 // own nor among the others, whose digests are seen.
 func (rest *Leftover) Since(lines []string, seen []byte) []Cookie {
-	_, others := rest.StillPresented(lines)
+	_, others := rest.stillPresented(lines)
 	return slices.DeleteFunc(others, func(c Cookie) bool {
-		digest := rest.Digest(c)
-		for known := range slices.Chunk(seen, DigestSize) {
+		digest := rest.digest(c)
+		for known := range slices.Chunk(seen, digestSize) {
 			if string(known) == digest {
 				return true
 			}
@@ -89,14 +89,14 @@ func (rest *Leftover) Since(lines []string, seen []byte) []Cookie {
 	})
 }
 
-// StillPresented are the names behind the digests, "" for those not among the
+// stillPresented are the names behind the digests, "" for those not among the
 // cookies of a request, and what else is there.
-func (rest *Leftover) StillPresented(lines []string) (names []string, others []Cookie) {
+func (rest *Leftover) stillPresented(lines []string) (names []string, others []Cookie) {
 	names = make([]string, min(max(rest.Names, 0), MaxSessionCookies))
 	Each(lines, func(name, value string) bool {
-		digest := rest.Digest(Cookie{name, value})
-		for entry := range slices.Chunk(rest.Cookies, 1+DigestSize) {
-			if len(entry) == 1+DigestSize && string(entry[1:]) == digest && int(entry[0]) < len(names) {
+		digest := rest.digest(Cookie{name, value})
+		for entry := range slices.Chunk(rest.Cookies, 1+digestSize) {
+			if len(entry) == 1+digestSize && string(entry[1:]) == digest && int(entry[0]) < len(names) {
 				names[entry[0]] = name
 				return true
 			}
@@ -107,11 +107,11 @@ func (rest *Leftover) StillPresented(lines []string) (names []string, others []C
 	return names, others
 }
 
-// Digest tells the cookies of a logout apart, in DigestSize bytes.
-func (rest *Leftover) Digest(c Cookie) string {
+// digest tells the cookies of a logout apart, in digestSize bytes.
+func (rest *Leftover) digest(c Cookie) string {
 	sum := sha256.New()
 	sum.Write(rest.Salt)
 	fmt.Fprintf(sum, "%d=", len(c.Name)) // no two pairs read alike
 	sum.Write([]byte(c.Name + c.Value))
-	return string(sum.Sum(nil)[:DigestSize])
+	return string(sum.Sum(nil)[:digestSize])
 }

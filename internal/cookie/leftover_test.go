@@ -15,7 +15,7 @@ func TestLeftover(t *testing.T) {
 	presented := []Cookie{{"sid", "one"}, {"sid", "two"}, {"token", "three"}}
 	rest := NewLeftover([]string{"sid", "token"}, presented, "/app/logout", []string{"/old"}, 4)
 	seen := rest.DigestOthers(before)
-	if len(seen) != DigestSize {
+	if len(seen) != digestSize {
 		t.Errorf("%d bytes for one other cookie", len(seen))
 	}
 	for _, tc := range []struct {
@@ -72,7 +72,7 @@ func TestLeftoverEnds(t *testing.T) {
 		}
 		rest = after
 	}
-	if variants := len(Variants(own, "/a/b/c/logout")); answers != min(variants, maxRounds) || pages != answers/RoundsBetweenPages {
+	if variants := len(Variants(own, "/a/b/c/logout")); answers != min(variants, maxRounds) || pages != answers/roundsBetweenPages {
 		t.Errorf("%d answers with %d pages for %d variants", answers, pages, variants)
 	}
 }

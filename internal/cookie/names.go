@@ -16,13 +16,13 @@ type namePatterns struct {
 
 // CheckName says what is wrong with one pattern of the config behind word.
 func CheckName(word, pattern string) error {
-	_, err := CompileNames(word, []string{pattern})
+	_, err := compileNames(word, []string{pattern})
 	return err
 }
 
-// CompileNames reads patterns as they stand in the config behind word. Its
+// compileNames reads patterns as they stand in the config behind word. Its
 // errors begin with word.
-func CompileNames(word string, patterns []string) (*namePatterns, error) {
+func compileNames(word string, patterns []string) (*namePatterns, error) {
 	for _, p := range patterns {
 		name := strings.TrimSuffix(strings.TrimPrefix(p, "*"), "*")
 		switch {
@@ -56,9 +56,9 @@ func newNamePatterns(patterns []string) *namePatterns {
 	return np
 }
 
-// Matches reports whether a pattern is for name, as it is, without __Host- and
+// matches reports whether a pattern is for name, as it is, without __Host- and
 // its kin, or without the number of a chunk too.
-func (np *namePatterns) Matches(name string) bool {
+func (np *namePatterns) matches(name string) bool {
 	plain := WithoutSecurityPrefix(name)
 	for _, n := range [...]string{name, plain, withoutChunk(plain)} {
 		if _, ok := np.exact[n]; ok {

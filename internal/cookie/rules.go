@@ -12,8 +12,8 @@ type Rules struct {
 	providers   *namePatterns
 	apps        *namePatterns // those of names that no provider has
 	Configured  []string      // exact names from the config, expired even unseen
-	Keep        *namePatterns // what the config keeps
-	BuiltinKeep *namePatterns
+	keep        *namePatterns // what the config keeps
+	builtinKeep *namePatterns
 }
 
 // NewRules reads session_cookies, which replace our own list if there are any,
@@ -23,21 +23,21 @@ func NewRules(names, keep []string) (*Rules, error) {
 		names:       newNamePatterns(builtinSessionCookies),
 		providers:   newNamePatterns(builtinProviderCookies),
 		apps:        newNamePatterns(slices.DeleteFunc(slices.Clone(builtinSessionCookies), func(p string) bool { return strings.Contains(p, "*") })),
-		BuiltinKeep: newNamePatterns(builtinKeepCookies),
+		builtinKeep: newNamePatterns(builtinKeepCookies),
 	}
 	var err error
 	if len(names) > 0 {
-		if rules.names, err = CompileNames("session_cookies", names); err != nil {
+		if rules.names, err = compileNames("session_cookies", names); err != nil {
 			return nil, err
 		}
 		rules.Configured = rules.names.exactNames()
 		rules.providers, rules.apps = newNamePatterns(nil), rules.names
 	}
-	if rules.Keep, err = CompileNames("keep_cookies", keep); err != nil {
+	if rules.keep, err = compileNames("keep_cookies", keep); err != nil {
 		return nil, err
 	}
 	for _, name := range rules.Configured {
-		if rules.Keep.Matches(name) {
+		if rules.keep.matches(name) {
 			return nil, fmt.Errorf("session_cookies and keep_cookies both name %s; only one can be meant", name)
 		}
 	}
@@ -47,11 +47,11 @@ func NewRules(names, keep []string) (*Rules, error) {
 // Is reports whether a cookie is a session cookie of the app.
 func (rules *Rules) Is(name, value string) bool {
 	switch {
-	case IsOwn(name), rules.Keep.Matches(name):
+	case IsOwn(name), rules.keep.matches(name):
 		return false
-	case rules.names.Matches(name), rules.providers.Matches(name):
+	case rules.names.matches(name), rules.providers.matches(name):
 		return true
-	case rules.BuiltinKeep.Matches(name):
+	case rules.builtinKeep.matches(name):
 		return false
 	}
 	return looksLikeCredential(value)
@@ -60,17 +60,17 @@ func (rules *Rules) Is(name, value string) bool {
 // MayBeProviders reports whether a session cookie of this name could as well
 // be one of a provider that shares our registrable domain.
 func (rules *Rules) MayBeProviders(name string) bool {
-	return !rules.apps.Matches(name)
+	return !rules.apps.matches(name)
 }
 
 // Kept reports whether a cookie of this name is none of those that hold sessions,
 // by keep_cookies or by our own list.
 func (rules *Rules) Kept(name string) bool {
-	return rules.Keep.Matches(name) || rules.BuiltinKeep.Matches(name)
+	return rules.keep.matches(name) || rules.builtinKeep.matches(name)
 }
 
 // ToldToKeep reports whether keep_cookies has this name.
-func (rules *Rules) ToldToKeep(name string) bool { return rules.Keep.Matches(name) }
+func (rules *Rules) ToldToKeep(name string) bool { return rules.keep.matches(name) }
 
 // MayPass reports whether a cookie that an app's answer to its logout sets may
 // go on to the browser: it begins no session anew.

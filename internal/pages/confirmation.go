@@ -10,20 +10,15 @@ import (
 // Its button sends r again, with fields in place of the body: a query, "" for
 // no fields, as for the body of a foreign POST, which was not the person's.
 func Confirmation(r *http.Request, own origin.Origin, fields string) Page {
-	p := TextAsk.About(own.Host)
+	p := textAsk.about(own.Host)
 	p.Form = repeatForm(r, fields)
 	return p
 }
 
 // Again sends r again by itself, with fields in place of the body.
 func Again(r *http.Request, fields string) Page {
-	p := TextGoingOn
+	p := textGoingOn
 	p.Form = repeatForm(r, fields)
 	p.Form.ByItself = true
 	return p
-}
-
-// WriteConfirmation writes the page that repeats no body.
-func WriteConfirmation(w http.ResponseWriter, r *http.Request, status int, own origin.Origin) error {
-	return Write(w, status, Confirmation(r, own, ""))
 }

@@ -26,7 +26,7 @@ func TestRepeat(t *testing.T) {
 		}
 		r.URL, r.RequestURI = u, tc.target
 		asks, again := Confirmation(r, origin.Parse("https://app.example.com"), tc.fields), Again(r, tc.fields)
-		for _, f := range []*Form{asks.Form, again.Form} {
+		for _, f := range []*form{asks.Form, again.Form} {
 			if got := fmt.Sprintf("%s %q %v", f.Method, f.Action, f.Fields); got != tc.want {
 				t.Errorf("%s %s %s:\n got %s\nwant %s", tc.method, tc.target, tc.fields, got, tc.want)
 			}
@@ -39,12 +39,12 @@ func TestRepeat(t *testing.T) {
 
 // TestEverywhere: what is unfinished is bad news, whatever brought the person.
 func TestEverywhere(t *testing.T) {
-	for _, says := range []Page{TextEverywherePage, TextAskEverywhere, TextOutdated, TextForgotten} {
+	for _, says := range []Page{AskEverywhere, AskForeign, AskOutdated, AskForgotten} {
 		p := Everywhere(says, "/out/", []string{"a.example.com", "a.example.com/b"}, false)
 		if p.Kind != "everywhere" || p.Title != says.Title || p.Text != says.Text || p.Form.Action != "/out/" || len(p.Apps) != 2 || p.Apps[1].Name != "a.example.com/b" {
 			t.Errorf("%+v", p)
 		}
-		if p := Everywhere(says, "/out/", nil, true); p.Mood != MoodBad || p.Title != says.Title || p.Text != TextUnfinished || p.Apps != nil {
+		if p := Everywhere(says, "/out/", nil, true); p.Mood != moodBad || p.Title != says.Title || p.Text != textUnfinished || p.Apps != nil {
 			t.Errorf("unfinished: %+v", p)
 		}
 	}

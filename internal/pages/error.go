@@ -13,8 +13,8 @@ func WriteError(w http.ResponseWriter, r *http.Request, status int) error {
 	if !guard.CallerOf(r).Navigation {
 		return WriteErrorJSON(w, status)
 	}
-	p := TextStatus[status]
+	p := textStatus[status]
 	p.Kind = "error"
-	p.Link, p.LinkText = "/", fmt.Sprintf(TextBack, inbound.Origin(r).Host)
+	p.Link, p.LinkText = "/", fmt.Sprintf(textBack, inbound.Origin(r).Host)
 	return Write(w, status, p)
 }

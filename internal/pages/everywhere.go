@@ -2,19 +2,19 @@ package pages
 
 // Everywhere is the page with the button that ends all sessions, those of
 // sessions among them: the names of the apps here that the browser has one of.
-// says is why the person sees it: one of TextEverywherePage, TextAskEverywhere,
-// TextOutdated and TextForgotten. unfinished: an earlier one was, as this
+// says is why the person sees it: one of AskEverywhere, AskForeign,
+// AskOutdated and AskForgotten. unfinished: an earlier one was, as this
 // browser says.
 func Everywhere(says Page, action string, sessions []string, unfinished bool) Page {
 	p := says
 	p.Kind = "everywhere"
-	p.Form = &Form{Method: "post", Action: action, Button: TextEverywhere}
-	p.AppsTitle, p.AppsCount = TextSessions, TextSessionsAt
+	p.Form = &form{Method: "post", Action: action, Button: textEverywhere}
+	p.AppsTitle, p.AppsCount = textSessions, textSessionsAt
 	for _, name := range sessions {
-		p.Apps = append(p.Apps, AppLine{Name: name})
+		p.Apps = append(p.Apps, appLine{Name: name})
 	}
 	if unfinished {
-		p.Mood, p.Text = MoodBad, TextUnfinished
+		p.Mood, p.Text = moodBad, textUnfinished
 	}
 	return p
 }

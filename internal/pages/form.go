@@ -10,9 +10,9 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
-// Form is the button of a page: it repeats a request that nobody knows the user
+// form is the button of a page: it repeats a request that nobody knows the user
 // meant, or leads on.
-type Form struct {
+type form struct {
 	Method   string
 	Action   string
 	Fields   [][2]string
@@ -23,20 +23,17 @@ type Form struct {
 	Kept   bool   // its token is in the browser's history, if anywhere
 }
 
-// RepeatForm sends a request again, without its body.
-func RepeatForm(r *http.Request) *Form { return repeatForm(r, "") }
-
 // repeatForm sends a request again, from our page and so from the same origin.
 // In place of its body, if it may have one, are the pairs of a query.
-func repeatForm(r *http.Request, fields string) *Form {
+func repeatForm(r *http.Request, fields string) *form {
 	uri := inbound.URL(r)
-	f := Form{Method: "post", Action: uri.EscapedPath(), Button: textSignOut}
+	f := form{Method: "post", Action: uri.EscapedPath(), Button: textSignOut}
 	if guard.IsSafe(r.Method) {
 		// A GET form replaces the query of its action with its fields.
 		f.Method = "get"
-		f.Fields = QueryFields(uri.RawQuery)
+		f.Fields = queryFields(uri.RawQuery)
 	} else {
-		f.Fields = QueryFields(fields)
+		f.Fields = queryFields(fields)
 		if uri.RawQuery != "" {
 			f.Action += "?" + uri.RawQuery
 		}
@@ -47,8 +44,8 @@ func repeatForm(r *http.Request, fields string) *Form {
 	return &f
 }
 
-// QueryFields are a query's pairs in their order, for the fields of a form.
-func QueryFields(raw string) (fields [][2]string) {
+// queryFields are a query's pairs in their order, for the fields of a form.
+func queryFields(raw string) (fields [][2]string) {
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {
 			continue

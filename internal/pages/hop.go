@@ -8,9 +8,9 @@ import (
 
 // Going is a page that does nothing but lead to the next.
 func Going(next string) Page {
-	p := TextGoingOn
+	p := textGoingOn
 	p.Forget = true
-	p.Next, p.Link, p.LinkText = next, next, TextContinue
+	p.Next, p.Link, p.LinkText = next, next, textContinue
 	return p
 }
 
@@ -48,11 +48,11 @@ type NextStop struct {
 
 // Page asks the sites of one registrable domain, and then goes on.
 func (hop Hop) Page() Page {
-	p := TextGoingOn
+	p := textGoingOn
 	p.OnTour = true
 	p.Forget, p.Self, p.Returns = true, hop.Path, hop.AtStart
 	if hop.Clears {
-		p.Text = TextClearing
+		p.Text = textClearing
 	}
 	p.Done, p.Steps = hop.Done, hop.Steps
 	p.Asks, p.Plain = hop.Asks, hop.Plain
@@ -70,23 +70,23 @@ func (hop Hop) Page() Page {
 
 // PlainPage has nothing but the button that leads to the next site.
 func (hop Hop) PlainPage() Page {
-	p := TextPlain
+	p := textPlain
 	p.OnTour = true
 	p.Done, p.Steps = hop.Done, hop.Steps
 	if hop.Last {
-		p.Text = TextLastDone
+		p.Text = textLastDone
 	}
 	p.Form = hop.form()
 	return p
 }
 
 // DonePage is the same for a site that was done before.
-func (hop Hop) DonePage() Page { return hop.PlainPage().Says(TextWasDone) }
+func (hop Hop) DonePage() Page { return hop.PlainPage().says(textWasDone) }
 
-func (hop Hop) form() *Form {
+func (hop Hop) form() *form {
 	to := hop.Next.String()
-	return &Form{
-		Method: "post", Action: to + hop.Path, Button: fmt.Sprintf(TextContinueTo, hop.Next.Host), Origin: to,
+	return &form{
+		Method: "post", Action: to + hop.Path, Button: fmt.Sprintf(textContinueTo, hop.Next.Host), Origin: to,
 		Fields: [][2]string{{"t", hop.Token}, {"o", ""}},
 	}
 }
@@ -95,9 +95,9 @@ func (hop Hop) form() *Form {
 // address that ends all sessions. If the browser's history has the tour's
 // token, a button sends it to hopPath.
 func Over(everywhere, hopPath string) Page {
-	p := TextOver
+	p := textOver
 	p.OnTour = true
-	p.Link, p.LinkText = everywhere, TextEverywhere
-	p.Form = &Form{Method: "post", Action: hopPath, Button: TextContinue, Fields: [][2]string{{"t", ""}}, Kept: true}
+	p.Link, p.LinkText = everywhere, textEverywhere
+	p.Form = &form{Method: "post", Action: hopPath, Button: textContinue, Fields: [][2]string{{"t", ""}}, Kept: true}
 	return p
 }

@@ -27,16 +27,16 @@ type AppOutcome struct {
 
 // NewAnswer is the answer to a script for the logout of one app.
 func NewAnswer(id string, app AppOutcome) LogoutAnswer {
-	answer := LogoutAnswer{Success: app.Outcome != outcome.Failed, Message: MessageLoggedOut, LogoutID: id, Apps: []AppOutcome{app}}
+	answer := LogoutAnswer{Success: app.Outcome != outcome.Failed, Message: messageLoggedOut, LogoutID: id, Apps: []AppOutcome{app}}
 	if !answer.Success {
-		answer.Message = MessageFailed
+		answer.Message = messageFailed
 	}
 	return answer
 }
 
 // WriteErrorJSON tells a program that nothing was done, and why.
 func WriteErrorJSON(w http.ResponseWriter, status int) error {
-	return WriteJSON(w, status, LogoutAnswer{Message: TextStatus[status].Text})
+	return WriteJSON(w, status, LogoutAnswer{Message: textStatus[status].Text})
 }
 
 // WriteJSON writes our JSON, and a line break.

@@ -60,56 +60,56 @@ func (landing Landing) Page() Page {
 	}
 	p.OnTour = true
 	if landing.Tour.Forgotten {
-		return p.Says(TextNotAll)
+		return p.says(textNotAll)
 	}
 	none := p.addApps(landing.Tour)
 	switch {
 	case landing.Tour.Failed:
-		p = p.Says(TextNotAll)
+		p = p.says(textNotAll)
 	case landing.SignOn == SignOnAlive:
-		p.Text = TextAll.Text
+		p.Text = textAll.Text
 	case !landing.Tour.Found:
-		return p.Says(TextNobody)
+		return p.says(textNobody)
 	case len(landing.Tour.Plain) > 0:
-		p = p.Says(TextAllSecure)
+		p = p.says(textAllSecure)
 	case len(p.Also) > 0:
-		p = p.Says(TextAllHere)
+		p = p.says(textAllHere)
 	default:
-		p = p.Says(TextAll)
+		p = p.says(textAll)
 	}
 	if len(p.Left)+len(p.Also) > 0 {
-		p.AppsTitle = TextOthers
+		p.AppsTitle = textOthers
 	}
 	switch {
 	case none == 1:
-		p.Note = TextNoneThere
+		p.Note = textNoneThere
 	case none > 1:
-		p.Note = fmt.Sprintf(TextNoneAtOthers, none)
+		p.Note = fmt.Sprintf(textNoneAtOthers, none)
 	}
 	return p
 }
 
 // ofApp is the page of a logout of one app.
 func (landing Landing) ofApp() Page {
-	p := TextOutcome[landing.Outcome].About(landing.Host)
+	p := textOutcome[landing.Outcome].about(landing.Host)
 	p.Kind = "landing"
 	if text, ok := textSignOn[landing.SignOn]; ok {
 		p.Provider = strings.Replace(text, "%s", landing.Provider, 1)
 	}
-	if landing.SignOn == SignOnAlive && p.Mood != MoodBad {
-		p.Mood, p.Title = TextNotAll.Mood, TextNotAll.Title
+	if landing.SignOn == SignOnAlive && p.Mood != moodBad {
+		p.Mood, p.Title = textNotAll.Mood, textNotAll.Title
 	}
 	if landing.SignOn == SignOnAlive && landing.ProviderLink != "" {
-		p.ProviderLink, p.ProviderLinkText = landing.ProviderLink, fmt.Sprintf(TextEndProvider, landing.Provider)
+		p.ProviderLink, p.ProviderLinkText = landing.ProviderLink, fmt.Sprintf(textEndProvider, landing.Provider)
 	}
 	switch {
 	case landing.Target != "":
-		p.Link, p.LinkText = landing.Target, fmt.Sprintf(TextContinueTo, cmp.Or(origin.Parse(landing.Target).Host, landing.Host))
+		p.Link, p.LinkText = landing.Target, fmt.Sprintf(textContinueTo, cmp.Or(origin.Parse(landing.Target).Host, landing.Host))
 		if landing.GoesOn {
 			p.Next = landing.Target
 		}
 	case landing.Outcome != "":
-		p.Link, p.LinkText = "/", fmt.Sprintf(TextBack, landing.Host)
+		p.Link, p.LinkText = "/", fmt.Sprintf(textBack, landing.Host)
 	}
 	return p
 }
@@ -119,7 +119,7 @@ func (landing Landing) ofApp() Page {
 func (landing Landing) addAlso(p *Page) {
 	site := origin.SameSite(origin.Origin{Scheme: "https", Host: landing.Host})
 	for _, also := range landing.Also {
-		p.Also = append(p.Also, Link{fmt.Sprintf(TextSignOutAt, also.Name), also.URL})
+		p.Also = append(p.Also, Link{fmt.Sprintf(textSignOutAt, also.Name), also.URL})
 		if landing.Self != "" && origin.SameSite(origin.Parse(also.URL)) == site {
 			p.Calls = append(p.Calls, also.URL)
 		}
@@ -128,9 +128,9 @@ func (landing Landing) addAlso(p *Page) {
 
 // addApps lists what became of the apps, and counts those without a session.
 func (p *Page) addApps(t *Tour) (none int) {
-	p.AppsCount = TextSignedOutOf
+	p.AppsCount = textSignedOutOf
 	for _, app := range t.Apps {
-		line := AppLine{Name: app.Name, Text: textApp[app.Outcome]}
+		line := appLine{Name: app.Name, Text: textApp[app.Outcome]}
 		switch app.Outcome {
 		case outcome.None:
 			none++
@@ -142,7 +142,7 @@ func (p *Page) addApps(t *Tour) (none int) {
 		}
 	}
 	for _, host := range t.Plain {
-		p.Left = append(p.Left, AppLine{Name: host, Text: TextPlainHTTP, Link: "http://" + host + "/"})
+		p.Left = append(p.Left, appLine{Name: host, Text: textPlainHTTP, Link: "http://" + host + "/"})
 	}
 	return none
 }

@@ -40,17 +40,17 @@ func TestLandingSays(t *testing.T) {
 		note  string
 	}{
 		{"one app", Landing{Outcome: outcome.Ended}, moodGood, "You are signed out", "", 0, ""},
-		{"one app that failed", Landing{Outcome: outcome.Failed}, MoodBad, "You are signed out in this browser", "", 0, ""},
-		{"the provider's session lives", Landing{Outcome: outcome.Ended, SignOn: SignOnAlive}, MoodBad, "You are signed out, but not everywhere", "", 0, ""},
-		{"and the app failed", Landing{Outcome: outcome.Failed, SignOn: SignOnAlive}, MoodBad, "You are signed out in this browser", "", 0, ""},
+		{"one app that failed", Landing{Outcome: outcome.Failed}, moodBad, "You are signed out in this browser", "", 0, ""},
+		{"the provider's session lives", Landing{Outcome: outcome.Ended, SignOn: SignOnAlive}, moodBad, "You are signed out, but not everywhere", "", 0, ""},
+		{"and the app failed", Landing{Outcome: outcome.Failed, SignOn: SignOnAlive}, moodBad, "You are signed out in this browser", "", 0, ""},
 		{"all", Landing{Tour: &Tour{Found: true, Apps: []App{ended}}}, moodGood, "You are signed out everywhere", "", 1, ""},
-		{"all but the provider", Landing{SignOn: SignOnAlive, Tour: &Tour{Found: true, Apps: []App{ended}}}, MoodBad, "You are signed out, but not everywhere", "", 1, ""},
+		{"all but the provider", Landing{SignOn: SignOnAlive, Tour: &Tour{Found: true, Apps: []App{ended}}}, moodBad, "You are signed out, but not everywhere", "", 1, ""},
 		{"all here", Landing{Also: also, Tour: &Tour{Found: true, Apps: []App{ended}}}, moodGood, "You are signed out", "", 1, ""},
 		{"all that have https", Landing{Tour: &Tour{Found: true, Apps: []App{ended}, Plain: []string{"old.example.com"}}}, moodNote, "You are signed out", "old.example.com", 1, ""},
-		{"not all", Landing{Tour: &Tour{Found: true, Failed: true, Apps: []App{ended, none, failed, away}}}, MoodBad, "You are signed out, but not everywhere", "c.example.com d.example.com", 1, "There was no session at one more app."},
+		{"not all", Landing{Tour: &Tour{Found: true, Failed: true, Apps: []App{ended, none, failed, away}}}, moodBad, "You are signed out, but not everywhere", "c.example.com d.example.com", 1, "There was no session at one more app."},
 		{"some had none", Landing{Tour: &Tour{Found: true, Apps: []App{ended, none, none}}}, moodGood, "You are signed out everywhere", "", 1, "There was no session at 2 more apps."},
 		{"nobody was there", Landing{Tour: &Tour{Apps: []App{none, none}}}, moodGood, "You are signed out", "", 0, ""},
-		{"nothing is known", Landing{Outcome: outcome.Ended, Tour: &Tour{Forgotten: true}}, MoodBad, "You are signed out, but not everywhere", "", 0, ""},
+		{"nothing is known", Landing{Outcome: outcome.Ended, Tour: &Tour{Forgotten: true}}, moodBad, "You are signed out, but not everywhere", "", 0, ""},
 	} {
 		p := tc.says.Page()
 		var left []string

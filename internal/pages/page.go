@@ -23,10 +23,10 @@ type Page struct {
 	OnTour    bool   // through several sites
 	Forget    bool   // unregister the site's service workers
 	Returns   bool   // the browser comes back to this site
-	Form      *Form
+	Form      *form
 
-	Left      []AppLine // where the user may still be signed in
-	Apps      []AppLine // the other apps: those that ended, or are about to
+	Left      []appLine // where the user may still be signed in
+	Apps      []appLine // the other apps: those that ended, or are about to
 	AppsTitle string    // above them
 	AppsCount string    // instead, if they are many
 	Steps     int       // of a tour, 0 if the page is of none
@@ -51,14 +51,14 @@ type mood string
 
 const (
 	moodGood mood = "good" // signed out
-	MoodBad  mood = "bad"  // not, or not everywhere
-	MoodBusy mood = "busy" // goes on by itself
+	moodBad  mood = "bad"  // not, or not everywhere
+	moodBusy mood = "busy" // goes on by itself
 	moodAsk  mood = "ask"
 	moodNote mood = "note" // nothing happens here
 )
 
-// AppLine is one app on a page.
-type AppLine struct {
+// appLine is one app on a page.
+type appLine struct {
 	Name string
 	Text string
 	Link string
@@ -67,14 +67,14 @@ type AppLine struct {
 // Link is an app that is not behind this Caddy.
 type Link struct{ Name, URL string }
 
-// About names the host in the page's text, which may be from outside itself.
-func (p Page) About(host string) Page {
+// about names the host in the page's text, which may be from outside itself.
+func (p Page) about(host string) Page {
 	p.Text = strings.Replace(p.Text, "%s", host, 1)
 	return p
 }
 
-// Says gives the page the words and looks of another.
-func (p Page) Says(text Page) Page {
+// says gives the page the words and looks of another.
+func (p Page) says(text Page) Page {
 	p.Mood, p.Title, p.Text = text.Mood, text.Title, text.Text
 	return p
 }
@@ -95,8 +95,8 @@ func (Page) AlsoTitle() string { return textAlso }
 
 func (p Page) OfSteps() string { return fmt.Sprintf(textOfSteps, p.Steps) }
 
-// MaxShownApps is how many apps without a problem a page lists in the open.
-const MaxShownApps = 12
+// maxShownApps is how many apps without a problem a page lists in the open.
+const maxShownApps = 12
 
 // Folds reports whether the list of these apps is opened by a click.
-func (p Page) Folds() bool { return len(p.Apps) > MaxShownApps }
+func (p Page) Folds() bool { return len(p.Apps) > maxShownApps }
