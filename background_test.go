@@ -126,6 +126,6 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	so.wantEnded(so.click())
 	eventually(t, "nothing of ours runs", func() bool {
 		return so.isIdle() && len(w.requests()) == 1 &&
-			!running(t, "universallogout.(*App).getReady", "provider.(*Provider).Revoke", "appcall.Ask")
+			!running(t, "universallogout.(*App).getReady", "provider.(*Provider).EndTokens", "appcall.Ask")
 	})
 }

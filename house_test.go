@@ -99,6 +99,7 @@ func importsBelow(t *testing.T, folder string) map[string][]string {
 			return err
 		}
 		name := path.Base(filepath.ToSlash(filepath.Dir(file)))
+		all[name] = append(all[name], "") // one without imports is there, too
 		for _, spec := range parsed.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {

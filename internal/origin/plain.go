@@ -9,8 +9,8 @@ import (
 const maxURL = 2048 // bytes
 
 // IsPlainURL is the strict rule that leaves parsers nothing to differ about:
-// printable ASCII; either one slash and a path, or https://host (URL-01 to
-// URL-06).
+// printable ASCII; either one slash and a path, or https://host
+// (URL-01 to URL-06).
 func IsPlainURL(raw string) bool {
 	if raw == "" || len(raw) > maxURL {
 		return false
