@@ -1,8 +1,6 @@
 package enforce
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -56,8 +54,7 @@ func (p *Policy) CredentialsIn(r *http.Request, presented []cookie.Cookie) (foun
 	for _, c := range presented {
 		all = add(c.Value) && all
 		pairs = append(pairs, c.Name+"="+c.Value)
-		// FastAPI's apps keep a whole header in a cookie, and take either.
-		if word, token, found := strings.Cut(strings.Trim(asAppsRead(c.Value), `"`), " "); found && strings.EqualFold(word, "Bearer") {
+		if token, ok := revocation.Bearer(c.Value); ok {
 			add(token)
 		}
 		// Of what others sign, the beginning is no secret.
@@ -76,15 +73,16 @@ func (p *Policy) CredentialsIn(r *http.Request, presented []cookie.Cookie) (foun
 // credentialOf is false for what others could guess or have, too.
 func credentialOf(list *revocation.List, value string, now time.Time) (c Credential, ok bool) {
 	fingerprint, ok := list.Fingerprint(value)
-	until, ofSomebody := lifeOf(value, now)
-	return Credential{fingerprint, until}, ok && ofSomebody && isSecret(value) && !isBentJWT(value)
+	token, isBent := revocation.AsJWT(value)
+	until, ofSomebody := lifeOf(token, now)
+	return Credential{fingerprint, until}, ok && ofSomebody && isSecret(value) && !isBent
 }
 
 // lifeOf reads a JWT: when it expires, and whether it is anybody's at all. One
 // without a name in it, as pages have that anybody can open, is many people's.
 // Claims are not verified here, but they decide about this very token only.
-func lifeOf(value string, now time.Time) (until time.Time, ofSomebody bool) {
-	claims, err := jwks.Peek(otherwiseSigned(plainBase64(value)))
+func lifeOf(token string, now time.Time) (until time.Time, ofSomebody bool) {
+	claims, err := jwks.Peek(token)
 	if err != nil {
 		return time.Time{}, true
 	}
@@ -111,56 +109,6 @@ var (
 	}
 	anybody = []string{"anonymous", "anon", "guest", "public"}
 )
-
-// plainBase64 is what lenient apps read of a value: dots, and base64 in one
-// alphabet.
-func plainBase64(value string) string {
-	return strings.Map(func(c rune) rune {
-		switch {
-		case c == '+':
-			return '-'
-		case c == '/':
-			return '_'
-		case c == '.' || c < 0x80 && cookie.IsBase64(byte(c)):
-			return c
-		}
-		return -1
-	}, asAppsRead(value))
-}
-
-// otherwiseSigned is a JWT with another signature: its own has several spellings.
-func otherwiseSigned(token string) string {
-	if strings.Count(token, ".") != 2 {
-		return token
-	}
-	return token[:strings.LastIndexByte(token, '.')] + ".AA"
-}
-
-// isBentJWT reports whether a value begins like a JWT and is none as it stands,
-// though it may be one in a spelling that counts as the same: with other
-// capitals, say. Nobody says then whose it is.
-func isBentJWT(value string) bool {
-	plain := plainBase64(value)
-	if len(plain) < 3 || !strings.EqualFold(strings.NewReplacer(".", "", "-", "", "_", "").Replace(plain)[:3], "eyj") {
-		return false
-	}
-	parts := strings.Split(plain, ".")
-	head, err := base64.RawURLEncoding.DecodeString(parts[0])
-	if err != nil || !json.Valid(head) {
-		return true
-	}
-	if claims, err := jwks.ParseClaims(head); err != nil || !claims.Has("alg") {
-		return false // another kind of signed text
-	}
-	switch len(parts) {
-	case 3:
-		payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-		return err != nil || !json.Valid(payload)
-	case 5: // encrypted: it is nobody's guess
-		return false
-	}
-	return true
-}
 
 // isSecret reports whether nobody can guess a value. An app's numbers and names
 // of sessions can be counted up, and a value of many people is mostly a word.

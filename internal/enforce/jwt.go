@@ -2,7 +2,6 @@ package enforce
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -80,29 +79,18 @@ func (p *Policy) spareKept(lines []string) (rest, spared []string) {
 // namesRefused reports whether a JWT of a refused session is in what a client
 // sent.
 func namesRefused(list *revocation.List, value string) bool {
-	for piece := range strings.FieldsFuncSeq(asAppsRead(value), isAround) {
-		if s, ok := sessionOfJWT(piece); ok && list.RefusesSession(s) {
+	for token := range revocation.JWTs(value) {
+		if s, ok := sessionOf(token); ok && list.RefusesSession(s) {
 			return true
 		}
 	}
 	return false
 }
 
-// isAround tells what apps take off a token: quotes, s: and Bearer before it,
-// and other cookies where a parser is so old that commas separate them.
-func isAround(c rune) bool { return strings.ContainsRune("\":;, \t=", c) }
-
-// sessionOfJWT reads the claims of a JWT, verifying nothing. One that does not
-// say when it was issued is taken for older than all.
-func sessionOfJWT(token string) (s revocation.Session, ok bool) {
-	head, rest, _ := strings.Cut(token, ".")
-	payload, _, signed := strings.Cut(rest, ".")
-	if !signed {
-		return s, false
-	}
-	// The signature has spellings that are no base64url and that apps take all
-	// the same. The rest has one only, for it is what was signed.
-	claims, err := jwks.Peek(head + "." + payload + ".AA")
+// sessionOf reads the claims of a JWT, verifying nothing. One that does not say
+// when it was issued is taken for older than all.
+func sessionOf(token string) (s revocation.Session, ok bool) {
+	claims, err := jwks.Peek(token)
 	if err != nil {
 		return s, false
 	}
@@ -113,35 +101,4 @@ func sessionOfJWT(token string) (s revocation.Session, ok bool) {
 		s.Started, _ = claims.Time("auth_time")
 	}
 	return s, s.Issuer != "" && s.Sid+s.Sub != ""
-}
-
-// asAppsRead undoes percent-encoding, as far as it is one, and backslashes:
-// Python decodes octal in quotes.
-func asAppsRead(value string) string {
-	if !strings.ContainsAny(value, "%\\") {
-		return value
-	}
-	decoded := make([]byte, 0, len(value))
-	for rest := value; rest != ""; {
-		c, n := rest[0], 1
-		switch {
-		case c == '%' && len(rest) > 2:
-			if code, err := strconv.ParseUint(rest[1:3], 16, 8); err == nil {
-				c, n = byte(code), 3
-			}
-		case c == '\\' && len(rest) > 5 && rest[1] == 'u' && rest[2:4] == "00": // Express reads JSON behind j:
-			if code, err := strconv.ParseUint(rest[4:6], 16, 8); err == nil {
-				c, n = byte(code), 6
-			}
-		case c == '\\' && len(rest) > 1:
-			c, n = rest[1], 2
-			if len(rest) > 3 {
-				if code, err := strconv.ParseUint(rest[1:4], 8, 8); err == nil {
-					c, n = byte(code), 4
-				}
-			}
-		}
-		decoded, rest = append(decoded, c), rest[n:]
-	}
-	return string(decoded)
 }

@@ -18,13 +18,7 @@ func isJSONCookie(value string) bool {
 // refusesJSON reads a value as Express does: j: and JSON behind it, which is
 // text in whichever escapes.
 func (l *List) refusesJSON(value string) (f Fingerprint, refused bool) {
-	decoded := make([]byte, 0, len(value))
-	for t, i := (text{s: value}), 0; i < len(value); {
-		var c byte
-		c, i = t.at(i)
-		decoded = append(decoded, c)
-	}
-	encoded, is := strings.CutPrefix(string(decoded), "j:")
+	encoded, is := strings.CutPrefix(text{s: value}.decoded(), "j:")
 	var s string
 	if !is || json.Unmarshal([]byte(encoded), &s) != nil {
 		return f, false
@@ -93,4 +87,11 @@ func WithoutRoute(value string) string {
 		}
 	}
 	return value
+}
+
+// Bearer is the token in a value that is a whole Authorization header. FastAPI's
+// apps keep it like that in a cookie, and take either.
+func Bearer(value string) (token string, ok bool) {
+	word, token, found := strings.Cut(strings.Trim(lenient(value).decoded(), `"`), " ")
+	return token, found && strings.EqualFold(word, "Bearer")
 }
