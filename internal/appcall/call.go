@@ -13,16 +13,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // Browser is what our own requests to the apps of a site take from the

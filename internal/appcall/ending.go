@@ -9,17 +9,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 // SessionCall is what ends the session of an app: the call that the

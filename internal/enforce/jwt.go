@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
