@@ -8,15 +8,11 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
 // maxRevoked is how many credentials one request can have refused.
 const maxRevoked = 16
-
-// expiryGrace: apps take a JWT for valid a little longer than it says.
-const expiryGrace = 5 * time.Minute
 
 // Credential is one that a logout presented and that only its owner can have.
 type Credential struct {
@@ -77,38 +73,6 @@ func credentialOf(list *revocation.List, value string, now time.Time) (c Credent
 	until, ofSomebody := lifeOf(token, now)
 	return Credential{fingerprint, until}, ok && ofSomebody && isSecret(value) && !isBent
 }
-
-// lifeOf reads a JWT: when it expires, and whether it is anybody's at all. One
-// without a name in it, as pages have that anybody can open, is many people's.
-// Claims are not verified here, but they decide about this very token only.
-func lifeOf(token string, now time.Time) (until time.Time, ofSomebody bool) {
-	claims, err := jwks.Peek(token)
-	if err != nil {
-		return time.Time{}, true
-	}
-	if exp, ok := claims.Time("exp"); ok && exp.After(now) { // an app that still takes it looks at no exp
-		until = exp.Add(expiryGrace)
-	}
-	if sub := claims.String("sub"); slices.Contains(anybody, sub) || sub != "" && (sub == claims.String("azp") || sub == claims.String("client_id")) {
-		return until, false // what programs get for themselves
-	}
-	for name := range claims {
-		if slices.Contains(ofPeople, strings.ToLower(strings.ReplaceAll(name, "_", ""))) {
-			return until, true
-		}
-	}
-	return until, false
-}
-
-// What claims are called that say whose a token is, and what nobody's say.
-var (
-	ofPeople = []string{
-		"sub", "sid", "jti", "uid", "userid", "email", "username", "id", "user", "login", "preferredusername", "uniquename", "nameid",
-		"upn", "oid", "uuid", "guid", "identity", "account", "accountid", "memberid", "customerid", "session", "sessionid", "sessionstate",
-		"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
-	}
-	anybody = []string{"anonymous", "anon", "guest", "public"}
-)
 
 // isSecret reports whether nobody can guess a value. An app's numbers and names
 // of sessions can be counted up, and a value of many people is mostly a word.

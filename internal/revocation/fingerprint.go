@@ -1,5 +1,10 @@
 package revocation
 
+// The last character of base64 has bits that mean nothing, if the length is no
+// multiple of four. They are taken for zero where upper and lower case are
+// mixed, as in all base64 of secrets: elsewhere they would make neighbours of
+// session-17 and session-18.
+
 const (
 	// minLength of a credential, in characters of base64.
 	minLength = 16

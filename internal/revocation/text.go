@@ -9,10 +9,8 @@ import "strings"
 // written in capitals. So only letters and digits count, whatever their case.
 // What is left of a credential is as hard to guess as the whole.
 //
-// The last character of base64 has bits that mean nothing, if the length is no
-// multiple of four. They are taken for zero where upper and lower case are
-// mixed, as in all base64 of secrets: elsewhere they would make neighbours of
-// session-17 and session-18.
+// What is read how stands in text.at and in classes, and nowhere else: what is
+// refused, and what a logout finds in a cookie, cannot differ.
 
 const (
 	junk        = 0

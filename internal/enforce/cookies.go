@@ -5,18 +5,8 @@ import (
 	"strings"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
-
-// What a JWT says of itself nobody has verified: it counts against the one
-// that says it, of several cookies with one name too, and for nothing else.
-
-// readsClaims reports whether the claims of JWTs can refuse any. They are not
-// looked at otherwise.
-func (p *Policy) readsClaims(list *revocation.List) bool {
-	return p.JWT && list.HasSessions()
-}
 
 // refusesCookies reports whether Cookie header lines hold anything refused.
 func (p *Policy) refusesCookies(list *revocation.List, lines []string) bool {
@@ -73,31 +63,4 @@ func (p *Policy) spareKept(lines []string) (rest, spared []string) {
 		spared = []string{strings.Join(spared, "; ")}
 	}
 	return rest, spared
-}
-
-// namesRefused reports whether a JWT of a refused session is in what a client
-// sent.
-func namesRefused(list *revocation.List, value string) bool {
-	for token := range revocation.JWTs(value) {
-		if s, ok := sessionOf(token); ok && list.RefusesSession(s) {
-			return true
-		}
-	}
-	return false
-}
-
-// sessionOf reads the claims of a JWT, verifying nothing. One that does not say
-// when it was issued is taken for older than all.
-func sessionOf(token string) (s revocation.Session, ok bool) {
-	claims, err := jwks.Peek(token)
-	if err != nil {
-		return s, false
-	}
-	s = revocation.Session{Issuer: claims.String("iss"), Sid: claims.String("sid"), Sub: claims.String("sub")}
-	// Not auth_time: who is signed in at the provider logs in again without
-	// being asked, and that stays what it was.
-	if s.Started, ok = claims.Time("iat"); !ok {
-		s.Started, _ = claims.Time("auth_time")
-	}
-	return s, s.Issuer != "" && s.Sid+s.Sub != ""
 }
