@@ -123,7 +123,7 @@ func TestOneHangingAppStopsNobody(t *testing.T) {
 				case <-time.After(5 * time.Second):
 					t.Error("the call that hung was not broken off")
 				}
-				eventually(t, "nothing of a call runs", func() bool { return !running("browserRequest).send", "serveRecovered", "(*siteApp).beginEnd") })
+				eventually(t, "nothing of a call runs", func() bool { return !running("appcall.Browser.send", "appcall.serveRecovered", "(*siteApp).beginEnd") })
 			})
 		}
 	}

@@ -167,7 +167,7 @@ func (s *shared) wantQuiet(t *testing.T, app *streamingApp) {
 	eventually(t, "nobody watches", func() bool {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		return !strings.Contains(string(stacks), "(*streams)") && !strings.Contains(string(stacks), "(*stream)")
+		return !strings.Contains(string(stacks), "enforce.(*Streams)") && !strings.Contains(string(stacks), "enforce.(*stream)")
 	})
 }
 
