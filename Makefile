@@ -27,6 +27,10 @@ demo: ## Start the demo: three apps behind one Caddy; PORT=9443 chooses another 
 build: ## Build bin/caddy: Caddy with this module
 	go build -o bin/caddy ./cmd/caddy
 
+.PHONY: check
+check: ## Vet, lint, and run the tests that need no browser and no listener
+	@scripts/check.sh
+
 .PHONY: test
 test: ## Run every check and test, in three browsers too; installs what is missing
 	@scripts/install-test-tools.sh

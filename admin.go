@@ -15,13 +15,11 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/identify"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
-	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -85,60 +83,49 @@ func serveStatus(w http.ResponseWriter, r *http.Request, a *App) error {
 	return answerAdmin(w, a.status())
 }
 
-// revokeRequest names whose sessions are refused: all of a user's that began
-// before now, or one.
-type revokeRequest struct{ issuer, sub, sid string }
-
 var errRevokeBody = errors.New(`write {"issuer": "https://…", "sub": "…"} or {"issuer": "https://…", "sid": "…"}, and nothing else`)
 
 // parseRevoke is strict: what is misread here refuses the wrong user. Go's own
 // decoder takes a name in any case, and the last of several.
-func parseRevoke(body []byte) (req revokeRequest, err error) {
+func parseRevoke(body []byte) (req whose, err error) {
 	fields := map[string]*string{"issuer": &req.issuer, "sub": &req.sub, "sid": &req.sid}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if start, err := dec.Token(); err != nil || start != json.Delim('{') || !utf8.Valid(body) {
-		return revokeRequest{}, errRevokeBody
+		return whose{}, errRevokeBody
 	}
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
-			return revokeRequest{}, errRevokeBody
+			return whose{}, errRevokeBody
 		}
 		value, err := dec.Token()
 		key, _ := name.(string)
 		text, isText := value.(string)
 		if err != nil || !isText || fields[key] == nil || *fields[key] != "" {
-			return revokeRequest{}, errRevokeBody
+			return whose{}, errRevokeBody
 		}
 		// A lone surrogate becomes this character, and the name another one.
 		if strings.ContainsRune(text, utf8.RuneError) {
-			return revokeRequest{}, fmt.Errorf("%s has characters that are none", key)
+			return whose{}, fmt.Errorf("%s has characters that are none", key)
 		}
 		if text == "" {
-			return revokeRequest{}, fmt.Errorf("%s is empty", key)
+			return whose{}, fmt.Errorf("%s is empty", key)
 		}
 		*fields[key] = text
 	}
 	if _, err := dec.Token(); err != nil { // the }
-		return revokeRequest{}, errRevokeBody
+		return whose{}, errRevokeBody
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return revokeRequest{}, errRevokeBody
+		return whose{}, errRevokeBody
 	}
 	switch {
 	case req.issuer == "" || (req.sub == "") == (req.sid == ""):
-		return revokeRequest{}, errRevokeBody
-	case len(req.issuer) > maxIssuer || len(req.sub) > maxClaim || len(req.sid) > maxClaim:
-		return revokeRequest{}, fmt.Errorf("an issuer has up to %d bytes, a sub or sid up to %d", maxIssuer, maxClaim)
+		return whose{}, errRevokeBody
+	case len(req.issuer) > maxIssuer || len(req.sub) > identify.MaxClaim || len(req.sid) > identify.MaxClaim:
+		return whose{}, fmt.Errorf("an issuer has up to %d bytes, a sub or sid up to %d", maxIssuer, identify.MaxClaim)
 	}
 	return req, nil
-}
-
-func (req revokeRequest) kind() string {
-	if req.sid != "" {
-		return "session"
-	}
-	return "subject"
 }
 
 func serveRevoke(w http.ResponseWriter, r *http.Request, a *App) error {
@@ -180,7 +167,7 @@ func serveRevoke(w http.ResponseWriter, r *http.Request, a *App) error {
 
 // revokeByAdmin is a logout by whoever runs this Caddy. It returns when the
 // sessions stay refused whatever happens to this node.
-func (a *App) revokeByAdmin(r *http.Request, req revokeRequest) (id string, err error) {
+func (a *App) revokeByAdmin(r *http.Request, req whose) (id string, err error) {
 	if known := a.issuers(); !a.readsAnyIssuer() && !slices.Contains(known, req.issuer) {
 		if len(known) == 0 {
 			return "", adminError(http.StatusConflict, errors.New("no site has a provider or identify, so nobody knows whose a session is"))
@@ -189,23 +176,16 @@ func (a *App) revokeByAdmin(r *http.Request, req revokeRequest) (id string, err 
 	}
 	ctx, done := context.WithTimeout(r.Context(), durableTimeout)
 	defer done()
-	list := a.awaitList(ctx)
-	if list == nil {
-		return "", adminError(http.StatusServiceUnavailable, errors.New("not revoked: the list of revocations is not open yet; the status says more"))
-	}
-	entry := list.OfSession(req.issuer, req.sid)
-	if req.sid == "" {
-		entry = list.OfSubject(req.issuer, req.sub, a.now())
-	}
-	id = newID()
-	err = list.Revoke(ctx, entry)
-	a.auditAdmin(r, id, req, err)
+	by := revoker{initiator: telemetry.Admin, message: "logged out by the admin API", clientIP: withoutPort(r.RemoteAddr)}
+	id, err = a.revokeSessions(ctx, by, req)
 	return id, answerOf(err)
 }
 
 // answerOf is what an admin is told of a revocation.
 func answerOf(err error) error {
 	switch {
+	case errors.Is(err, errListNotOpen):
+		return adminError(http.StatusServiceUnavailable, errors.New("not revoked: the list of revocations is not open yet; the status says more"))
 	case errors.Is(err, revocation.ErrFull):
 		return adminError(http.StatusServiceUnavailable, errors.New("not revoked: the list of revocations is full"))
 	case err != nil:
@@ -225,7 +205,7 @@ func (a *App) issuers() (all []string) {
 	}
 	for _, p := range a.registry().apps {
 		if p.Handler.identity != nil {
-			all = cookie.Union(all, []string{p.Handler.identity.issuer()})
+			all = cookie.Union(all, []string{p.Handler.identity.Issuer()})
 		}
 	}
 	slices.Sort(all)
@@ -236,25 +216,6 @@ func (a *App) issuers() (all []string) {
 // name, and that need not be a provider of ours.
 func (a *App) readsAnyIssuer() bool {
 	return slices.ContainsFunc(a.registry().apps, func(p mount) bool { return p.Handler.Identify != nil && p.Handler.Identify.JWT })
-}
-
-func (a *App) auditAdmin(r *http.Request, id string, req revokeRequest, err error) {
-	out, revocations := outcome.Ended, 1
-	if err != nil {
-		out = outcome.Failed
-	}
-	if errors.Is(err, revocation.ErrFull) {
-		revocations = 0
-	}
-	a.logger.Named("audit").Info("logged out by the admin API", zap.String("logout_id", id), zap.String("initiator", initiatorAdmin),
-		zap.String("issuer", req.issuer), zap.String("kind", req.kind()), zap.String("result", outcome.Word(out)),
-		zap.Int("revocations", revocations), zap.String("client_ip", withoutPort(r.RemoteAddr)))
-	a.metrics.countLogout(initiatorAdmin, out)
-	data := map[string]any{"logout_id": id, "initiator": initiatorAdmin, "issuer": req.issuer, "kind": req.kind(), "result": outcome.Word(out)}
-	a.emit(eventLoggedOut, data)
-	if revocations > 0 {
-		a.emit(eventRevoked, map[string]any{"logout_id": id, "initiator": initiatorAdmin, "issuer": req.issuer, "kind": req.kind(), "revocations": revocations})
-	}
 }
 
 func withoutPort(address string) string {

@@ -233,6 +233,7 @@ func TestRevokeWhileClosed(t *testing.T) {
 	closed := newRevocations()
 	closed.start.Do(func() {})
 	s.app.shared.revocations = closed
+	s.app.useShared(s.app.shared)
 	w, body := revokeBy(s.app, `{"issuer":"`+testIssuer+`","sub":"ana"}`)
 	if w.Code != 503 || !strings.Contains(body, "not revoked") {
 		t.Errorf("%d %s", w.Code, body)
@@ -374,7 +375,7 @@ func FuzzRevokeBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		req, err := parseRevoke(body)
 		if err != nil {
-			if req != (revokeRequest{}) {
+			if req != (whose{}) {
 				t.Errorf("%+v with an error", req)
 			}
 			return

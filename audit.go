@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // The audit log has one entry for each logout, from a logger of that name. It
@@ -20,38 +24,33 @@ import (
 // app said, and what became of its session.
 func (l *logout) log(r *http.Request, res appcall.Result, said, out outcome.Outcome) {
 	l.countApp(out)
-	audit := l.h.logger.Named("audit")
 	fields := append(l.auditFields(r, out), zap.Int("app_status", res.Status), zap.Int("session_cookies", len(l.presented)))
 	var crashed appcall.Panicked
 	switch {
 	case errors.As(res.Err, &crashed):
-		audit.Error("logged out, but a handler behind us panicked", append(fields, zap.Error(crashed))...)
+		l.tell(out, zap.ErrorLevel, "logged out, but a handler behind us panicked", append(fields, zap.Error(crashed)))
 	case said == outcome.Failed && errors.Is(res.Err, context.DeadlineExceeded):
-		audit.Warn("logged out, but the app did not answer in time", fields...)
+		l.tell(out, zap.WarnLevel, "logged out, but the app did not answer in time", fields)
 	case said == outcome.Failed:
-		audit.Warn("logged out, but the app did not end its session", fields...)
+		l.tell(out, zap.WarnLevel, "logged out, but the app did not end its session", fields)
 	default:
-		audit.Info("logged out", fields...)
+		l.tell(out, zap.InfoLevel, "logged out", fields)
 	}
-	l.told(out)
 }
 
 // logEverywhere is the entry of a logout that began at the page for all apps.
 // Each app has a line of its own.
 func (l *logout) logEverywhere(r *http.Request, out outcome.Outcome) {
-	audit := l.h.logger.Named("audit")
 	if out == outcome.Failed {
-		audit.Warn("signed out everywhere, but an app of this site did not end its session", l.auditFields(r, out)...)
+		l.tell(out, zap.WarnLevel, "signed out everywhere, but an app of this site did not end its session", l.auditFields(r, out))
 	} else {
-		audit.Info("signed out everywhere", l.auditFields(r, out)...)
+		l.tell(out, zap.InfoLevel, "signed out everywhere", l.auditFields(r, out))
 	}
-	l.told(out)
 }
 
 func (l *logout) auditFields(r *http.Request, out outcome.Outcome) []zap.Field {
 	fields := []zap.Field{
-		zap.String("logout_id", l.id), zap.String("initiator", initiatorUser), zap.String("host", l.own.Host),
-		zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.String("result", outcome.Word(out)),
+		zap.String("host", l.own.Host), zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.String("result", outcome.Word(out)),
 		zap.Int("sites", l.sites()), zap.Int("revocations", l.revoked), zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", inbound.ClientIP(r)),
 	}
 	if l.visit != nil {
@@ -69,18 +68,21 @@ func (l *logout) sites() int {
 	return max(1, len(it.Stops))
 }
 
-// told counts the logout, and tells whoever listens.
-func (l *logout) told(out outcome.Outcome) {
+// tell tells of the logout.
+func (l *logout) tell(out outcome.Outcome, level zapcore.Level, message string, fields []zap.Field) {
 	a := l.h.app
-	a.metrics.countLogout(initiatorUser, out)
-	data := map[string]any{
-		"logout_id": l.id, "initiator": initiatorUser, "app": a.appLabel(l.h, l.own.Hostname()),
-		"outcome": string(out), "result": outcome.Word(out), "sites": l.sites(),
-	}
+	data := map[string]any{"app": a.appLabel(l.h, l.own.Hostname()), "outcome": string(out), "sites": l.sites()}
 	if l.visit != nil {
 		data["provider"] = l.visit.Provider
 	}
-	a.emit(eventLoggedOut, data)
+	a.teller.LoggedOut(telemetry.Logout{
+		ID: l.id, Initiator: telemetry.User, Outcome: out,
+		Logger: l.h.logger, Level: level, Message: message, Fields: fields, Data: data,
+	})
+}
+
+func (l *logout) countApp(out outcome.Outcome) {
+	l.h.app.teller.AppEnded(l.h.app.appLabel(l.h, l.own.Hostname()), out, l.asked)
 }
 
 // logPart is the line for one app of a logout that began elsewhere.
@@ -89,4 +91,23 @@ func (l *logout) logPart(r *http.Request, app *siteApp, out outcome.Outcome) {
 	l.h.logger.Info("logged out with another site", zap.String("logout_id", l.id), zap.String("host", l.own.Host),
 		zap.String("app", app.name()), zap.String("outcome", string(out)), zap.Int("session_cookies", len(l.presented)), zap.Int("revocations", l.revoked),
 		zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", inbound.ClientIP(r)))
+}
+
+// appLabel names an app as the configuration does. What requests call their
+// host is anybody's choice.
+func (a *App) appLabel(h *Handler, host string) string {
+	for _, p := range a.registry().apps {
+		if p.Handler.rules != h.rules || !p.Takes(host) { // the hub's handler is a copy
+			continue
+		}
+		if slices.Contains(p.names(), host) {
+			return host + p.base()
+		}
+		for _, pattern := range p.Hosts {
+			if origin.Meet(pattern, host) != "" {
+				return pattern + p.base()
+			}
+		}
+	}
+	return telemetry.OtherApp
 }

@@ -1,22 +1,10 @@
 package universallogout
 
 import (
-	"context"
-	"errors"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
-	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 // TestBusyRevocationEndpoint: REV-08, REV-10. The person leaves after 2 s at
@@ -106,28 +94,6 @@ func TestScriptDoesNotWaitForRevocation(t *testing.T) {
 	eventually(t, "it is revoked", func() bool { return len(w.requests()) == 1 && so.isIdle() })
 }
 
-// TestRefreshGoesFirst: REV-09, also if the server is not ready for it at once.
-func TestRefreshGoesFirst(t *testing.T) {
-	t.Parallel()
-	w := newWire(t, func(n int, w http.ResponseWriter, _ *http.Request) {
-		if n <= 2 {
-			w.WriteHeader(503)
-		}
-	})
-	s := providerSite(t, w.URL, "client_id edge\nend_session_endpoint "+w.URL+"\njwks_uri "+w.URL+"\nauthorization_endpoint "+w.URL+"\ntoken_endpoint "+w.URL+"\nrevocation_endpoint "+w.URL)
-	s.app.work.Retries = soon
-	s.main().Revoke(t.Context(), []string{"edge"}, provider.Tokens{Access: []string{"a"}, Refresh: []string{"r", "s"}})
-	seen := w.requests()
-	if len(seen) != 5 {
-		t.Fatalf("%d requests", len(seen))
-	}
-	for i, r := range seen {
-		if (r.form.Get("token_type_hint") == "access_token") != (i == 4) {
-			t.Errorf("number %d is %v", i+1, r.form)
-		}
-	}
-}
-
 // TestBackgroundIsBounded: more than its places is not begun, and the log says
 // so; who logs out is not kept by it.
 func TestBackgroundIsBounded(t *testing.T) {
@@ -151,62 +117,6 @@ func TestBackgroundIsBounded(t *testing.T) {
 // soon is a schedule for tests that do not measure it.
 var soon = []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}
 
-// quietApp is one without a site, for time that is not real.
-func quietApp(places int) (*App, *observer.ObservedLogs) {
-	core, logged := observer.New(zap.DebugLevel)
-	logger := zap.New(core)
-	return &App{logger: logger, now: time.Now, work: &work.Runner{Logger: func() *zap.Logger { return logger }, Retries: work.Retries, Places: make(chan struct{}, places)}}, logged
-}
-
-// TestRetrySchedule: REV-08, REV-10. 1, 5 and 25 s, or what the server says;
-// what cannot work is not tried again; nothing is left running.
-func TestRetrySchedule(t *testing.T) {
-	busy := func(after time.Duration) error { return &oauth.RetryError{After: after, Err: errors.New("busy")} }
-	for name, tc := range map[string]struct {
-		answers []error
-		at      []time.Duration
-		failed  bool
-	}{
-		"works":            {[]error{nil}, []time.Duration{0}, false},
-		"works at last":    {[]error{busy(0), busy(0), busy(0), nil}, []time.Duration{0, 1, 6, 31}, false},
-		"never works":      {[]error{busy(0), busy(0), busy(0), busy(0)}, []time.Duration{0, 1, 6, 31}, true},
-		"names the time":   {[]error{busy(7 * time.Second), busy(0), nil}, []time.Duration{0, 7, 12}, false},
-		"is refused":       {[]error{errors.New("no")}, []time.Duration{0}, true},
-		"refused at last":  {[]error{busy(0), errors.New("no")}, []time.Duration{0, 1}, true},
-		"takes too long":   {[]error{busy(61 * time.Second), busy(61 * time.Second), busy(61 * time.Second)}, []time.Duration{0, 61, 122}, true}, // 3 minutes are over
-		"hangs every time": {[]error{context.DeadlineExceeded, context.DeadlineExceeded, context.DeadlineExceeded, context.DeadlineExceeded}, []time.Duration{0, 11, 26, 61}, true},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			a, logged := quietApp(1)
-			began := time.Now()
-			var at []time.Duration
-			<-a.work.Background("a test", func(ctx context.Context) {
-				a.work.Try(ctx, "a test", "main", func(ctx context.Context) error {
-					at = append(at, time.Since(began)/time.Second)
-					err := tc.answers[len(at)-1]
-					if err == context.DeadlineExceeded {
-						<-ctx.Done()
-						return &oauth.RetryError{Err: ctx.Err()}
-					}
-					return err
-				})
-			})
-			synctest.Wait()
-			if len(at) != len(tc.at) {
-				t.Fatalf("%s: tried after %v s, want %v", name, at, tc.at)
-			}
-			for i := range at {
-				if at[i] != tc.at[i] {
-					t.Errorf("%s: tried after %v, want %v", name, at, tc.at)
-				}
-			}
-			if failed := logged.FilterMessage("a test failed").Len() == 1; failed != tc.failed || len(a.work.Places) != 0 {
-				t.Errorf("%s: logged %v", name, logged.All())
-			}
-		})
-	}
-}
-
 // TestNothingIsLeftRunning: no goroutine of ours outlives what it was for.
 func TestNothingIsLeftRunning(t *testing.T) {
 	w := newWire(t, nil)
@@ -215,16 +125,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	so.setCookie("refreshToken=" + refreshSecret)
 	so.wantEnded(so.click())
 	eventually(t, "nothing of ours runs", func() bool {
-		if !so.isIdle() || len(w.requests()) != 1 {
-			return false
-		}
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		for _, ours := range []string{"universallogout.(*App).getReady", "universallogout.(*Provider).revoke", "universallogout.callApp"} {
-			if strings.Contains(string(stacks), ours) {
-				return false
-			}
-		}
-		return true
+		return so.isIdle() && len(w.requests()) == 1 &&
+			!running(t, "universallogout.(*App).getReady", "provider.(*Provider).Revoke", "appcall.Ask")
 	})
 }

@@ -14,12 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 )
 
-var providerWords = []string{
-	"client_id", "client_secret", "client_key", "client_auth", "post_logout_redirect_uri", "just_in_time_hint",
-	"end_session_endpoint", "revocation_endpoint", "jwks_uri", "authorization_endpoint", "token_endpoint",
-	"server_logout", "tls_trust", "quirks", "logout_url",
-}
-
 // parseProvider reads one provider of the global option. Syntax:
 //
 //	provider <name> <issuer> {
@@ -53,15 +47,8 @@ func (a *App) parseProvider(d *caddyfile.Dispenser) error {
 	if len(args) == 2 {
 		p.Issuer = args[1]
 	}
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if err := once(d, seen, word, providerWords...); err != nil {
-			return err
-		}
-		if err := p.parseWord(d, word); err != nil {
-			return err
-		}
+	if err := parseBlock(d, p, providerWords); err != nil {
+		return err
 	}
 	if err := p.checkNow(); err != nil {
 		return d.Errf("provider %s: %w", name, err)
@@ -88,34 +75,17 @@ func (p *Provider) checkNow() error {
 	return values.Check()
 }
 
-func (p *Provider) parseWord(d *caddyfile.Dispenser, word string) error {
-	single := map[string]*string{
-		"client_id": &p.ClientID, "client_secret": &p.ClientSecret, "client_key": &p.ClientKey, "client_auth": &p.ClientAuth,
-		"post_logout_redirect_uri": &p.PostLogoutRedirectURI, "end_session_endpoint": &p.EndSessionEndpoint,
-		"revocation_endpoint": &p.RevocationEndpoint, "jwks_uri": &p.JWKSURI, "authorization_endpoint": &p.AuthorizationEndpoint,
-		"token_endpoint": &p.TokenEndpoint, "quirks": &p.Quirks, "logout_url": &p.LogoutURL,
+func (p *Provider) parseJustInTimeHint(d *caddyfile.Dispenser) error {
+	var value string
+	if err := parseOne(d, &value); err != nil {
+		return err
 	}
-	if value, ok := single[word]; ok {
-		return parseOne(d, value)
+	if value != "on" && value != "off" {
+		return d.Errf("just_in_time_hint: %q is neither on nor off", value)
 	}
-	switch word {
-	case "just_in_time_hint":
-		var value string
-		if err := parseOne(d, &value); err != nil {
-			return err
-		}
-		if value != "on" && value != "off" {
-			return d.Errf("just_in_time_hint: %q is neither on nor off", value)
-		}
-		on := value == "on"
-		p.JustInTimeHint = &on
-		return nil
-	case "tls_trust":
-		return parseList(d, &p.TLSTrust, func(string) error { return nil })
-	case "server_logout":
-		return p.parseServerLogout(d)
-	}
-	return unknownWord(d, word, providerWords...)
+	on := value == "on"
+	p.JustInTimeHint = &on
+	return nil
 }
 
 // parseServerLogout reads the request that server_logout sends. Syntax:
@@ -132,15 +102,8 @@ func (p *Provider) parseServerLogout(d *caddyfile.Dispenser) error {
 		return d.Err("server_logout: write a method and an address, as in server_logout DELETE https://sso.example.com/sessions/{sid}")
 	}
 	s := &ServerLogout{Method: args[0], URL: args[1]}
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if err := once(d, seen, word, "body", "timeout"); err != nil {
-			return err
-		}
-		if err := s.parseWord(d, word); err != nil {
-			return err
-		}
+	if err := parseBlock(d, s, serverLogoutWords); err != nil {
+		return err
 	}
 	p.ServerLogout = s
 	if placeholders.IsLater(s.URL + s.Body) {
@@ -156,20 +119,6 @@ func (p *Provider) parseServerLogout(d *caddyfile.Dispenser) error {
 		return d.Errf("server_logout: %w", err)
 	}
 	return nil
-}
-
-func (s *ServerLogout) parseWord(d *caddyfile.Dispenser, word string) error {
-	switch word {
-	case "header":
-		return parseHeader(d, &s.Headers)
-	case "body":
-		return parseTwo(d, "media type and the content", &s.ContentType, &s.Body)
-	case "success":
-		return parseStatuses(d, &s.Success)
-	case "timeout":
-		return parseCallTimeout(d, &s.Timeout)
-	}
-	return unknownWord(d, word, "header", "body", "success", "timeout")
 }
 
 // takeProvider reads what stands behind the directive's name: a provider's
@@ -208,24 +157,11 @@ func providersOf(h httpcaddyfile.Helper) []string {
 	return slices.Sorted(maps.Keys(globalOption(h).Providers))
 }
 
-// Words of the directive that are about the provider, one value each.
-var providerWordsOfSite = []string{"id_token", "access_token", "refresh_token", "client_id", "post_logout_redirect_uri"}
-
-func (h *Handler) parseProviderWord(d *caddyfile.Dispenser, word string) error {
-	switch word {
-	case "id_token":
-		return parsePlaceholder(d, &h.IDToken)
-	case "access_token":
-		return parsePlaceholder(d, &h.AccessToken)
-	case "refresh_token":
-		return parsePlaceholder(d, &h.RefreshToken)
-	case "client_id":
-		if h.ClientID != "" {
-			return d.Err("client_id: is there twice, behind the issuer and here; only one can count")
-		}
-		return parseOne(d, &h.ClientID)
+func (h *Handler) parseClientID(d *caddyfile.Dispenser) error {
+	if h.ClientID != "" {
+		return d.Err("client_id: is there twice, behind the issuer and here; only one can count")
 	}
-	return parseOne(d, &h.PostLogoutRedirectURI)
+	return parseOne(d, &h.ClientID)
 }
 
 // parsePlaceholder refuses a token that is written into the configuration.

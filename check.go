@@ -273,19 +273,19 @@ var namesNobody = []string{
 func (c *inspected) checkIdentify() (warnings []warning) {
 	for _, p := range c.registry().apps {
 		id := p.Handler.identity
-		if id == nil || id.inFront || strings.HasPrefix(id.placeholder, "http.vars.") {
+		if id == nil || id.InFront || strings.HasPrefix(id.Placeholder, "http.vars.") {
 			continue
 		}
 		for _, name := range p.names() {
 			tells := slices.ContainsFunc(sites.HandlersAt(p.Server.Server, name), func(handler caddyhttp.MiddlewareHandler) bool {
 				if proxy, ok := handler.(*reverseproxy.Handler); ok {
-					return id.header != "" && len(proxy.HandleResponse) > 0 // forward_auth
+					return id.Header != "" && len(proxy.HandleResponse) > 0 // forward_auth
 				}
 				module := strings.Join(names([]caddyhttp.MiddlewareHandler{handler}), "")
-				return !slices.Contains(namesNobody, module) && (id.header == "" || module != "authentication") && (id.header != "" || module != "headers")
+				return !slices.Contains(namesNobody, module) && (id.Header == "" || module != "authentication") && (id.Header != "" || module != "headers")
 			})
 			if !tells {
-				warnings = append(warnings, warning{name, "nothing on this site says who the user is in " + cmp.Or(id.header, "{"+id.placeholder+"}") + ", so identify learns nothing; add forward_auth with copy_headers, or basic_auth, or leave identify out"})
+				warnings = append(warnings, warning{name, "nothing on this site says who the user is in " + cmp.Or(id.Header, "{"+id.Placeholder+"}") + ", so identify learns nothing; add forward_auth with copy_headers, or basic_auth, or leave identify out"})
 			}
 		}
 	}

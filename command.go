@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/identify"
+
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/caddyserver/caddy/v2"
@@ -115,7 +117,7 @@ func orFrom(in io.Reader, value string) (string, error) {
 	if value != "-" {
 		return value, nil
 	}
-	line, err := bufio.NewReader(io.LimitReader(in, maxClaim+2)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(in, identify.MaxClaim+2)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}

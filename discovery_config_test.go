@@ -2,7 +2,6 @@ package universallogout
 
 import (
 	"encoding/pem"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -10,46 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
-
-// TestConfiguredEndpointsWin: RPI-01, each of them, and with all of them there
-// is nothing to be asked.
-func TestConfiguredEndpointsWin(t *testing.T) {
-	t.Parallel()
-	words := []string{"end_session_endpoint", "revocation_endpoint", "jwks_uri", "authorization_endpoint", "token_endpoint"}
-	values := func(m provider.Metadata) []string {
-		return []string{m.EndSession, m.Revocation, m.JWKS, m.Authorization, m.Token}
-	}
-	k := newWellKnown(t, httptest.NewServer)
-	discovered, err := providerSite(t, k.URL, "").asks()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := "client_id edge\n"
-	for i, word := range words {
-		const ours = "https://own.example/x?y=1"
-		all += word + " " + ours + "\n"
-		m, err := providerSite(t, k.URL, word+" "+ours).asks()
-		want := values(discovered)
-		want[i] = ours
-		if got := values(m); err != nil || strings.Join(got, " ") != strings.Join(want, " ") {
-			t.Errorf("%s: %v, %v", word, got, err)
-		}
-	}
-	before := k.asked.Load()
-	for range 2 {
-		m, err := providerSite(t, k.URL, all).asks()
-		if got := strings.Join(values(m), " "); err != nil || got != strings.TrimSpace(strings.Repeat("https://own.example/x?y=1 ", 5)) {
-			t.Errorf("%s %v", got, err)
-		}
-	}
-	if k.asked.Load() != before {
-		t.Error("the provider was asked although all was said")
-	}
-}
 
 // TestLogoutWithEverythingConfigured: no discovery in a whole logout either.
 func TestLogoutWithEverythingConfigured(t *testing.T) {
@@ -104,7 +65,7 @@ func TestRefusingProviderGetsNoBrowser(t *testing.T) {
 		so.app.login("one")
 		so.setCookie("sessionid=one")
 		so.signInAtProvider()
-		c.turn(provider.FreshMetadata)
+		c.turn(15 * time.Second)
 	}
 	again()
 	so.op.Misbehave(oidctest.HTML)
@@ -121,9 +82,8 @@ func TestRefusingProviderGetsNoBrowser(t *testing.T) {
 	}
 }
 
-// TestTLSTrust: the system's roots, and files, and Caddy's own CA, which may
-// be made after the first question only.
-func TestTLSTrust(t *testing.T) {
+// TestTLSTrustErrors: what is wrong with a file is found on load.
+func TestTLSTrustErrors(t *testing.T) {
 	t.Parallel()
 	k := newWellKnown(t, httptest.NewTLSServer)
 	k.Config.ErrorLog = nil
@@ -135,12 +95,6 @@ func TestTLSTrust(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for options, ok := range map[string]bool{"": false, "tls_trust insecure": true, "tls_trust " + good: true} {
-		m, err := providerSite(t, k.URL, options).asks()
-		if (err == nil) != ok || ok && m.EndSession == "" || !ok && !provider.IsUnreachable(err) {
-			t.Errorf("%s: %+v %v", options, m, err)
-		}
-	}
 	for options, says := range map[string]string{
 		"tls_trust " + filepath.Join(dir, "missing.pem"): "missing.pem",
 		"tls_trust " + empty:                             "no certificate in PEM",
@@ -150,31 +104,6 @@ func TestTLSTrust(t *testing.T) {
 		if _, err := loadSite(t, providerConfig(k.URL, options)); err == nil || !strings.Contains(err.Error(), "provider main: tls_trust: ") || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", options, err)
 		}
-	}
-	t.Run("local CA", func(t *testing.T) {
-		s := providerSite(t, k.URL, "")
-		c := s.turnable()
-		if _, err := s.asks(); err == nil {
-			t.Fatal("trusted for no reason")
-		}
-		if err := s.app.ctx.Storage().Store(t.Context(), "pki/authorities/local/root.crt", certificate); err != nil {
-			t.Fatal(err)
-		}
-		c.turn(provider.RetryMetadata)
-		if m, err := s.asks(); err != nil || m.EndSession == "" {
-			t.Errorf("%+v %v", m, err)
-		}
-	})
-}
-
-// TestLocalhostNames: RFC 6761 6.3, as in browsers, whatever the resolver says.
-func TestLocalhostNames(t *testing.T) {
-	t.Parallel()
-	k := newWellKnown(t, httptest.NewServer)
-	issuer := strings.Replace(k.URL, "127.0.0.1", "SSO.localhost", 1)
-	k.serves(func(w http.ResponseWriter, _ *http.Request) { k.document(w, map[string]any{"issuer": issuer}) })
-	if m, err := providerSite(t, issuer, "").asks(); err != nil || m.EndSession == "" {
-		t.Errorf("%+v %v", m, err)
 	}
 }
 

@@ -467,6 +467,7 @@ func TestUnopenedList(t *testing.T) {
 	closed.start.Do(func() {})
 	closed.began.Store(time.Now().Add(-time.Hour).UnixNano())
 	s.app.shared.revocations = closed
+	s.app.useShared(s.app.shared)
 	res := s.do(request("GET", "https://app.example.com/", "", with(clicked, "Cookie: sessionid="+revokedSession)...))
 	if res.StatusCode != 200 || len(app.requests()) != 1 {
 		t.Errorf("%d, the app saw %d requests", res.StatusCode, len(app.requests()))

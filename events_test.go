@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 )
 
 // listener to events that keeps what it hears.
@@ -51,7 +54,11 @@ func (e *eventEar) count(name string) (n int) {
 // listenTo has a handler hear all events of a site.
 func (s *site) listenTo(ear *eventEar) {
 	s.t.Helper()
-	if err := s.app.events.app.On("", ear); err != nil {
+	app, err := s.app.ctx.App("events")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := app.(*caddyevents.App).On("", ear); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -64,7 +71,7 @@ func TestEvents(t *testing.T) {
 	var ear eventEar
 	lab.listenTo(&ear)
 	lab.follow(lab.visitor("ana"), lab.signOutForm("a.alpha.com"))
-	eventually(t, "the logout is heard of", func() bool { return ear.count(eventLoggedOut) == 1 })
+	eventually(t, "the logout is heard of", func() bool { return ear.count(telemetry.EventLoggedOut) == 1 })
 	data := ear.heard[0].Data
 	if data["app"] != "a.alpha.com" || data["result"] != "ok" || data["sites"] != 5 || data["initiator"] != "user" || len(data["logout_id"].(string)) != 32 {
 		t.Errorf("%v", data)
@@ -73,12 +80,12 @@ func TestEvents(t *testing.T) {
 		t.Errorf("comes from %v", origin)
 	}
 	for range 10 {
-		lab.app.emitRefused("cookie")
+		lab.app.teller.Refused("cookie")
 	}
-	lab.app.emitRefused("header")
-	lab.clock = lab.clock.Add(refusedEvery)
-	lab.app.emitRefused("cookie")
-	eventually(t, "refusals are heard of", func() bool { return ear.count(eventRefused) == 3 })
+	lab.app.teller.Refused("header")
+	lab.clock = lab.clock.Add(time.Second)
+	lab.app.teller.Refused("cookie")
+	eventually(t, "refusals are heard of", func() bool { return ear.count(telemetry.EventRefused) == 3 })
 	total := 0
 	for _, event := range ear.heard[1:] {
 		total += event.Data["requests"].(int)
@@ -87,6 +94,9 @@ func TestEvents(t *testing.T) {
 		t.Errorf("%d of 12 refused requests are told: %v", total, ear.all())
 	}
 }
+
+// maxListening is how many handlers of events run at a time.
+const maxListening = 64
 
 // TestEventsHoldNobodyUp: a handler that hangs costs no logout its time, and no
 // more goroutines than are allowed.
@@ -98,7 +108,7 @@ func TestEventsHoldNobodyUp(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for range maxEmitting + 20 {
+		for range maxListening + 20 {
 			lab.signOut(lab.visitor("ana"), "a.alpha.com")
 		}
 	}()
@@ -107,7 +117,7 @@ func TestEventsHoldNobodyUp(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("logouts wait for the handlers of events")
 	}
-	eventually(t, "all that are allowed run", func() bool { return ear.count(eventLoggedOut) == maxEmitting })
+	eventually(t, "all that are allowed run", func() bool { return ear.count(telemetry.EventLoggedOut) == maxListening })
 	close(ear.hold)
-	eventually(t, "they end", func() bool { return len(lab.app.events.emitting) == 0 })
+	eventually(t, "they end", func() bool { return !running(t, "telemetry.(*Teller).emit") })
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
@@ -198,7 +200,7 @@ func (c *inspected) explainApp(e *explained, u *url.URL, p mount) {
 	}
 	switch id := h.identity; {
 	case id != nil:
-		e.more("The edge learns whose session it is from %s (issuer %s), and can refuse all of a user's.", cmp.Or(id.header, "{"+id.placeholder+"}"), id.issuer())
+		e.more("The edge learns whose session it is from %s (issuer %s), and can refuse all of a user's.", cmp.Or(id.Header, "{"+id.Placeholder+"}"), id.Issuer())
 	case h.Identify != nil:
 		e.more("The edge reads in it whose session it is, and can refuse all of a user's.")
 	}
@@ -297,7 +299,7 @@ func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler)
 	switch {
 	case p.Ways.NoHint:
 		sent = nil
-	case len(clients) > 0 && p.JustInTime((&visit{Clients: clients}).ours(p)):
+	case len(clients) > 0 && p.JustInTime((&journey.Visit{Clients: clients}).Ours(p)):
 		e.next("If the app has no ID token, the provider is asked silently who is signed in (prompt=none), and answers to %s.", c.address(own, "/callback"))
 		e.more("If nobody is, it is left alone.")
 		sent = []string{"an ID token as id_token_hint"}

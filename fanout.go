@@ -1,16 +1,14 @@
 package universallogout
 
 import (
-	"encoding/json"
-	"net/http"
-	"slices"
+	"fmt"
+	"net/url"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
+	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
 )
 
 // A tour takes the browser to the other sites of a group. What it needs to
@@ -21,108 +19,103 @@ import (
 // on that very page (Origin), and at /site of the page's own site and of those
 // that are same-site with it, if a script of that page asks.
 
-func (a *App) sealTour(t tour.Tour) string {
-	plain, err := json.Marshal(t)
-	if err != nil { // strings and numbers only
-		return ""
-	}
-	return a.shared.keys.Seal(tour.Purpose, plain)
+// AlsoApp is an app that is not behind this Caddy.
+type AlsoApp struct {
+	// Its name for people.
+	Name string `json:"name,omitempty"`
+
+	// The address that logs out there, such as `https://mail.example.com/logout`.
+	URL string `json:"url,omitempty"`
 }
 
-// openTour reads a token, and finds the way that it is about.
-func (a *App) openTour(token string) (t tour.Tour, it tour.Itinerary, ok bool) {
-	plain, err := a.shared.keys.Open(tour.Purpose, token)
-	if err != nil || json.Unmarshal(plain, &t) != nil {
-		return tour.Tour{}, tour.Itinerary{}, false
-	}
-	it, ok = a.itineraryOf(t)
-	return t, it, ok && a.recent(t.Made, tour.Lifetime) // a t that was ours, if it is too old or the configuration has changed
-}
-
-// itineraryOf is the way of a tour. If the configuration has changed, the
-// tour's numbers mean nothing any more.
-func (a *App) itineraryOf(t tour.Tour) (it tour.Itinerary, ok bool) {
-	for _, l := range a.registry().listeners {
-		if l.Name != t.Server {
-			continue
+func (also AlsoApp) resolve() (AlsoApp, error) {
+	for _, value := range []*string{&also.Name, &also.URL} {
+		resolved, err := placeholders.Resolve(*value)
+		if err != nil {
+			return also, err
 		}
-		it = a.tourFrom(l, origin.Parse(t.Start), t.Group)
-		if string(it.Digest) == string(t.Digest) && len(t.Apps) == it.Apps && t.At >= 0 && t.At < len(it.Stops) {
-			return it, true
-		}
-		break
+		*value = resolved
 	}
-	return tour.Itinerary{}, false
+	u, err := url.Parse(also.URL)
+	if err != nil || !origin.IsPlainURL(also.URL) || u.Scheme != "https" || u.Fragment != "" || strings.TrimSpace(also.Name) == "" {
+		return also, fmt.Errorf("%q %q: write a name, and the https address that logs out there", also.Name, also.URL)
+	}
+	return also, nil
 }
 
-func (a *App) sealWord(w tour.Report) string {
-	plain, err := json.Marshal(w)
-	if err != nil { // strings and numbers only
-		return ""
+const (
+	fanoutOn  = "on"
+	fanoutOff = "off"
+)
+
+func checkFanout(value string) error {
+	switch value {
+	case "", fanoutOn, fanoutOff:
+		return nil
 	}
-	return a.shared.keys.Seal(tour.ReportPurpose, plain)
+	return fmt.Errorf("fanout: %q is none of on, off", value)
 }
 
-func (a *App) openWord(token string) (w tour.Report, ok bool) {
-	plain, err := a.shared.keys.Open(tour.ReportPurpose, token)
-	if err != nil || json.Unmarshal(plain, &w) != nil {
-		return tour.Report{}, false
+func checkGroup(name string) error {
+	if name == "" || len(name) > 64 || origin.HasSpaceOrControl(name) {
+		return fmt.Errorf("group: %q is no name; write one word like intranet", name)
 	}
-	return w, true
+	return nil
 }
 
-// newTour begins one, if there is anywhere to go.
-func (a *App) newTour(r *http.Request, own origin.Origin, group, id string) (*tour.Tour, tour.Itinerary) {
-	l := a.listenerFor(r)
-	if l == nil || !own.Trustworthy() {
-		return nil, tour.Itinerary{}
+// compileHost reads a name of a site: one, not a pattern.
+func compileHost(host string) (string, error) {
+	host = strings.ToLower(host)
+	if strings.Contains(host, "*") || !origin.IsHostPattern(host) {
+		return "", fmt.Errorf("%q is no name of a site; write one like app.example.com, without scheme, port and *", host)
 	}
-	it := a.tourFrom(l, own, group)
-	if it.Apps == 0 {
-		return nil, it
-	}
-	return &tour.Tour{
-		ID: id, Group: group, Server: l.Name, Start: own.String(), Digest: it.Digest,
-		Made: a.now().Unix(), Apps: make([]byte, it.Apps),
-	}, it
+	return host, nil
 }
 
-// siteURL is where a script asks for an app. Cookies that are limited to the
-// app's path are sent nowhere else.
-func (a *App) siteURL(s *tour.Stop, base string) string {
-	if base == "" {
-		return s.Origin.String() + a.Prefix + "/site"
+func (h *Handler) compileFanout() (err error) {
+	if h.group, err = placeholders.Resolve(h.Group); err != nil {
+		return fmt.Errorf("group: %w", err)
 	}
-	return s.Origin.String() + base + "/?" + logoutpath.OwnParameter + "=site"
-}
-
-// merge takes the words that a page's script has collected. Without any, no
-// script ran, and nobody was asked. Who was asked and has no word has failed.
-func (a *App) merge(t *tour.Tour, it *tour.Itinerary, said string) {
-	if said == "" {
-		return
-	}
-	asked := t.Asks(it)
-	if it.Hub > 0 && !t.Cookies && t.GoesOn(it) && slices.Contains(asked, it.Stops[it.Hub].First) {
-		t.Open = true
-	}
-	for token := range strings.FieldsSeq(said) {
-		if token == tour.ReportOver {
-			t.Open = false
-		}
-		if n, isSkip := strings.CutPrefix(token, tour.ReportSkip); isSkip {
-			t.Skip(it, n)
-		}
-		if w, ok := a.openWord(token); ok && w.ID == t.ID && slices.Contains(asked, w.App) {
-			t.Set(w.App, w.Result)
+	if h.Group != "" {
+		if err := checkGroup(h.group); err != nil {
+			return err
 		}
 	}
-	for _, app := range asked {
-		switch {
-		case t.Cookies:
-			t.Set(app, t.Result(app)&^tour.NeedsCookies)
-		case !t.Finished(app):
-			t.Set(app, tour.Unreached)
+	if err := checkFanout(h.Fanout); err != nil {
+		return err
+	}
+	hosts, err := placeholders.All("hosts", h.Hosts)
+	if err != nil {
+		return err
+	}
+	for _, host := range hosts {
+		name, err := compileHost(host)
+		if err != nil {
+			return fmt.Errorf("hosts: %w", err)
+		}
+		h.hosts = append(h.hosts, name)
+	}
+	h.cookiePaths = h.pathsOfCookies()
+	return nil
+}
+
+// warnAboutGroups tells what nobody will notice before it matters.
+func (a *App) warnAboutGroups() {
+	for _, p := range a.registry().apps {
+		h := p.Handler
+		for _, host := range h.hosts {
+			if !p.Takes(host) {
+				a.logger.Warn("hosts: the site has no such name, so it takes no part in logouts under it", zap.String("host", host))
+			}
+		}
+		for _, host := range p.Hosts {
+			if !a.registry().hasPages(p.Server, host) {
+				a.logger.Warn("no tour goes there: "+errNoAddresses.Error(), zap.String("host", host))
+			}
+		}
+		if len(p.names()) == 0 {
+			a.logger.Info("a site for many names takes no part in the logouts of others, nor they in its own; name those that should with hosts",
+				zap.Strings("site", p.Hosts), zap.String("group", a.groupOf(h)))
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (f *fanout) askAtOnce(p browserPage, asks []string) []outcome.Outcome {
 	for i, ask := range asks {
 		wg.Go(func() {
 			_, answer := f.askSite(&jar{now: f.jar.now, cookies: slices.Clone(f.jar.cookies)}, p.url, ask, token)
-			if w, ok := f.app.openWord(answer); ok {
+			if w, ok := f.app.seals.OpenReport(answer); ok {
 				outs[i] = w.Result.Plain().Outcome()
 			}
 		})
@@ -96,6 +96,7 @@ func TestOneHangingAppStopsNobody(t *testing.T) {
 	for _, shape := range []string{sitesOfADomain, pathsOfASite} {
 		for where, number := range map[string]int{"first": 0, "in the middle": apps / 2, "last": apps - 1} {
 			t.Run(shape+" × "+where, func(t *testing.T) {
+				t.Parallel() // each waits for as long as we wait for an app, and then until no other calls either
 				brokenOff := make(chan struct{})
 				handlers := slices.Repeat([]http.HandlerFunc{endsSession}, apps)
 				handlers[number] = func(_ http.ResponseWriter, r *http.Request) {
@@ -121,7 +122,9 @@ func TestOneHangingAppStopsNobody(t *testing.T) {
 				case <-time.After(5 * time.Second):
 					t.Error("the call that hung was not broken off")
 				}
-				eventually(t, "nothing of a call runs", func() bool { return !running("appcall.Browser.send", "appcall.serveRecovered", "(*siteApp).beginEnd") })
+				eventually(t, "nothing of a call runs", func() bool {
+					return !running(t, "appcall.Browser.send", "appcall.serveRecovered", "universallogout.(*siteApp).beginEnd")
+				})
 			})
 		}
 	}

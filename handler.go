@@ -1,10 +1,15 @@
 package universallogout
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/identify"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
@@ -141,7 +146,7 @@ type Handler struct {
 	hosts       []string
 	cookiePaths []string // that cookies of the app may be limited to
 	call        *appcall.SessionCall
-	identity    *identity // nil: no auth layer says who the user is
+	identity    *identify.Source // nil: no auth layer says who the user is
 
 	policy enforce.Policy // what becomes of sessions that are over
 
@@ -273,21 +278,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	path := r.URL.Path
 	unusual := h.rules.Unusual(path, r.URL.RawQuery)
 	if h.identity != nil {
-		h.identity.forget(r)
+		h.identity.Forget(r)
 	}
-	if unusual && h.app.owns(path) && h.Role != roleApp && !inbound.IsOwnCall(r) {
+	if unusual && h.app.owns(path) && h.Role != roleApp && !nested.IsOwnCall(r) {
 		return h.serveAddress(w, r, next)
 	}
-	if unusual && asksForRound(r) && !inbound.IsOwnCall(r) {
+	if unusual && asksForRound(r) && !nested.IsOwnCall(r) {
 		if base, ok := asksForSite(r); ok && h.Role != roleApp {
 			return h.serveSite(w, r, next, base)
 		}
 		own := inbound.Origin(r)
-		if rd, ok := h.app.openRound(r, own); ok {
+		if rd, ok := h.app.seals.OpenSweep(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
-	if h.rules.MayMatch(path) && h.rules.Match(r) && !inbound.IsOwnCall(r) {
+	if h.rules.MayMatch(path) && h.rules.Match(r) && !nested.IsOwnCall(r) {
 		return h.serveLogout(w, r, next)
 	}
 	if unusual {
@@ -296,10 +301,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 	}
 	if h.identity != nil {
-		next = h.identity.behind(next)
+		next = h.identity.Behind(next)
 	}
 	navigation := guard.IsNavigation(r)
-	if navigation && hasMarker(r.Header["Cookie"]) && !inbound.IsOwnCall(r) {
+	if navigation && journey.HasMarker(r.Header["Cookie"]) && !nested.IsOwnCall(r) {
 		// A logout goes on whatever the browser still presents.
 		return h.serveMarked(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			return h.policy.Serve(w, r, next, true)
@@ -308,38 +313,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return h.policy.Serve(w, r, next, navigation)
 }
 
-var errNoProvider = errors.New("id_token, access_token, refresh_token, client_id and post_logout_redirect_uri are about a provider; name one behind universal_logout")
-
-func (h *Handler) saysAnythingOfAProvider() bool {
-	return h.ClientID != "" || h.PostLogoutRedirectURI != "" || h.IDToken != "" || h.AccessToken != "" || h.RefreshToken != ""
-}
-
-// compileProvider finds the provider and reads what the site says about it.
-func (h *Handler) compileProvider() (err error) {
-	if h.provider, err = h.app.providerOf(h.Provider, h.Issuer); err != nil {
-		return err
-	}
-	if h.provider == nil {
-		if h.saysAnythingOfAProvider() {
-			return errNoProvider
-		}
-		return nil
-	}
-	if h.clientID, err = placeholders.Resolve(h.ClientID); err != nil {
-		return fmt.Errorf("client_id: %w", err)
-	}
-	if h.postLogoutRedirectURI, err = placeholders.Resolve(h.PostLogoutRedirectURI); err != nil {
-		return fmt.Errorf("post_logout_redirect_uri: %w", err)
-	}
-	if h.postLogoutRedirectURI != "" {
-		if err := origin.CheckEndpoint(h.postLogoutRedirectURI); err != nil {
-			return fmt.Errorf("post_logout_redirect_uri: %w", err)
-		}
-	}
-	if h.provider.IsPortal() && h.leadsBack(h.provider.LogoutURL, "") {
-		return fmt.Errorf("logout_url: %s is a logout path of this app: the browser would go round in circles", h.provider.LogoutURL)
-	}
-	return nil
+// addresses are ours on every site, below the prefix; an app never gets them.
+// serve_X.go answers address X.
+var addresses = map[string]func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error{
+	"/":         (*Handler).serveEverywhere, // "sign out everywhere": a page with one button, and what the button does
+	"/hop":      (*Handler).serveHop,        // one site's part in the browser's way through the sites
+	"/site":     (*Handler).serveThisSite,   // the same, asked for by the script of a hop page
+	"/callback": (*Handler).serveCallback,   // back from the provider: its answer to the question who is signed in
+	"/return":   (*Handler).serveReturn,     // back from the provider: its session is over
+	"/done":     (*Handler).serveDone,       // the landing page: what became of each app
 }
 
 // owns reports whether path is one of our addresses.
@@ -355,24 +337,13 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	if asksForRound(r) { // of a sign-out everywhere
 		own := inbound.Origin(r)
-		if rd, ok := h.app.openRound(r, own); ok {
+		if rd, ok := h.app.seals.OpenSweep(r, own); ok {
 			return h.app.answerRound(w, r, own, rd)
 		}
 	}
-	switch strings.TrimPrefix(r.URL.Path, h.app.Prefix) {
-	case "/done":
-		return h.serveDone(w, r)
-	case "/callback":
-		return h.serveBack(w, r, stageHint)
-	case "/return":
-		return h.serveBack(w, r, stageEnd)
-	case "/hop":
-		return h.serveHop(w, r, next)
-	case "/site":
-		return h.serveSite(w, r, next, "")
-	case "", "/":
-		return h.serveEverywhere(w, r, next)
-	default:
-		return h.refuse(w, r, http.StatusNotFound)
+	path := cmp.Or(strings.TrimPrefix(r.URL.Path, h.app.Prefix), "/")
+	if serve, ok := addresses[path]; ok {
+		return serve(h, w, r, next)
 	}
+	return h.refuse(w, r, http.StatusNotFound)
 }

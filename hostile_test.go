@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -57,7 +55,7 @@ func TestHubForwardsToNamedHostsOnly(t *testing.T) {
 		"": false,
 	} {
 		for _, path := range []string{"/callback", "/return"} {
-			state := so.site.app.shared.keys.Seal(statePurpose, fmt.Appendf(nil, `{"i":"x","s":%q,"m":%s}`, site, timestamp()))
+			state := so.site.app.shared.keys.Seal("state", fmt.Appendf(nil, `{"i":"x","s":%q,"m":%s}`, site, timestamp()))
 			res := so.do(request("GET", hubSite+"/.universal-logout"+path+"?code=c&state="+state, "", fromElsewhere...))
 			if !named {
 				wantBare(t, site, res)
@@ -95,9 +93,6 @@ func TestForgedHostsAskTheProviderLittle(t *testing.T) {
 	}
 	if n := len(so.op.Seen()) - before; n > 100 {
 		t.Errorf("%d requests to the provider", n)
-	}
-	if n := len(so.main().Probed); n > provider.MaxProbes {
-		t.Errorf("%d answers kept", n)
 	}
 	so.app.login("one")
 	so.setCookie("sessionid=one")
@@ -255,4 +250,13 @@ func TestAnnouncedIssuerMustCome(t *testing.T) {
 			})
 		}
 	}
+}
+
+func hijack(w http.ResponseWriter, answer string) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	_, _ = conn.Write([]byte(answer))
+	_ = conn.Close()
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -140,12 +142,12 @@ func TestHubForwardsNothingElse(t *testing.T) {
 		"junk":             "junk",
 		"cut":              state[:len(state)-2],
 		"with more":        state + "AA",
-		"for another use":  sealed.Seal(landingPurpose, []byte(`{"i":"x","s":"https://app.example.com","m":`+timestamp()+`}`)),
-		"of no time":       sealed.Seal(statePurpose, []byte(`{"i":"x","s":"https://app.example.com"}`)),
-		"of the future":    sealed.Seal(statePurpose, []byte(`{"i":"x","s":"https://app.example.com","m":9999999999}`)),
-		"no JSON":          sealed.Seal(statePurpose, []byte(`https://app.example.com`)),
+		"for another use":  sealed.Seal("landing", []byte(`{"i":"x","s":"https://app.example.com","m":`+timestamp()+`}`)),
+		"of no time":       sealed.Seal("state", []byte(`{"i":"x","s":"https://app.example.com"}`)),
+		"of the future":    sealed.Seal("state", []byte(`{"i":"x","s":"https://app.example.com","m":9999999999}`)),
+		"no JSON":          sealed.Seal("state", []byte(`https://app.example.com`)),
 		"plain, not ours":  `{"i":"x","s":"https://evil.example","m":` + timestamp() + `}`,
-		"of the hub alone": sealed.Seal(statePurpose, []byte(`{"i":"x","s":"`+hubSite+`","m":`+timestamp()+`}`)),
+		"of the hub alone": sealed.Seal("state", []byte(`{"i":"x","s":"`+hubSite+`","m":`+timestamp()+`}`)),
 	} {
 		for _, path := range []string{"/callback", "/return"} {
 			wantBare(name, hubSite+"/.universal-logout"+path+"?code=c&next=https://evil.example&state="+url.QueryEscape(state))
@@ -153,7 +155,7 @@ func TestHubForwardsNothingElse(t *testing.T) {
 	}
 	// At a site that is no hub, a state of another site is nothing.
 	wantBare("another site's state", "https://other.example.com/.universal-logout/callback?code=c&state="+state, "Cookie: sessionid=fresh")
-	c.turn(visitLifetime + time.Second)
+	c.turn(journey.VisitLifetime + time.Second)
 	wantBare("expired", hubSite+"/.universal-logout/callback?code=c&state="+state)
 
 	res := so.do(request("POST", hubSite+"/.universal-logout/callback?code=c&state="+state, "", clicked...))

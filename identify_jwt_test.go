@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 )
 
@@ -40,17 +42,20 @@ func (lab *identifyLab) refusedOf(cookies ...string) (refused []cookie.Cookie) {
 	r := request("GET", "https://app.example.com/", "")
 	r.Header["Cookie"] = cookies
 	asked, _ := lab.handlers()[0].policy.ForApp(r)
-	var left []cookie.Cookie
-	cookie.Each(asked.Header["Cookie"], func(name, value string) bool {
-		left = append(left, cookie.Cookie{Name: name, Value: value})
-		return true
-	})
-	cookie.Each(cookies, func(name, value string) bool {
-		if c := (cookie.Cookie{Name: name, Value: value}); !slices.Contains(left, c) {
-			refused = append(refused, c)
+	pairs := func(lines []string) []string {
+		all := strings.FieldsFunc(strings.Join(lines, ";"), func(c rune) bool { return c == ';' })
+		for i := range all {
+			all[i] = strings.TrimSpace(all[i])
 		}
-		return true
-	})
+		return all
+	}
+	left := pairs(asked.Header["Cookie"])
+	for _, pair := range pairs(cookies) {
+		if !slices.Contains(left, pair) {
+			name, value, _ := strings.Cut(pair, "=")
+			refused = append(refused, cookie.Cookie{Name: name, Value: value})
+		}
+	}
 	if (asked != r) != (len(refused) > 0) {
 		lab.t.Errorf("%q: taken out: %d", cookies, len(refused))
 	}
@@ -85,7 +90,7 @@ func TestIdentifyJWT(t *testing.T) {
 		"on two lines":               {[]string{"a=b", "token=" + ben, "jwt=" + old}, []string{"jwt"}},
 		"any name":                   {[]string{"x=" + old}, []string{"x"}},
 		"kept":                       {[]string{"kept=" + old}, []string{"kept"}},
-		"in one of ours":             {[]string{markerCookie + "=" + old}, []string{markerCookie}},
+		"in one of ours":             {[]string{journey.MarkerCookie + "=" + old}, []string{journey.MarkerCookie}},
 		"quoted":                     {[]string{`token="` + old + `"`}, []string{"token"}},
 		"percent-encoded":            {[]string{"token=" + strings.Replace(strings.ReplaceAll(old, ".", "%2E"), "eyJ", "%65yJ", 1)}, []string{"token"}},
 		"percent-encoded in part":    {[]string{"token=" + strings.Replace(old, ".", "%2e", 1) + "%zz%"}, []string{"token"}},

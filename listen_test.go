@@ -4,12 +4,16 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +24,10 @@ import (
 )
 
 // Everything that needs a listener runs in one Caddy after the other, by
-// Caddy's own harness: it has one admin port for the whole process.
+// Caddy's own harness: it has one admin port for the whole process. So the
+// ports are fixed, and the name of every such test has overListener in it:
+// `make check` leaves them out by it.
+const overListener = "OverListener"
 
 const listenerGlobals = `{
 	admin localhost:2999
@@ -49,6 +56,12 @@ func listen(t *testing.T, sites string) (*caddytest.Tester, string) {
 
 func listenWith(t *testing.T, globals, sites string) (*caddytest.Tester, string) {
 	t.Helper()
+	if !strings.Contains(t.Name(), overListener) {
+		t.Fatalf("a test that needs a listener has %s in its name", overListener)
+	}
+	if err := listenerPorts(); err != nil {
+		t.Fatal(err)
+	}
 	log := filepath.Join(t.TempDir(), "log")
 	tester := caddytest.NewTester(t).WithDefaultOverrides(caddytest.Config{AdminPort: 2999, LoadRequestTimeout: 30 * time.Second, TestRequestTimeout: 20 * time.Second})
 	// Not t.TempDir: Caddy may still be writing certificates when a test ends.
@@ -62,6 +75,32 @@ func listenWith(t *testing.T, globals, sites string) (*caddytest.Tester, string)
 	waitUntilServed(t, mark)
 	tester.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return tester, log
+}
+
+// listenerPorts looks once whether the ports are free, before our first Caddy
+// has them. Caddy itself does not say it: a Caddy of somebody else would be
+// given our configuration, and others share a port without a word.
+var listenerPorts = sync.OnceValue(func() error { return portsTaken(2999, 9080, 9443) })
+
+// portsTaken names the first port that another program has.
+func portsTaken(ports ...int) error {
+	for _, port := range ports {
+		for _, host := range []string{"127.0.0.1", "::1"} {
+			address := net.JoinHostPort(host, strconv.Itoa(port))
+			l, err := net.Listen("tcp", address)
+			if err == nil {
+				_ = l.Close()
+				var c net.PacketConn
+				if c, err = net.ListenPacket("udp", address); err == nil { // of HTTP/3
+					_ = c.Close()
+				}
+			}
+			if errors.Is(err, syscall.EADDRINUSE) { // another error: this machine has no IPv6
+				return fmt.Errorf("port %d is taken by another program: end it, then run the tests again", port)
+			}
+		}
+	}
+	return nil
 }
 
 // waitUntilServed: for a moment, the configuration before may still take

@@ -22,8 +22,8 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
-// TestListener: the README's table "What the caller gets" over every version of HTTP.
-func TestListener(t *testing.T) {
+// TestOutcomesOverListener: the README's table "What the caller gets" over every version of HTTP.
+func TestOutcomesOverListener(t *testing.T) {
 	app := newSessions(t, func(w http.ResponseWriter, r *http.Request) {
 		answer := appStates[strings.TrimPrefix(r.URL.Query().Get("state"), " ")].answer
 		if answer == nil {
@@ -119,9 +119,9 @@ func checkLog(t *testing.T, file, secret string) {
 	}
 }
 
-// TestPassingTraffic: what is no logout is not touched: WebSocket, event
+// TestPassingTrafficOverListener: what is no logout is not touched: WebSocket, event
 // streams, big downloads, uploads, ranges.
-func TestPassingTraffic(t *testing.T) {
+func TestPassingTrafficOverListener(t *testing.T) {
 	const big = 64 << 20
 	app := newSessions(t, nil)
 	app.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -207,9 +207,9 @@ type zeros struct{}
 
 func (zeros) ReadAt(p []byte, _ int64) (int, error) { clear(p); return len(p), nil }
 
-// TestFastCGI: PHP's way to be an app, one that hangs among them: its
+// TestFastCGIOverListener: PHP's way to be an app, one that hangs among them: its
 // transport does not notice that it was cancelled.
-func TestFastCGI(t *testing.T) {
+func TestFastCGIOverListener(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -272,9 +272,9 @@ func TestFastCGI(t *testing.T) {
 	_ = res.Body.Close()
 }
 
-// TestReload: a landing page's address outlives a reload of the config, and a
+// TestReloadOverListener: a landing page's address outlives a reload of the config, and a
 // config that is refused leaves the one before in place.
-func TestReload(t *testing.T) {
+func TestReloadOverListener(t *testing.T) {
 	app := newSessions(t, endsSession)
 	config := func(words string) string {
 		return `app.localhost:9443 {

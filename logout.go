@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
@@ -58,7 +60,7 @@ type logout struct {
 
 	cookies     []string // the request's Cookie lines
 	tokens      provider.Tokens
-	visit       *visit               // to the provider, nil for none
+	visit       *journey.Visit       // to the provider, nil for none
 	tour        *tour.Tour           // through the other sites, nil for none
 	app         int                  // the number of this app in it
 	sibling     bool                 // the logout began at another site
@@ -109,57 +111,6 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	return l.serve(w, r, next)
 }
 
-// answerVerdict answers a request that the guard does not let through.
-func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict guard.Verdict, own origin.Origin) error {
-	switch verdict {
-	case guard.Speculative:
-		return pages.WriteSpeculative(w)
-	case guard.Ask:
-		return pages.WriteConfirmation(w, r, http.StatusOK, own)
-	case guard.NotAllowed:
-		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, guard.Methods...), ", "))
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
-	case guard.RefuseAsk:
-		if !guard.CallerOf(r).Navigation {
-			return h.refuse(w, r, http.StatusForbidden)
-		}
-		h.logRefused(r, http.StatusForbidden)
-		if guard.WithholdsReferrer(r) {
-			return h.answerAgain(w, r, http.StatusForbidden)
-		}
-		return pages.WriteConfirmation(w, r, http.StatusForbidden, own)
-	case guard.Refuse, guard.Logout, guard.Pass:
-	}
-	return h.refuse(w, r, http.StatusForbidden)
-}
-
-// mayHaveSession reports whether anything in the request could be a session
-// that only the app knows: those logouts are never counted.
-func (l *logout) mayHaveSession(r *http.Request) bool {
-	found := len(l.presented) > 0 || r.Header.Get("Authorization") != ""
-	cookie.Each(r.Header["Cookie"], func(name, value string) bool {
-		found = found || len(value) >= cookie.MinCredential && !cookie.IsOwn(name) && !l.h.sessions.Kept(name)
-		return !found
-	})
-	return found
-}
-
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int) error {
-	h.logRefused(r, status)
-	return pages.WriteError(w, r, status)
-}
-
-// logRefused names nothing of the request that may hold a credential: no
-// header, no query, no ;parameter of the path.
-func (h *Handler) logRefused(r *http.Request, status int) {
-	shown, _, _ := strings.Cut(r.URL.Path, ";")
-	h.logger.Warn("refused a request",
-		zap.String("host", r.Host), zap.String("method", r.Method), zap.String("path", shown),
-		zap.Int("status", status), zap.String("client_ip", inbound.ClientIP(r)),
-		zap.String("sec_fetch_site", guard.SoleValue(r.Header, "Sec-Fetch-Site")),
-		zap.String("sec_fetch_dest", guard.SoleValue(r.Header, "Sec-Fetch-Dest")))
-}
-
 // newLogout reads what clearing would destroy and prepares the clearing, so
 // that nothing that happens later can prevent it.
 func (h *Handler) newLogout(r *http.Request, own origin.Origin) *logout {
@@ -204,8 +155,38 @@ func newID() string {
 	return hex.EncodeToString(id)
 }
 
-// serve goes through the steps of a logout.
+// serve goes through the steps of a logout. What clearing would destroy is read
+// by now, and the clearing is prepared: see newLogout.
 func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	l.begin(r)
+	body, detach := appcall.BufferBody(w, r, time.Until(l.deadline))
+	defer detach()
+	l.chooseTarget(returnurl.Requested(r, body))
+
+	res := l.askApp(w, r, next)
+	if res.Claimed {
+		return res.PassOn()
+	}
+	l.endTokens(res.Passed)
+	said := l.outcome(res)
+	out := l.conclude(r, said)
+	l.log(r, res, said, out)
+	if res.Passed {
+		return l.passed(res)
+	}
+
+	// The tour, the provider and the landing page are the browser's way: it
+	// begins with our answer.
+	l.relay(w.Header(), res)
+	if l.caller.Navigation {
+		return l.answerPerson(w, r, res, out)
+	}
+	return l.answerScript(w, res, out)
+}
+
+// begin starts the time of the server-side part. While the app is busy, the
+// provider is asked what a visit will need to know.
+func (l *logout) begin(r *http.Request) {
 	l.deadline = time.Now().Add(time.Duration(l.h.app.Timeout))
 	if outer := appcall.OngoingOf(r); outer != nil {
 		l.deadline = outer.Deadline // its time is running already
@@ -213,39 +194,31 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	if l.visit != nil && l.caller.Navigation {
 		go l.h.app.getReady(context.WithoutCancel(r.Context()), l.own, *l.visit)
 	}
-	body, detach := appcall.BufferBody(w, r, time.Until(l.deadline))
-	defer detach()
-	l.chooseTarget(returnurl.Requested(r, body))
+}
 
+// askApp lets the app end its session: it gets the browser's own request. What
+// it answers to a script passes, with what amend adds.
+func (l *logout) askApp(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) appcall.Result {
 	pass := func(status int) bool { return !l.caller.Navigation && status >= 200 && status < 300 }
-	answer := appcall.NewAnswer(w, pass, func(h http.Header) { l.amend(h, r) }, l.deadline)
+	answer := appcall.NewAnswer(w, pass, func(hdr http.Header) { l.amend(hdr, r) }, l.deadline)
 	asked, taken := l.h.policy.ForApp(r)
 	answer.Taken = taken
 	from := appcall.Snapshot(r, l.own) // while nothing else has it
 	began := time.Now()
 	res := appcall.Ask(asked, next, answer)
 	l.asked = time.Since(began)
-	if res.Claimed {
-		return res.PassOn()
-	}
-	if l.isRefused(asked) {
+	if !res.Claimed && l.isRefused(asked) {
 		l.endRefused(from, next)
 	}
-	l.endTokens(res.Passed)
-	said := l.outcome(res)
-	out := l.conclude(r, said)
-	l.log(r, res, said, out)
-	if res.Passed {
-		if res.Err != nil {
-			panic(http.ErrAbortHandler) // half a body is out: break it off, as Caddy does
-		}
-		return nil
+	return res
+}
+
+// passed ends a logout whose script has the app's own answer.
+func (*logout) passed(res appcall.Result) error {
+	if res.Err != nil {
+		panic(http.ErrAbortHandler) // half a body is out: break it off, as Caddy does
 	}
-	l.relay(w.Header(), res)
-	if l.caller.Navigation {
-		return l.answerPerson(w, r, res, out)
-	}
-	return l.answerScript(w, res, out)
+	return nil
 }
 
 // chooseTarget takes the first return URL of the request that is allowed. A
@@ -295,75 +268,29 @@ func (h *Handler) leadsBack(target, cut string) bool {
 	return h.rules.Match(&http.Request{Method: http.MethodGet, URL: u})
 }
 
-// relay puts what the app's held answer does to the browser's cookies into
-// ours, except sessions that it begins anew (CK-18).
-func (l *logout) relay(h http.Header, res appcall.Result) {
-	for _, line := range l.appCookies(res.Header["Set-Cookie"]) {
-		if !slices.Contains(h["Set-Cookie"], line) {
-			h.Add("Set-Cookie", line)
-		}
-	}
-}
-
-// appCookies are the lines of the app that may go to the browser. If they are
-// many, those that delete what a line of ours deletes stay behind: there is
-// room for one of both.
-func (l *logout) appCookies(lines []string) (kept []string) {
-	many := cookie.LinesBytes(lines) > maxRelayed
-	for _, line := range lines {
-		sc := cookie.ParseSet(line, l.began)
-		if many && sc.Expired && slices.Contains(l.names, sc.Name) && slices.ContainsFunc(l.variants, func(v cookie.Variant) bool {
-			return !v.Partitioned && v.Domain == sc.Domain && (v.Path == sc.Path || sc.Path == "" && v.Path == "/")
-		}) {
-			continue
-		}
-		if l.keepsAppCookie(line) {
-			kept = append(kept, line)
-		}
-	}
-	return kept
-}
-
-// maxRelayed is how many bytes of an app's Set-Cookie lines pass as they are.
-const maxRelayed = 1 << 10
-
-func (l *logout) keepsAppCookie(line string) bool {
-	return l.h.sessions.MayPass(cookie.ParseSet(line, l.began))
-}
-
-// amend changes an answer of the app that goes to a script.
-func (l *logout) amend(h http.Header, r *http.Request) {
-	res := appcall.Result{Status: http.StatusOK, Header: h.Clone()}
-	h["Set-Cookie"] = l.appCookies(h["Set-Cookie"])
-	h.Set("Cache-Control", "no-store")
-
-	rd := l.round(l.landing(res, l.conclude(r, l.outcome(res))), l.expire(h))
-	types := rd.Landing.Clear
-	if l.visit == nil && l.tour == nil {
-		rd = rd.withoutLanding()
-	}
-	if l.visit != nil || l.tour != nil || !rd.isLast() {
-		// "cookies" would take the marker with it (CSD-06).
-		types = cookie.Without(types, cookie.ClearCookies)
-		h.Add("Set-Cookie", l.marker(l.pending(rd)))
-	}
-	if len(h["Set-Cookie"]) == 0 {
-		h.Del("Set-Cookie")
-	}
-	l.setClearSiteData(h, types)
-}
-
-func (l *logout) setClearSiteData(h http.Header, types []string) {
-	h.Del("Clear-Site-Data")
-	if value := cookie.ClearSiteData(types); value != "" && l.secure {
-		h.Set("Clear-Site-Data", value)
-	}
-}
-
 // appName is the app's name for people and programs: where it lies.
 func (h *Handler) appName() string {
 	if h.Base == "" {
 		return "/"
 	}
 	return h.Base
+}
+
+// outcome says how the app's own logout went. A page that the app answered
+// with is no proof, whatever its status: only the session cookie is.
+func (l *logout) outcome(res appcall.Result) outcome.Outcome {
+	if len(l.presented) == 0 {
+		return outcome.None
+	}
+	failed := res.Status == 0 || res.Status >= 400
+	if failed && l.tokens.AreAll(l.presented) && slices.Contains(appcall.NoSuchLogout, res.Status) {
+		failed = false // a session made of the provider's tokens only: there is nothing for the app to end
+	}
+	switch {
+	case res.EndsSession(l.presented, failed, l.began):
+		return outcome.Ended
+	case failed:
+		return outcome.Failed
+	}
+	return outcome.Cleared
 }

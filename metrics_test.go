@@ -6,17 +6,24 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 )
 
 // ownMetrics gives a site metrics that no other test counts in. What it returns
 // reads them: name{label="value"} to value.
 func (s *site) ownMetrics() (read func() map[string]float64) {
 	s.t.Helper()
-	m := newMetrics(s.app.shared.revocations)
-	s.app.metrics = m
+	m := telemetry.NewMetrics(s.app.shared.revocations.stats)
+	teller, err := telemetry.New(s.app.ctx, m, s.app.work, func() *zap.Logger { return s.app.logger }, s.app.clock)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.app.teller = teller
 	registry := prometheus.NewPedanticRegistry()
 	for range 2 { // a second time is no error
-		if err := m.register(registry); err != nil {
+		if err := m.Register(registry); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -98,8 +105,8 @@ func TestMetricsAreBounded(t *testing.T) {
 		`app_logouts_total{app="*.example.com",outcome="ended"}`:   2,
 		`app_logouts_total{app="_other",outcome="ended"}`:          2,
 	})
-	s.app.metrics.countRefused("cookie")
-	s.app.metrics.countRefused("sessionid=x")
+	s.app.teller.Refused("cookie")
+	s.app.teller.Refused("sessionid=x")
 	wantMetrics(t, read(), map[string]float64{`refused_total{kind="cookie"}`: 1, `refused_total{kind="_other"}`: 1})
 }
 

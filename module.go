@@ -5,13 +5,13 @@ package universallogout
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
@@ -104,8 +104,8 @@ type App struct {
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
 	roles     map[string]int     // how many handlers of each role the config has
 	edge      enforce.Edge
-	metrics   *metrics // that of shared
-	events    *events
+	seals     journey.Seals
+	teller    *telemetry.Teller
 }
 
 // CaddyModule returns the Caddy module information.
@@ -119,6 +119,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.now = time.Now
 	a.roles = make(map[string]int)
+	a.work = &work.Runner{Logger: func() *zap.Logger { return a.logger }, Retries: work.Retries}
 	if a.Timeout == 0 {
 		a.Timeout = caddy.Duration(defaultTimeout)
 	}
@@ -153,48 +154,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	a.shared = v.(*shared)
-	a.work = &work.Runner{Logger: func() *zap.Logger { return a.logger }, Retries: work.Retries, Places: a.shared.background}
+	a.useShared(v.(*shared))
 	a.ctx = ctx
-	if err := a.provisionOperations(); err != nil {
+	if a.teller, err = telemetry.New(ctx, a.shared.metrics, a.work, func() *zap.Logger { return a.logger }, a.clock); err != nil {
 		return err
 	}
-	a.edge = a.newEdge()
 	a.sites = sync.OnceValues(func() ([]mount, sites.Names) { return findMounts(ctx) })
 	a.registry = sync.OnceValue(func() *registry { return newRegistry(a.mounts(), a.hub) })
 	return a.provisionProviders()
-}
-
-// provisionProviders asks none of them: that is for the first logout.
-func (a *App) provisionProviders() error {
-	a.providers = make(map[string]*provider.Provider)
-	for name, p := range a.Providers {
-		if err := checkProviderName(name); err != nil {
-			return err
-		}
-		if p == nil {
-			return fmt.Errorf("provider %s: nothing is said about it", name)
-		}
-		if err := a.addProvider(name, p); err != nil {
-			return fmt.Errorf("provider %s: %w", name, err)
-		}
-	}
-	if a.Hub == "" {
-		return nil
-	}
-	hub, err := placeholders.Resolve(a.Hub)
-	if err != nil {
-		return fmt.Errorf("hub: %w", err)
-	}
-	a.hub, err = parseHub(hub)
-	return err
-}
-
-func checkProviderName(name string) error {
-	if name == "" || strings.Contains(name, "://") || strings.ContainsAny(name[:1], "/*@") || origin.HasSpaceOrControl(name) {
-		return fmt.Errorf("provider: %q is no name; write one word like main, and the issuer behind it", name)
-	}
-	return nil
 }
 
 func parseHub(hub string) (origin.Origin, error) {
@@ -206,56 +173,6 @@ func parseHub(hub string) (origin.Origin, error) {
 		return origin.Origin{}, fmt.Errorf("hub: %q must be an origin like https://logout.example.com, without a path", hub)
 	}
 	return o, nil
-}
-
-// providerOf finds the provider that a site names, or the one that it says no
-// more about than its issuer. Sites that name none have none.
-func (a *App) providerOf(name, issuer string) (*provider.Provider, error) {
-	switch {
-	case name != "" && issuer != "":
-		return nil, errors.New("provider and issuer name the same thing; write one of them")
-	case name != "":
-		if p, ok := a.providers[name]; ok && a.Providers[name] != nil {
-			return p, nil
-		}
-		return nil, unknownProvider(name, slices.Sorted(maps.Keys(a.Providers)))
-	case issuer == "":
-		return nil, nil
-	}
-	issuer, err := placeholders.Resolve(issuer)
-	if err != nil {
-		return nil, fmt.Errorf("issuer: %w", err)
-	}
-	for _, name := range slices.Sorted(maps.Keys(a.providers)) {
-		if p := a.providers[name]; p.Issuer == issuer {
-			return p, nil
-		}
-	}
-	if err := a.addProvider(issuer, &Provider{Issuer: issuer}); err != nil {
-		return nil, err
-	}
-	return a.providers[issuer], nil
-}
-
-func (a *App) addProvider(name string, config *Provider) error {
-	resolved, err := config.resolved()
-	if err != nil {
-		return err
-	}
-	a.providers[name], err = provider.New(name, resolved, provider.Env{
-		Now: a.clock, Logger: func() *zap.Logger { return a.logger }, Storage: a.ctx.Storage(), Seen: func() *provider.Seen { return &a.shared.metadata }, Work: a.work,
-		Count: func(provider, endpoint, result string) {
-			a.metrics.requests.WithLabelValues(provider, endpoint, result).Inc()
-		},
-	})
-	return err
-}
-
-func unknownProvider(name string, known []string) error {
-	if len(known) == 0 {
-		return fmt.Errorf("unknown provider %q: the global options name none; write it as issuer, https://…, or add provider %s <issuer> there", name, name)
-	}
-	return fmt.Errorf("unknown provider %q; known are %s", name, strings.Join(known, ", "))
 }
 
 func (a *App) clock() time.Time { return a.now() }
@@ -309,32 +226,6 @@ func (a *App) compile() error {
 		a.trusted[p.Origin] = struct{}{}
 	}
 	return nil
-}
-
-func (a *App) trusts(o origin.Origin) bool {
-	_, ok := a.trusted[o]
-	return ok
-}
-
-// refreshKeys brings the keys that nodes share, at once and then every minute.
-// Until then, and while the storage is away, this process uses its own.
-func (a *App) refreshKeys(ctx context.Context) {
-	told := false
-	for {
-		err := a.shared.keys.Refresh(ctx, a.ctx.Storage(), a.now)
-		if err != nil && ctx.Err() == nil && !told {
-			told = true
-			a.logger.Warn("no shared keys: a logout must be finished by the node that began it, before it restarts", zap.Error(err))
-		}
-		if err == nil {
-			told = false
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(refreshKeys):
-		}
-	}
 }
 
 // Start implements caddy.App.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
@@ -42,12 +44,11 @@ func TestOperationsDocs(t *testing.T) {
 		t.Errorf("%d configurations found", snippets)
 	}
 	descs := make(chan *prometheus.Desc, 20)
-	m := newMetrics(newRevocations())
-	for _, c := range []prometheus.Collector{m.logouts, m.apps, m.duration, m.requests, m.refused, m.list} {
+	for _, c := range telemetry.NewMetrics(newRevocations().stats).Collectors() {
 		c.Describe(descs)
 	}
 	close(descs)
-	words := []string{eventLoggedOut, eventRevoked, eventRefused, statusPath, revokePath}
+	words := []string{telemetry.EventLoggedOut, telemetry.EventRevoked, telemetry.EventRefused, statusPath, revokePath}
 	for desc := range descs {
 		_, name, _ := strings.Cut(desc.String(), `fqName: "`)
 		name, _, _ = strings.Cut(name, `"`)
@@ -69,9 +70,9 @@ func TestOperationsDocs(t *testing.T) {
 	}
 }
 
-// TestLogFilterOfDocs: with the filter, no query that has a token in it is in
+// TestLogFilterOverListener: with the filter, no query that has a token in it is in
 // an access log.
-func TestLogFilterOfDocs(t *testing.T) {
+func TestLogFilterOverListener(t *testing.T) {
 	content, err := os.ReadFile("docs/operations.md")
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -143,7 +145,7 @@ func TestPagesEscape(t *testing.T) {
 // name it once.
 func TestOnePlaceForWords(t *testing.T) {
 	for _, out := range []outcome.Outcome{outcome.Ended, outcome.Cleared, outcome.None, outcome.Failed, ""} {
-		p := landing{Outcome: out, Host: "app.example.com"}.page()
+		p := pageOf(journey.Landing{Outcome: out, Host: "app.example.com"})
 		if p.Title == "" || p.Text == "" || strings.Contains(p.Text, "%") {
 			t.Errorf("%q: %+v", out, p)
 		}

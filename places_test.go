@@ -350,9 +350,9 @@ func TestPlacesAfterReload(t *testing.T) {
 	}
 }
 
-// TestPlacesWhenRunning: whatever starts first, the walk is over whole apps,
+// TestPlacesOverListener: whatever starts first, the walk is over whole apps,
 // in Start (which asks for the hub) and at a request.
-func TestPlacesWhenRunning(t *testing.T) {
+func TestPlacesOverListener(t *testing.T) {
 	const sites = `
 	%[1]s.localhost:9443 {` + "\n universal_logout {\n return_to /%[1]s\n}\n" + `}
 	other.localhost:9443 {` + "\n universal_logout {\n return_to /other\n}\n" + `}`

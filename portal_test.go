@@ -9,8 +9,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
 // portal is a sign-in portal: its logout ends its session and sends the
@@ -159,24 +157,6 @@ func TestPortalIsNotVisitedWithoutSession(t *testing.T) {
 	f := s.follow(&jar{now: time.Now()}, request("GET", "https://app.example.com/logout", "", clicked...))
 	if _, visits := p.state(); len(visits) != 0 || !strings.Contains(f.body, `data-page="landing"`) {
 		t.Errorf("%v %s", f.visited, f.body)
-	}
-}
-
-// TestPortalReturnURLIsEscaped: the return address is one value, whatever
-// stands around it in the template.
-func TestPortalReturnURLIsEscaped(t *testing.T) {
-	t.Parallel()
-	for template, want := range map[string]string{
-		"https://auth.example.com/logout?rd={return_url}&x=1":           "https://auth.example.com/logout?rd=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y&x=1",
-		"https://auth.example.com/logout":                               "https://auth.example.com/logout",
-		"https://auth.example.com/l?a={return_url}&b={return_url}":      "https://auth.example.com/l?a=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y&b=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y",
-		"https://auth.example.com/l?a=%7B{return_url}%7D":               "https://auth.example.com/l?a=%7Bhttps%3A%2F%2Fa.example%2F%3Fx%3D1%26y%7D",
-		"/outpost.goauthentik.io/sign_out?rd={return_url}":              "/outpost.goauthentik.io/sign_out?rd=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y",
-		"https://auth.example.com/logout?next=/bye?u={return_url}&z=%2": "https://auth.example.com/logout?next=/bye?u=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y&z=%2",
-	} {
-		if got, err := provider.ExpandReturnURL(template, "https://a.example/?x=1&y"); err != nil || got != want {
-			t.Errorf("%s becomes %s, %v", template, got, err)
-		}
 	}
 }
 

@@ -2,16 +2,22 @@ package universallogout
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
 // Provider is where people sign in once for many apps: an OpenID provider, or
@@ -161,4 +167,132 @@ func (s *ServerLogout) resolved() (*provider.ServerLogout, error) {
 		}
 	}
 	return r, nil
+}
+
+// provisionProviders asks none of them: that is for the first logout.
+func (a *App) provisionProviders() error {
+	a.providers = make(map[string]*provider.Provider)
+	for name, p := range a.Providers {
+		if err := checkProviderName(name); err != nil {
+			return err
+		}
+		if p == nil {
+			return fmt.Errorf("provider %s: nothing is said about it", name)
+		}
+		if err := a.addProvider(name, p); err != nil {
+			return fmt.Errorf("provider %s: %w", name, err)
+		}
+	}
+	if a.Hub == "" {
+		return nil
+	}
+	hub, err := placeholders.Resolve(a.Hub)
+	if err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	a.hub, err = parseHub(hub)
+	return err
+}
+
+func checkProviderName(name string) error {
+	if name == "" || strings.Contains(name, "://") || strings.ContainsAny(name[:1], "/*@") || origin.HasSpaceOrControl(name) {
+		return fmt.Errorf("provider: %q is no name; write one word like main, and the issuer behind it", name)
+	}
+	return nil
+}
+
+// providerOf finds the provider that a site names, or the one that it says no
+// more about than its issuer. Sites that name none have none.
+func (a *App) providerOf(name, issuer string) (*provider.Provider, error) {
+	switch {
+	case name != "" && issuer != "":
+		return nil, errors.New("provider and issuer name the same thing; write one of them")
+	case name != "":
+		if p, ok := a.providers[name]; ok && a.Providers[name] != nil {
+			return p, nil
+		}
+		return nil, unknownProvider(name, slices.Sorted(maps.Keys(a.Providers)))
+	case issuer == "":
+		return nil, nil
+	}
+	issuer, err := placeholders.Resolve(issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.providers)) {
+		if p := a.providers[name]; p.Issuer == issuer {
+			return p, nil
+		}
+	}
+	if err := a.addProvider(issuer, &Provider{Issuer: issuer}); err != nil {
+		return nil, err
+	}
+	return a.providers[issuer], nil
+}
+
+func (a *App) addProvider(name string, config *Provider) error {
+	resolved, err := config.resolved()
+	if err != nil {
+		return err
+	}
+	a.providers[name], err = provider.New(name, resolved, provider.Env{
+		Now: a.clock, Logger: func() *zap.Logger { return a.logger }, Storage: a.ctx.Storage(), Seen: func() *provider.Seen { return &a.shared.metadata }, Work: a.work,
+		Count: func(provider, endpoint, result string) { a.teller.ProviderAnswered(provider, endpoint, result) },
+	})
+	return err
+}
+
+func unknownProvider(name string, known []string) error {
+	if len(known) == 0 {
+		return fmt.Errorf("unknown provider %q: the global options name none; write it as issuer, https://…, or add provider %s <issuer> there", name, name)
+	}
+	return fmt.Errorf("unknown provider %q; known are %s", name, strings.Join(known, ", "))
+}
+
+var errNoProvider = errors.New("id_token, access_token, refresh_token, client_id and post_logout_redirect_uri are about a provider; name one behind universal_logout")
+
+func (h *Handler) saysAnythingOfAProvider() bool {
+	return h.ClientID != "" || h.PostLogoutRedirectURI != "" || h.IDToken != "" || h.AccessToken != "" || h.RefreshToken != ""
+}
+
+// compileProvider finds the provider and reads what the site says about it.
+func (h *Handler) compileProvider() (err error) {
+	if h.provider, err = h.app.providerOf(h.Provider, h.Issuer); err != nil {
+		return err
+	}
+	if h.provider == nil {
+		if h.saysAnythingOfAProvider() {
+			return errNoProvider
+		}
+		return nil
+	}
+	if h.clientID, err = placeholders.Resolve(h.ClientID); err != nil {
+		return fmt.Errorf("client_id: %w", err)
+	}
+	if h.postLogoutRedirectURI, err = placeholders.Resolve(h.PostLogoutRedirectURI); err != nil {
+		return fmt.Errorf("post_logout_redirect_uri: %w", err)
+	}
+	if h.postLogoutRedirectURI != "" {
+		if err := origin.CheckEndpoint(h.postLogoutRedirectURI); err != nil {
+			return fmt.Errorf("post_logout_redirect_uri: %w", err)
+		}
+	}
+	if h.provider.IsPortal() && h.leadsBack(h.provider.LogoutURL, "") {
+		return fmt.Errorf("logout_url: %s is a logout path of this app: the browser would go round in circles", h.provider.LogoutURL)
+	}
+	return nil
+}
+
+// clients are the app's own and the provider's.
+func (h *Handler) clients() (all []journey.Client) {
+	if h.clientID != "" {
+		all = append(all, journey.Client{h.clientID, h.postLogoutRedirectURI})
+	}
+	if p := h.provider; p.ClientID != "" && p.ClientID != h.clientID {
+		all = append(all, journey.Client{p.ClientID, p.PostLogoutRedirectURI})
+	}
+	if p := h.provider; len(all) == 1 && p.ClientID == h.clientID && all[0].ReturnURI == "" {
+		all[0].ReturnURI = p.PostLogoutRedirectURI
+	}
+	return all
 }

@@ -1,13 +1,11 @@
 package universallogout
 
 import (
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 
@@ -39,19 +37,19 @@ func FuzzProviderAnswers(f *testing.F) {
 	}
 	own := origin.Origin{Scheme: "https", Host: "app.example.com"}
 	a, began := so.site.app, so.site.app.now()
-	stages := map[string]string{"/callback": stageHint, "/return": stageEnd, "/hop": ""}
+	stages := map[string]string{"/callback": journey.StageHint, "/return": journey.StageEnd, "/hop": ""}
 	known := []string{so.op.Issuer() + "/logout", so.op.Issuer() + "/auth", "https://app.example.com/"}
 	f.Fuzz(func(t *testing.T, which uint8, query, cookies string, framed bool) {
 		if len(query) > 4096 || len(cookies) > 8192 {
 			return
 		}
 		path := backPaths[int(which)%len(backPaths)]
-		rest := pending{
-			Visit: &visit{Provider: "main", Clients: []client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
-			Round: round{Host: own.Host, Made: began.Unix(), Landing: &landing{ID: "x", Host: own.Host, Began: began.Unix(), Outcome: outcome.Ended, Target: "/bye", GoOn: true, Browser: "b"}},
+		rest := journey.Journey{
+			Visit: &journey.Visit{Provider: "main", Clients: []journey.Client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
+			Sweep: journey.Sweep{Host: own.Host, Made: began.Unix(), Landing: &journey.Landing{ID: "x", Host: own.Host, Began: began.Unix(), Outcome: outcome.Ended, Target: "/bye", GoOn: true, Browser: "b"}},
 		}
-		query = strings.ReplaceAll(query, "STATE", a.sealState(rest.Visit, own))
-		cookies = strings.ReplaceAll(cookies, "MARKER", a.sealPending(rest))
+		query = strings.ReplaceAll(query, "STATE", a.seals.State(rest.Visit, own))
+		cookies = strings.ReplaceAll(cookies, "MARKER", journey.MarkerToken.Seal(a.seals.Keys, rest))
 		r := request("GET", "https://app.example.com/.universal-logout"+path, "", clicked...)
 		r.URL.RawQuery, r.RequestURI = query, r.URL.Path+"?"+query
 		r.Header["Cookie"] = []string{cookies}
@@ -104,56 +102,4 @@ func isKnownPlace(location string, known []string) bool {
 		}
 	}
 	return false
-}
-
-// FuzzProviderMetadata: no document makes us trust an endpoint that is none, or
-// build an address that leads elsewhere.
-func FuzzProviderMetadata(f *testing.F) {
-	for _, doc := range []string{
-		`{"issuer":"https://sso.example.com","end_session_endpoint":"https://sso.example.com/end?tenant=1","jwks_uri":"https://sso.example.com/keys"}`,
-		`{"issuer":"https://sso.example.com","end_session_endpoint":"javascript:alert(1)","token_endpoint":"http://sso.example.com"}`,
-		`{"issuer":"https://sso.example.com","ISSUER":"https://evil.example","end_session_endpoint":"https://sso.example.com:443\\@evil.example/"}`,
-		`{"issuer":"https://sso.example.com","end_session_endpoint":"https://sso.example.com/e#f","revocation_endpoint":"//sso.example.com"}`,
-		`{"issuer":"https://sso.example.com","end_session_endpoint":"https://[::1]:99999/?%zz","authorization_endpoint":"https://127.0.0.1/a?a=b&"}`,
-		`{"issuer":"https://sso.example.com","revocation_endpoint_auth_methods_supported":["none",7]}`, `{"issuer":null}`, `[]`, `null`, `{}`, ``, `<html>`, "{\"issuer\":\"https://sso.example.com\",\"end_session_endpoint\":\"https://sso.example.com/\u202e\"}",
-	} {
-		f.Add(doc)
-	}
-	s := providerSite(f, "https://sso.example.com", "client_id edge")
-	f.Fuzz(func(t *testing.T, doc string) {
-		p := s.main()
-		p.Http = &http.Client{Transport: answersWith(doc)}
-		m, err := p.FetchMetadata(t.Context())
-		if err != nil {
-			return
-		}
-		if m.Issuer != p.Issuer {
-			t.Errorf("%q: issuer %q", doc, m.Issuer)
-		}
-		for _, endpoint := range []string{m.EndSession, m.Revocation, m.JWKS, m.Authorization, m.Token} {
-			if endpoint == "" {
-				continue
-			}
-			if err := origin.CheckEndpoint(endpoint); err != nil {
-				t.Errorf("%q: %v", doc, err)
-			}
-			address, _ := provider.EndSession{"h", "edge", "https://app.example.com/bye", "s"}.Url(endpoint, provider.Ways{})
-			u, err := url.Parse(address)
-			if err != nil || !strings.HasPrefix(address, endpoint) || !origin.SameEndpoint(address, endpoint) || u.Query().Get("id_token_hint") == "" {
-				t.Errorf("%q becomes %q, %v", endpoint, address, err)
-			}
-			if strings.ContainsAny(address, "\\\r\n\x00 ") {
-				t.Errorf("%q becomes %q, which browsers read in their own way", endpoint, address)
-			}
-		}
-	})
-}
-
-// answersWith is a transport without a wire.
-type answersWith string
-
-func (a answersWith) RoundTrip(r *http.Request) (*http.Response, error) {
-	return &http.Response{
-		StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(string(a))),
-	}, nil
 }

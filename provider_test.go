@@ -301,7 +301,7 @@ func TestCallbackLoginCSRF(t *testing.T) {
 		res := so.do(r)
 		so.jar.store("app.example.com", "/logout", true, res.Header["Set-Cookie"])
 		stolen := newSignOn(t, signOnConfig{op: so.op})
-		stolen.site.app.share(so.site.app.shared) // one edge
+		stolen.site.app.useShared(so.site.app.shared) // one edge
 		begun := stolen.do(request("GET", "https://app.example.com/logout", "", with(clicked, "Cookie: sessionid=one")...))
 		for name, state := range map[string]string{"another edge's": state, "another browser's": mustURL(begun.Header.Get("Location")).Query().Get("state")} {
 			before := slices.Clone(so.jar.cookies)

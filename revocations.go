@@ -56,6 +56,16 @@ type revocations struct {
 
 func newRevocations() *revocations { return &revocations{ready: make(chan struct{})} }
 
+// stats are nil while the list is not open.
+func (rv *revocations) stats() *revocation.Stats {
+	list := rv.list.Load()
+	if list == nil {
+		return nil
+	}
+	stats := list.Stats()
+	return &stats
+}
+
 // open begins to open the list, once, and returns at once.
 func (rv *revocations) open(a *App) {
 	rv.start.Do(func() {

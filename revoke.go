@@ -2,22 +2,26 @@ package universallogout
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
-	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
 	"go.uber.org/zap"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
+	"github.com/universal-logout/caddy-universal-logout/internal/identify"
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 )
 
 // clientLimits of what clients may have refused. A session that
@@ -81,8 +85,59 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 		return false
 	}
 	l.revoked = len(revocations)
-	l.h.app.emit(eventRevoked, map[string]any{"logout_id": l.id, "initiator": initiatorUser, "kind": "credential", "revocations": l.revoked})
+	l.h.app.teller.Revoked(telemetry.User, "credential", l.revoked, map[string]any{"logout_id": l.id})
 	return l.refusable
+}
+
+// whose sessions: one, by its sid, or all that a user has begun by now.
+type whose struct{ issuer, sub, sid string }
+
+func (w whose) kind() string {
+	if w.sid != "" {
+		return "session"
+	}
+	return "subject"
+}
+
+// revoker is who had sessions refused, for the audit log.
+type revoker struct{ initiator, message, clientIP string }
+
+var errListNotOpen = errors.New("the list of revocations is not open yet")
+
+// revokeSessions refuses sessions from now on, and tells it. It is for all but
+// the browser that has such a session itself, and returns when they stay refused
+// whatever happens to this node.
+func (a *App) revokeSessions(ctx context.Context, by revoker, sessions whose) (logoutID string, err error) {
+	list := a.awaitList(ctx)
+	if list == nil {
+		return "", errListNotOpen
+	}
+	entry := list.OfSession(sessions.issuer, sessions.sid)
+	if sessions.sid == "" {
+		entry = list.OfSubject(sessions.issuer, sessions.sub, a.now())
+	}
+	logoutID = newID()
+	err = list.Revoke(ctx, entry)
+
+	out, revocations := outcome.Ended, 1
+	if err != nil {
+		out = outcome.Failed
+	}
+	if errors.Is(err, revocation.ErrFull) {
+		revocations = 0
+	}
+	a.teller.LoggedOut(telemetry.Logout{
+		ID: logoutID, Initiator: by.initiator, Outcome: out,
+		Logger: a.logger, Message: by.message, Fields: []zap.Field{
+			zap.String("issuer", sessions.issuer), zap.String("kind", sessions.kind()), zap.String("result", outcome.Word(out)),
+			zap.Int("revocations", revocations), zap.String("client_ip", by.clientIP),
+		},
+		Data: map[string]any{"issuer": sessions.issuer, "kind": sessions.kind()},
+	})
+	if revocations > 0 {
+		a.teller.Revoked(by.initiator, sessions.kind(), revocations, map[string]any{"logout_id": logoutID, "issuer": sessions.issuer})
+	}
+	return logoutID, err
 }
 
 // refuseSession refuses the session that a verified ID token names, at all apps
@@ -90,18 +145,15 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token provider.IdToken) {
 	list := a.shared.revocations.list.Load()
 	sid := token.Claims.String("sid")
-	if list == nil || sid == "" || len(sid) > maxClaim {
+	if list == nil || sid == "" || len(sid) > identify.MaxClaim {
 		return
 	}
 	if err := list.Revoke(ctx, list.OfSession(p.Issuer, sid)); err != nil {
 		a.logger.Error(enforce.NotDurable(err), zap.String("provider", p.Name), zap.Error(err))
 		return
 	}
-	a.emit(eventRevoked, map[string]any{"initiator": initiatorUser, "issuer": p.Issuer, "kind": "session", "revocations": 1})
+	a.teller.Revoked(telemetry.User, "session", 1, map[string]any{"issuer": p.Issuer})
 }
-
-// maxClaim: what is longer is no sub (OpenID Core 2), and no sid.
-const maxClaim = 255
 
 // isRefused reports whether all sessions that a logout presents are refused
 // already, so that the app is asked without any.
@@ -116,4 +168,91 @@ func (l *logout) endRefused(from appcall.Browser, next caddyhttp.Handler) {
 	l.h.app.work.Background("ending a session that is refused", func(context.Context) {
 		l.h.ending().End(from, next, l.own, l.cut, l.presented)
 	})
+}
+
+// tokensIn finds the tokens of a logout where the site says that they are, and
+// in session cookies that are called so.
+func (h *Handler) tokensIn(r *http.Request, presented []cookie.Cookie) (t provider.Tokens) {
+	if h.provider == nil || h.provider.IsPortal() {
+		return t
+	}
+	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	for _, configured := range []struct {
+		placeholder string
+		tokens      *[]string
+	}{{h.IDToken, &t.Id}, {h.AccessToken, &t.Access}, {h.RefreshToken, &t.Refresh}} {
+		if configured.placeholder == "" || repl == nil {
+			continue
+		}
+		token := strings.TrimPrefix(repl.ReplaceAll(configured.placeholder, ""), "Bearer ") // all of Authorization
+		if token != "" {
+			provider.AddToken(configured.tokens, token)
+			for _, c := range presented {
+				if c.Value == token {
+					t.Cookies = append(t.Cookies, c.Name)
+				}
+			}
+		}
+	}
+	foreign := func(c cookie.Cookie) bool {
+		claims, err := jwks.Peek(c.Value)
+		return err == nil && claims.String("iss") != h.provider.Issuer
+	}
+	// An app that makes tokens of its own makes all of them.
+	appsOwn := slices.ContainsFunc(presented, func(c cookie.Cookie) bool { return provider.IsTokenName(c.Name) && foreign(c) })
+	for _, c := range presented {
+		name := strings.ToLower(cookie.WithoutSecurityPrefix(c.Name))
+		_, err := jwks.Peek(c.Value)
+		switch isJWT := err == nil; {
+		case isJWT && foreign(c), !isJWT && appsOwn:
+			continue // no business of the provider, whatever it is called
+		case slices.Contains(provider.RefreshTokenNames, name):
+			provider.AddToken(&t.Refresh, c.Value)
+		case slices.Contains(provider.AccessTokenNames, name):
+			provider.AddToken(&t.Access, c.Value)
+		case isJWT:
+			provider.AddToken(&t.Id, c.Value)
+		case slices.Contains(provider.IdTokenNames, name): // an encrypted one
+		default:
+			continue
+		}
+		t.Cookies = append(t.Cookies, c.Name)
+	}
+	return t
+}
+
+// tokensBudget is how long a logout waits for its tokens to be revoked
+// (REV-10); the rest of it goes on without the browser.
+const tokensBudget = 2 * time.Second
+
+// endTokens revokes the tokens of a logout, and calls server_logout. The app
+// has had its turn by now, and may have needed them (REV-09: refresh first,
+// for access tokens go with it). If the browser has its answer already, nobody
+// waits.
+func (l *logout) endTokens(answered bool) {
+	p, t := l.h.provider, l.tokens
+	if p == nil || len(t.Id) == 0 && len(t.Access) == 0 && len(t.Refresh) == 0 {
+		return
+	}
+	ids := make([]string, 0, 2)
+	for _, c := range l.h.clients() {
+		ids = append(ids, c.ID)
+	}
+	done := l.h.app.work.Background("token revocation", func(ctx context.Context) {
+		p.Revoke(ctx, ids, t)
+		if p.ServerLogout != nil {
+			if token, ok := p.FirstIDToken(ctx, t.Id, ids); ok {
+				p.LogoutOnServer(ctx, token)
+			}
+		}
+	})
+	if answered {
+		return
+	}
+	wait := time.NewTimer(min(tokensBudget, max(0, time.Until(l.deadline))))
+	defer wait.Stop()
+	select {
+	case <-done:
+	case <-wait.C:
+	}
 }

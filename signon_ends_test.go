@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -40,15 +42,15 @@ func TestRevokedSignOnEndsOnly(t *testing.T) {
 	}`)
 	s.revoke(revokedSession)
 	verifier := strings.Repeat("v", 43)
-	v := &visit{Provider: "main", ID: "id", Stage: stageHint, Verifier: verifier}
+	v := &journey.Visit{Provider: "main", ID: "id", Stage: journey.StageHint, Verifier: verifier}
 	own := origin.Origin{Scheme: "https", Host: "sso.example.com"}
-	question := provider.AuthRequest{Client: "edge", RedirectURI: "https://sso.example.com/.universal-logout/callback", State: s.app.sealState(v, own), Nonce: "n", Verifier: verifier}
+	question := provider.AuthRequest{Client: "edge", RedirectURI: "https://sso.example.com/.universal-logout/callback", State: s.app.seals.State(v, own), Nonce: "n", Verifier: verifier}
 	asked := question.Url("https://sso.example.com/auth")
 	another := question
 	another.Verifier = strings.Repeat("w", 43)
-	v.Stage = stageEnd
+	v.Stage = journey.StageEnd
 	ending := question
-	ending.State = s.app.sealState(v, own)
+	ending.State = s.app.seals.State(v, own)
 	for name, tc := range map[string]struct {
 		method, url string
 		passes      bool

@@ -88,17 +88,11 @@ func loadJSON(t testing.TB, config []byte) (*site, error) {
 	}
 	a := app.(*App)
 	t.Cleanup(func() { _ = a.Cleanup() })
-	a.share(a.shared.again(t, func() time.Time { return a.now() }))
+	a.useShared(a.shared.again(t, func() time.Time { return a.now() }))
 	return &site{t: t, http: httpApp.(*caddyhttp.App), app: app.(*App)}, nil
 }
 
 // again is what no other test sees, but for the keys.
-// share lets a configuration use another process's state.
-func (a *App) share(s *shared) {
-	a.shared = s
-	a.edge = a.newEdge()
-}
-
 func (s *shared) again(t testing.TB, now func() time.Time) *shared {
 	t.Helper()
 	alone := newShared(s.keys)

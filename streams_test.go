@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -165,9 +164,7 @@ func (s *shared) wantQuiet(t *testing.T, app *streamingApp) {
 	eventually(t, "the app has nothing open", func() bool { return app.open.Load() == 0 })
 	eventually(t, "nothing is registered", func() bool { return s.streams.Len() == 0 })
 	eventually(t, "nobody watches", func() bool {
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		return !strings.Contains(string(stacks), "enforce.(*Streams)") && !strings.Contains(string(stacks), "enforce.(*stream)")
+		return !running(t, "enforce.(*Streams).watch", "enforce.(*stream).close")
 	})
 }
 
@@ -194,9 +191,9 @@ b.localhost:9443 {
 }
 `
 
-// TestStreams: open WebSockets and event streams of a session that is revoked
+// TestStreamsOverListener: open WebSockets and event streams of a session that is revoked
 // are closed, at all sites; those of another session stay open.
-func TestStreams(t *testing.T) {
+func TestStreamsOverListener(t *testing.T) {
 	app := newStreamingApp(t)
 	sites := strings.ReplaceAll(streamSites, "APP", app.addr())
 	listen(t, sites)
@@ -247,8 +244,8 @@ func TestStreams(t *testing.T) {
 	s.wantQuiet(t, app)
 }
 
-// TestStalledStreams: a client that reads no more holds nobody up.
-func TestStalledStreams(t *testing.T) {
+// TestStalledStreamsOverListener: a client that reads no more holds nobody up.
+func TestStalledStreamsOverListener(t *testing.T) {
 	app := newStreamingApp(t)
 	listen(t, strings.ReplaceAll(streamSites, "APP", app.addr()))
 	s := listenerShared(t)
@@ -264,8 +261,8 @@ func TestStalledStreams(t *testing.T) {
 	s.wantQuiet(t, app)
 }
 
-// TestRevokedInAccessLog: Caddy's own log has the request as it came.
-func TestRevokedInAccessLog(t *testing.T) {
+// TestRevokedInAccessLogOverListener: Caddy's own log has the request as it came.
+func TestRevokedInAccessLogOverListener(t *testing.T) {
 	app := newSessions(t, nil)
 	mine := newSession()
 	globals := strings.Replace(listenerGlobals, "{\n", "{\n\tservers {\n\t\tlog_credentials\n\t}\n", 1)

@@ -2,10 +2,8 @@ package universallogout
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -75,7 +71,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 
 // alone gives a site a place for background work of its own, and a log.
 func (s *site) alone(places int) *observer.ObservedLogs {
-	s.app.share(s.app.shared.again(s.t, func() time.Time { return s.app.now() }))
+	s.app.useShared(s.app.shared.again(s.t, func() time.Time { return s.app.now() }))
 	s.app.work.Places = make(chan struct{}, places)
 	core, logged := observer.New(zap.DebugLevel)
 	s.app.logger = zap.New(core)
@@ -213,75 +209,5 @@ func TestNothingIsRevokedInVain(t *testing.T) {
 			}
 			wantQuiet(t, logged, accessSecret)
 		})
-	}
-}
-
-// TestClientAuthentication: REV-03, REV-04, by what is configured and what the
-// provider says.
-func TestClientAuthentication(t *testing.T) {
-	const secret = "s:e%c r+é/t"
-	const key = `{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
-	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("odd+client%26:s%3Ae%25c+r%2B%C3%A9%2Ft"))
-	for name, tc := range map[string]struct {
-		options   string
-		supported any
-		site      bool // the tokens are another client's than the provider's
-		basic     string
-		form      url.Values
-		assertion bool
-	}{
-		"a secret":                    {options: "client_secret `" + secret + "`", basic: basic},
-		"the provider takes basic":    {options: "client_secret `" + secret + "`", supported: []string{"client_secret_post", "client_secret_basic"}, basic: basic},
-		"the provider takes post":     {options: "client_secret `" + secret + "`", supported: []string{"client_secret_post"}, form: url.Values{"client_id": {"odd client&"}, "client_secret": {secret}}},
-		"post is configured":          {options: "client_secret `" + secret + "`\nclient_auth client_secret_post", supported: []string{"client_secret_basic"}, form: url.Values{"client_id": {"odd client&"}, "client_secret": {secret}}},
-		"no secret":                   {form: url.Values{"client_id": {"odd client&"}}},
-		"none is configured":          {options: "client_auth none", supported: []string{"client_secret_basic"}, form: url.Values{"client_id": {"odd client&"}}},
-		"a key":                       {options: "client_key `" + key + "`", assertion: true, form: url.Values{"client_id": {"odd client&"}}},
-		"the site's client":           {options: "client_secret `" + secret + "`", site: true, form: url.Values{"client_id": {"app"}}},
-		"a key at hydra, where it is": {options: "quirks hydra\nclient_key `" + key + "`", assertion: true, form: url.Values{"client_id": {"odd client&"}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWire(t, nil)
-			k := newWellKnown(t, httptest.NewServer)
-			k.serves(func(rw http.ResponseWriter, _ *http.Request) {
-				doc := map[string]any{"revocation_endpoint": w.URL + "/revoke"}
-				if tc.supported != nil {
-					doc["revocation_endpoint_auth_methods_supported"] = tc.supported
-				}
-				k.document(rw, doc)
-			})
-			s := providerSite(t, k.URL, "client_id `odd client&`\n"+tc.options)
-			client := "odd client&"
-			if tc.site {
-				client = "app"
-			}
-			s.main().Revoke(t.Context(), []string{client}, provider.Tokens{Access: []string{accessSecret}})
-			if len(w.requests()) != 1 {
-				t.Fatalf("%d requests", len(w.requests()))
-			}
-			got := w.requests()[0]
-			want := url.Values{"token": {accessSecret}, "token_type_hint": {"access_token"}}
-			maps.Copy(want, tc.form)
-			if tc.assertion {
-				wantAssertion(t, got.form.Get("client_assertion"), map[bool]string{true: k.URL + "/token", false: k.URL}[strings.Contains(tc.options, "hydra")])
-				got.form.Del("client_assertion")
-				want.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-			}
-			if got.form.Encode() != want.Encode() || got.header.Get("Authorization") != tc.basic {
-				t.Errorf("%s\n%s", got.form.Encode(), got.header.Get("Authorization"))
-			}
-		})
-	}
-}
-
-func wantAssertion(t *testing.T, assertion, audience string) {
-	t.Helper()
-	_, rest, _ := strings.Cut(assertion, ".")
-	payload, _, _ := strings.Cut(rest, ".")
-	raw, err := base64.RawURLEncoding.DecodeString(payload)
-	var claims map[string]any
-	if err != nil || json.Unmarshal(raw, &claims) != nil || claims["aud"] != audience || claims["iss"] != "odd client&" || claims["sub"] != "odd client&" {
-		t.Errorf("%s %v, want the audience %s", raw, err, audience)
 	}
 }

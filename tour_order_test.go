@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
@@ -212,7 +214,7 @@ func TestJSONOfTours(t *testing.T) {
 		// Who goes there too late is not told that all is well.
 		lab.signIn(j, "ana")
 		answer = ask()
-		lab.clock = lab.clock.Add(markerLifetime + time.Second)
+		lab.clock = lab.clock.Add(journey.MarkerLifetime + time.Second)
 		f = lab.follow(j, request("GET", answer.FrontChannelLogoutURL, "", clicked...))
 		if !strings.Contains(f.body, "was not finished") {
 			t.Errorf("%s: %s", address, f.body)

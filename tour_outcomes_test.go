@@ -206,14 +206,14 @@ func TestAStepIsJoined(t *testing.T) {
 	close(end)
 	for range 2 {
 		s := <-both
-		w, ok := lab.app.openWord(s.word)
+		w, ok := lab.app.seals.OpenReport(s.word)
 		if !ok || w.Result.Plain() != tour.Ended || !strings.Contains(strings.Join(s.res.Header["Set-Cookie"], "\n"), "sessionid=;") {
 			t.Errorf("%d %v %+v", s.res.StatusCode, s.res.Header, w)
 		}
 	}
 	lab.clock = lab.clock.Add(againTime + time.Second)
 	res, word := ask()
-	if w, ok := lab.app.openWord(word); !ok || w.Result.Plain() != tour.Ended {
+	if w, ok := lab.app.seals.OpenReport(word); !ok || w.Result.Plain() != tour.Ended {
 		t.Errorf("%d %+v", res.StatusCode, w)
 	}
 	wantUntouched(t, "a third", res)

@@ -180,14 +180,14 @@ func TestOtherTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := lab.app.shared.keys.Open(tour.Purpose, page.token())
+	plain, err := lab.app.shared.keys.Open("tour", page.token())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, token := range map[string]string{
-		"another edge's":    keys.Seal(tour.Purpose, plain),
-		"another purpose's": lab.app.shared.keys.Seal(statePurpose, plain),
-		"no JSON":           lab.app.shared.keys.Seal(tour.Purpose, []byte("x")),
+		"another edge's":    keys.Seal("tour", plain),
+		"another purpose's": lab.app.shared.keys.Seal("state", plain),
+		"no JSON":           lab.app.shared.keys.Seal("tour", []byte("x")),
 		"too long":          strings.Repeat("A", maxTourBody),
 		"empty":             "",
 	} {
@@ -214,13 +214,13 @@ func TestWordsAreOfThisTour(t *testing.T) {
 		said string
 		b, c tour.Result
 	}{
-		"of this tour":          {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: b, Result: tour.Ended}), tour.Ended, tour.Unvisited},
+		"of this tour":          {"asked " + lab.app.seals.Report(tour.Report{ID: begun.ID, App: b, Result: tour.Ended}), tour.Ended, tour.Unvisited},
 		"none":                  {"asked", tour.Unreached, tour.Unvisited},
 		"no script":             {"", tour.Unvisited, tour.Unvisited},
 		"of another tour":       {"asked " + strings.Join(others, " "), tour.Unreached, tour.Unvisited},
-		"of a site not asked":   {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: c, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
-		"of a site there isn't": {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: 99, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
-		"of a negative site":    {"asked " + lab.app.sealWord(tour.Report{ID: begun.ID, App: -1, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a site not asked":   {"asked " + lab.app.seals.Report(tour.Report{ID: begun.ID, App: c, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a site there isn't": {"asked " + lab.app.seals.Report(tour.Report{ID: begun.ID, App: 99, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a negative site":    {"asked " + lab.app.seals.Report(tour.Report{ID: begun.ID, App: -1, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
 		"forged":                {"asked eyJpIjoi", tour.Unreached, tour.Unvisited},
 	} {
 		got := begun.Clone()

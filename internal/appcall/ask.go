@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
@@ -25,12 +26,10 @@ const (
 	graceTime = 150 * time.Millisecond
 )
 
-type ongoingKey struct{}
-
 // OngoingOf is the answer that a handler of ours in front of this one waits for,
 // nil if there is none.
 func OngoingOf(r *http.Request) *Answer {
-	answer, _ := r.Context().Value(ongoingKey{}).(*Answer)
+	answer, _ := nested.Answer(r).(*Answer)
 	return answer
 }
 
@@ -40,7 +39,7 @@ func OngoingOf(r *http.Request) *Answer {
 // The app is told to end the session even if the browser has left meanwhile:
 // that is what its user asked for.
 func Ask(r *http.Request, next caddyhttp.Handler, answer *Answer) Result {
-	ctx := context.WithValue(context.WithoutCancel(r.Context()), ongoingKey{}, answer)
+	ctx := nested.WithAnswer(context.WithoutCancel(r.Context()), answer)
 	// A handler that goes on after we stopped waiting must not write to what
 	// Caddy reads when this request ends.
 	if vars, ok := ctx.Value(caddyhttp.VarsCtxKey).(map[string]any); ok {

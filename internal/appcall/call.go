@@ -14,7 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 )
 
 // Call is one request of ours to an app.
@@ -50,7 +50,7 @@ func (from Browser) newRequest(ctx context.Context, w http.ResponseWriter, c Cal
 	}
 	// A fresh replacer and fresh groups of routes: with those of the browser's
 	// request the blocks for this path would be taken for done.
-	r = caddyhttp.PrepareRequest(r.WithContext(context.WithValue(ctx, inbound.OwnCallKey{}, true)), caddy.NewReplacer(), w, from.server)
+	r = caddyhttp.PrepareRequest(r.WithContext(nested.WithOwnCall(ctx)), caddy.NewReplacer(), w, from.server)
 	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
 		for name, value := range from.vars {
 			if _, exists := vars[name]; !exists {

@@ -19,6 +19,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
@@ -81,7 +82,7 @@ func (p *Policy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	}
 	// What our own calls present, and what a browser brings to a sign-on that it
 	// is to end, is refused: that is why.
-	if !list.IsEmpty() && p.isRefused(list, r) && !inbound.IsOwnCall(r) {
+	if !list.IsEmpty() && p.isRefused(list, r) && !nested.IsOwnCall(r) {
 		if p.EndsSignOn(r) {
 			return p.serveSignOnEnd(w, r, next, list)
 		}
@@ -127,7 +128,7 @@ func (p *Policy) isRefused(list *revocation.List, r *http.Request) bool {
 // leftToUs is what a handler for the whole site took out of the request, and
 // left it to this one, which knows the app better, what to make of it.
 func (p *Policy) leftToUs(r *http.Request) *refusal {
-	if ref, _ := caddyhttp.GetVar(r.Context(), refusalVar).(*refusal); ref != nil && !slices.Contains(ref.seenBy, p) {
+	if ref, _ := nested.Refusal(r).(*refusal); ref != nil && !slices.Contains(ref.seenBy, p) {
 		return ref
 	}
 	return nil
@@ -144,7 +145,7 @@ func (p *Policy) serveRefused(w http.ResponseWriter, r *http.Request, next caddy
 		ref = p.leftToUs(r)
 	} else {
 		p.Edge.Refused("cookie")
-		caddyhttp.SetVar(r.Context(), refusalVar, ref)
+		nested.SetRefusal(r, ref)
 	}
 	if ref == nil {
 		return p.serveWatched(w, r, next, list, version, false) // refused no longer: that has just expired
@@ -227,7 +228,7 @@ func (p *Policy) refuseHeader(w http.ResponseWriter, r *http.Request, name strin
 // the same session under a new name (CK-19).
 func (p *Policy) revokeSetAgain(hdr http.Header, r *http.Request, cookies []string, list *revocation.List) {
 	lines := hdr["Set-Cookie"]
-	if len(lines) == 0 || !p.refusesCookies(list, cookies) || inbound.IsOwnCall(r) || p.Silent {
+	if len(lines) == 0 || !p.refusesCookies(list, cookies) || nested.IsOwnCall(r) || p.Silent {
 		return
 	}
 	var again []revocation.Revocation

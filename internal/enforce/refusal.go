@@ -19,9 +19,6 @@ const (
 	// revokedCookie remembers what a browser was sent away for.
 	revokedCookie   = cookie.BrowserCookie + "-revoked"
 	revokedLifetime = 10 * time.Minute
-
-	// refusalVar is where handlers of one request find what was refused.
-	refusalVar = "universal_logout.refusal"
 )
 
 // refusal is what one request presented that is refused.

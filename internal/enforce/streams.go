@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
@@ -51,8 +51,6 @@ func isStream(r *http.Request, navigation bool) bool {
 	return false
 }
 
-type streamKey struct{}
-
 // serveStream runs a stream so that it can be ended with its session.
 func (p *Policy) serveStream(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, list *revocation.List, version uint64) error {
 	defer func() {
@@ -60,10 +58,10 @@ func (p *Policy) serveStream(w http.ResponseWriter, r *http.Request, next caddyh
 			p.revokeSetAgain(w.Header(), r, r.Header["Cookie"], list)
 		}
 	}()
-	if inbound.IsOwnCall(r) || r.Context().Value(streamKey{}) != nil || !p.presentsAny(r) {
+	if nested.IsOwnCall(r) || nested.HasStream(r) || !p.presentsAny(r) {
 		return next.ServeHTTP(w, r) // or a handler in front of us has it
 	}
-	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), streamKey{}, true))
+	ctx, cancel := context.WithCancel(nested.WithStream(r.Context()))
 	defer cancel()
 	s := &stream{
 		isRefused: p.refusedLater(r, list), cancel: cancel, done: make(chan struct{}),

@@ -35,6 +35,10 @@ type Fetch func(ctx context.Context) (body []byte, maxAge time.Duration, err err
 
 // Set holds the keys of one issuer. They are fetched when they are needed, by
 // one request for all, and are kept while the issuer cannot be reached.
+//
+// It has a flight of its own instead of a singleflight.Group: whether one is
+// under way, and when the last one failed, decide under one lock whether a
+// token that anybody made may cause another (JWT-11).
 type Set struct {
 	fetch Fetch
 	now   func() time.Time
@@ -42,10 +46,10 @@ type Set struct {
 	mu      sync.Mutex
 	keys    []key // never changed, only replaced
 	expires time.Time
-	failed  time.Time // the last fetch that brought nothing; zero if the last one did
-	err     error     // why
-	asked   time.Time // the last fetch for a key that was not there
-	flight  chan struct{}
+	failed  time.Time     // the last fetch that brought nothing; zero if the last one did
+	err     error         // why
+	asked   time.Time     // the last fetch for a key that was not there
+	flight  chan struct{} // closed when the fetch that is under way is over; nil without one
 }
 
 // New returns a set that has fetched nothing yet.

@@ -1,3 +1,4 @@
+// Package limit gives each client a share of what is worth limiting.
 package limit
 
 import (
@@ -9,55 +10,58 @@ import (
 )
 
 const (
-	SessionlessPerMinute = 30
-	MaxLimitedClients    = 8192
+	sessionlessPerMinute = 30
+	maxClients           = 8192 // that are remembered at once
 )
 
-// clientLimit bounds what each client may do: so much at once, and more as time
-// goes by.
+// Clients bounds what each client may do: so much at once, and more as time
+// goes by. It may be used by several goroutines.
 type Clients struct {
-	atOnce  int
-	every   time.Duration
-	mu      sync.Mutex
-	Clients map[netip.Prefix]*rate.Limiter
+	atOnce   int
+	every    time.Duration
+	mu       sync.Mutex
+	limiters map[netip.Prefix]*rate.Limiter
 }
 
+// New makes a limit of atOnce for each client, of which one comes back every so
+// often.
 func New(atOnce int, every time.Duration) *Clients {
-	return &Clients{atOnce: atOnce, every: every, Clients: make(map[netip.Prefix]*rate.Limiter)}
+	return &Clients{atOnce: atOnce, every: every, limiters: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// newSessionlessLimit bounds how many logouts a client may ask for that present
+// NewSessionlessLimit bounds how many logouts a client may ask for that present
 // no session: each is a request to the app that nobody needs.
 func NewSessionlessLimit() *Clients {
-	return New(SessionlessPerMinute, time.Minute/SessionlessPerMinute)
+	return New(sessionlessPerMinute, time.Minute/sessionlessPerMinute)
 }
 
-// allow takes n of the client's share.
-func (l *Clients) Allow(clientIP string, n int, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// Allow takes n of the client's share, and reports whether it had so much.
+// clientIP is an address without a port.
+func (c *Clients) Allow(clientIP string, n int, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	client := clientPrefix(clientIP)
-	limiter := l.Clients[client]
+	limiter := c.limiters[client]
 	if limiter == nil {
-		if len(l.Clients) >= MaxLimitedClients {
-			l.forget(now)
+		if len(c.limiters) >= maxClients {
+			c.forget(now)
 		}
-		limiter = rate.NewLimiter(rate.Every(l.every), l.atOnce)
-		l.Clients[client] = limiter
+		limiter = rate.NewLimiter(rate.Every(c.every), c.atOnce)
+		c.limiters[client] = limiter
 	}
 	return limiter.AllowN(now, n)
 }
 
 // forget drops clients that have their whole share again, and all of them if
 // that makes no room: memory is bounded, also in a flood from many addresses.
-func (l *Clients) forget(now time.Time) {
-	for client, limiter := range l.Clients {
-		if limiter.TokensAt(now) >= float64(l.atOnce) {
-			delete(l.Clients, client)
+func (c *Clients) forget(now time.Time) {
+	for client, limiter := range c.limiters {
+		if limiter.TokensAt(now) >= float64(c.atOnce) {
+			delete(c.limiters, client)
 		}
 	}
-	if len(l.Clients) >= MaxLimitedClients {
-		clear(l.Clients)
+	if len(c.limiters) >= maxClients {
+		clear(c.limiters)
 	}
 }
 

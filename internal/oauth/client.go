@@ -30,15 +30,15 @@ type Client struct {
 	ID       string
 	Secret   string
 	Key      *jose.JSONWebKey // private; for private_key_jwt
-	Method   Method           // "": see Choose
+	Method   Method           // "": see choose
 	Audience string           // of client assertions: the issuer, or what old servers want instead
 	Now      func() time.Time
 }
 
-// Choose returns the method to authenticate with: the one that was set, else
+// choose returns the method to authenticate with: the one that was set, else
 // the one that the client's key or its lack of a secret leaves, else the first
 // that the server says it supports.
-func (c Client) Choose(supported []string) Method {
+func (c Client) choose(supported []string) Method {
 	switch {
 	case c.Method != "":
 		return c.Method
@@ -54,7 +54,7 @@ func (c Client) Choose(supported []string) Method {
 
 // request makes a POST of the form with the client's authentication in it.
 func (c Client) request(ctx context.Context, endpoint string, supported []string, form url.Values) (*http.Request, error) {
-	method := c.Choose(supported)
+	method := c.choose(supported)
 	switch method {
 	case SecretBasic:
 	case SecretPost:

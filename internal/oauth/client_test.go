@@ -31,7 +31,7 @@ func TestMethodIsChosen(t *testing.T) {
 		"neither":              {Client{Secret: "s"}, []string{"tls_client_auth"}, SecretBasic},
 		"another case is none": {Client{Secret: "s"}, []string{"Client_Secret_Post"}, SecretBasic},
 	} {
-		if got := test.client.Choose(test.supported); got != test.want {
+		if got := test.client.choose(test.supported); got != test.want {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

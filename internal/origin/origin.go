@@ -1,20 +1,20 @@
+// Package origin compares and reads addresses as browsers do: origins, sites,
+// host names, host patterns, and URLs that every parser reads alike.
 package origin
 
 import (
+	"cmp"
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
 )
 
-// origin is scheme and host as a browser compares them: lower case, without
+// Origin is scheme and host as a browser compares them: lower case, without
 // the scheme's default port. The zero value is no origin and equals nothing.
 type Origin struct{ Scheme, Host string }
 
-func (o Origin) String() string { return o.Scheme + "://" + o.Host }
-
+// New is the origin of a scheme and a host with an optional port, or the zero
+// value for schemes other than https and http.
 func New(scheme, host string) Origin {
 	scheme, host = strings.ToLower(scheme), strings.ToLower(host)
 	switch scheme {
@@ -31,7 +31,8 @@ func New(scheme, host string) Origin {
 	return Origin{scheme, host}
 }
 
-// parseOrigin reads an Origin header, or a URL of which only the origin counts.
+// Parse reads an Origin header, or a URL of which only the origin counts. What
+// has none is the zero value.
 func Parse(s string) Origin {
 	u, err := url.Parse(s)
 	if err != nil || u.User != nil || u.Opaque != "" {
@@ -40,7 +41,10 @@ func Parse(s string) Origin {
 	return New(u.Scheme, u.Host)
 }
 
-// hostname is the origin's host without its port.
+func (o Origin) String() string { return o.Scheme + "://" + o.Host }
+
+// Hostname is the origin's host without its port, and without the brackets of
+// an IPv6 address.
 func (o Origin) Hostname() string {
 	if host, _, err := net.SplitHostPort(o.Host); err == nil {
 		return host
@@ -48,51 +52,27 @@ func (o Origin) Hostname() string {
 	return strings.Trim(o.Host, "[]")
 }
 
+// Https reports whether the scheme is https.
 func (o Origin) Https() bool { return o.Scheme == "https" }
 
-// trustworthy is the browsers' "potentially trustworthy": https, or loopback.
+// Trustworthy is the browsers' "potentially trustworthy": https, or loopback.
 // Elsewhere they ignore Clear-Site-Data and __Host- cookies (CSD-03).
 func (o Origin) Trustworthy() bool {
 	return o.Https() || isLoopback(o.Hostname())
 }
 
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
+// Port is the port as it stands behind a host, ":8443", or "" for the scheme's
+// default.
+func Port(o Origin) string {
+	host := o.Hostname()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
 	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
+	return strings.TrimPrefix(o.Host, host)
 }
 
-// registrableDomain is the public suffix of host and one label more, or ""
-// if there is none: an IP address, a public suffix itself, no valid name.
-func Registrable(host string) string {
-	if _, err := netip.ParseAddr(host); err == nil || !isHostname(host) {
-		return ""
-	}
-	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
-	if err != nil {
-		return ""
-	}
-	return domain
-}
-
-// isHostname reports whether host is one that may be repeated in a header:
-// lower-case labels of letters, digits, - and _, without a trailing dot.
-func isHostname(host string) bool {
-	if host == "" || len(host) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(host, ".") {
-		if label == "" {
-			return false
-		}
-		for i := range len(label) {
-			c := label[i]
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-				return false
-			}
-		}
-	}
-	return true
+// SameSite is equal for origins that browsers call same-site: scheme and
+// registrable domain, whatever the port.
+func SameSite(o Origin) string {
+	return o.Scheme + "://" + cmp.Or(Registrable(o.Hostname()), o.Hostname())
 }

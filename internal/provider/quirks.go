@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// quirks are what a provider does in its own way at logout.
+// Ways are what a provider does in its own way at logout.
 type Ways struct {
 	HintRequired    bool    // parameters without an ID token lead to an error page: then none are sent
 	NoHint          bool    // it knows no id_token_hint
@@ -22,10 +22,11 @@ type Ways struct {
 // legacy is a logout address from before OpenID's RP-Initiated Logout.
 type legacy struct{ path, returnParameter string }
 
-// The names that quirks may have in the configuration, and what they mean.
+// quirksByName are the names that quirks may have in the configuration, and what
+// they mean.
 // Each was read in the provider's code or documentation; only what Keycloak
 // and oidc-provider do is tried by our own tests.
-var KnownQuirks = map[string]Ways{
+var quirksByName = map[string]Ways{
 	// keycloak: LogoutEndpoint.java asks for confirmation without a hint, and
 	// answers post_logout_redirect_uri without client_id and hint with an error
 	// page, neither of which the standard forbids.
@@ -67,11 +68,11 @@ var KnownQuirks = map[string]Ways{
 
 const audienceTokenEndpoint = "token_endpoint"
 
-func isQuirk(name string) bool { _, ok := KnownQuirks[name]; return ok }
+func isQuirk(name string) bool { _, ok := quirksByName[name]; return ok }
 
 func quirkNames() []string {
-	names := make([]string, 0, len(KnownQuirks))
-	for name := range KnownQuirks {
+	names := make([]string, 0, len(quirksByName))
+	for name := range quirksByName {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -79,9 +80,9 @@ func quirkNames() []string {
 }
 
 // quirksOf are those of a name, or of an issuer that tells by its address.
-func WaysOf(name, issuer string) Ways {
+func quirksOf(name, issuer string) Ways {
 	if name != "" {
-		return KnownQuirks[name]
+		return quirksByName[name]
 	}
 	u, err := url.Parse(issuer)
 	if err != nil {
@@ -89,7 +90,7 @@ func WaysOf(name, issuer string) Ways {
 	}
 	host := "." + strings.ToLower(u.Hostname())
 	for _, name := range quirkNames() {
-		q := KnownQuirks[name]
+		q := quirksByName[name]
 		if q.issuerHost != "" && strings.HasSuffix(host, "."+strings.TrimPrefix(q.issuerHost, ".")) ||
 			q.issuerPath != "" && strings.Contains(u.Path, q.issuerPath) {
 			return q
@@ -104,14 +105,15 @@ func (q Ways) legacyLogout() Ways {
 	return Ways{NoHint: true, NoState: true, returnParameter: q.legacy.returnParameter}
 }
 
-func (q Ways) LongestURL() int {
+func (q Ways) longestURL() int {
 	if q.maxURL > 0 {
 		return q.maxURL
 	}
-	return MaxEndSessionURL
+	return maxEndSessionURL
 }
 
-func (q Ways) ReturnName() string {
+// ReturnParameter is how the provider calls a post_logout_redirect_uri.
+func (q Ways) ReturnParameter() string {
 	if q.returnParameter != "" {
 		return q.returnParameter
 	}

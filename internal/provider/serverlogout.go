@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,29 +14,72 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
 )
 
-// serverLogout is a request from server to server that ends the session that an
+// ServerLogout is a request from server to server that ends the session that an
 // ID token names.
 type ServerLogout struct {
-	Method, URL       string
+	Method, URL       string // Method: POST, if it is ""
 	Headers           map[string]string
 	ContentType, Body string
-	Success           []int // statuses; none: 200 to 299
-	Timeout           time.Duration
+	Success           []int         // statuses; none: 200 to 299
+	Timeout           time.Duration // of one try; 0: 2s
 }
 
 const (
-	SidPlaceholder = "{sid}"
-	SubPlaceholder = "{sub}"
+	sidPlaceholder = "{sid}"
+	subPlaceholder = "{sub}"
 )
 
 // sessionName is what a sid or sub must look like to go into a request: no
 // character of it means anything in a path, a query or JSON.
 var sessionName = regexp.MustCompile(`^[A-Za-z0-9._~@:+-]{1,255}$`)
+
+// resolved is the request with its defaults and with what the environment and
+// files say.
+func (s *ServerLogout) resolved() (*ServerLogout, error) {
+	r := &ServerLogout{
+		Method: cmp.Or(s.Method, http.MethodPost), ContentType: s.ContentType, Success: s.Success,
+		Timeout: cmp.Or(s.Timeout, 2*time.Second), Headers: make(map[string]string),
+	}
+	var err error
+	if r.URL, err = placeholders.Template(s.URL, sidPlaceholder, subPlaceholder); err != nil {
+		return nil, err
+	}
+	if r.Body, err = placeholders.Template(s.Body, sidPlaceholder, subPlaceholder); err != nil {
+		return nil, err
+	}
+	for name, value := range s.Headers {
+		if r.Headers[name], err = placeholders.Resolve(value); err != nil {
+			return nil, fmt.Errorf("header %s: %w", name, err)
+		}
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(r.Headers[name]) {
+			return nil, fmt.Errorf("header %s: the name or what stands in it has characters that no header can carry", name)
+		}
+	}
+	return r, nil
+}
+
+// CheckWritten finds what New would find, but of the headers, while there is a
+// line of the configuration to name. What the environment or a file says is not
+// known yet: where one has a say, nothing is found.
+func (s *ServerLogout) CheckWritten() error {
+	if placeholders.IsLater(s.URL + s.Body) {
+		return nil
+	}
+	bare := *s
+	bare.Headers = nil
+	r, err := bare.resolved()
+	if err != nil {
+		return err
+	}
+	return r.Check()
+}
 
 // Check finds what cannot work.
 func (s *ServerLogout) Check() error {
@@ -53,27 +97,22 @@ func (s *ServerLogout) Check() error {
 	if strings.ContainsAny(authority, "{?}") {
 		return errors.New("{sid} and {sub} have no place in the host; they belong into the path, the query or the body")
 	}
-	if !strings.Contains(s.URL+s.Body, SidPlaceholder) && !strings.Contains(s.URL+s.Body, SubPlaceholder) {
+	if !strings.Contains(s.URL+s.Body, sidPlaceholder) && !strings.Contains(s.URL+s.Body, subPlaceholder) {
 		return errors.New("neither {sid} nor {sub} is in the address or the body: whose session should end?")
 	}
-	if err := CheckSuccess(s.Success); err != nil {
-		return err
-	}
-	return CheckCallTimeout(s.Timeout)
+	return CheckCall(s.Success, s.Timeout)
 }
 
-func CheckSuccess(statuses []int) error {
-	for _, status := range statuses {
+// CheckCall finds what cannot work of any call from server to server: the
+// statuses that mean success, and the time that it may take.
+func CheckCall(success []int, timeout time.Duration) error {
+	for _, status := range success {
 		if status < 200 || status > 599 {
 			return fmt.Errorf("success: %d is no status that an answer can end with", status)
 		}
 	}
-	return nil
-}
-
-func CheckCallTimeout(d time.Duration) error {
-	if d < 10*time.Millisecond || d > time.Minute {
-		return fmt.Errorf("timeout: %s; write one between 10ms and 1m, 2s is usual", d)
+	if timeout < 10*time.Millisecond || timeout > time.Minute {
+		return fmt.Errorf("timeout: %s; write one between 10ms and 1m, 2s is usual", timeout)
 	}
 	return nil
 }
@@ -81,24 +120,24 @@ func CheckCallTimeout(d time.Duration) error {
 // expandURL escapes what a path or a query could take for something else. In
 // both, + has to be %2B.
 func (s *ServerLogout) expandURL(sid, sub string) string {
-	return strings.NewReplacer(SidPlaceholder, url.QueryEscape(sid), SubPlaceholder, url.QueryEscape(sub)).Replace(s.URL)
+	return strings.NewReplacer(sidPlaceholder, url.QueryEscape(sid), subPlaceholder, url.QueryEscape(sub)).Replace(s.URL)
 }
 
 func (s *ServerLogout) expandBody(sid, sub string) string {
 	if strings.HasPrefix(s.ContentType, "application/x-www-form-urlencoded") {
 		sid, sub = url.QueryEscape(sid), url.QueryEscape(sub)
 	}
-	return strings.NewReplacer(SidPlaceholder, sid, SubPlaceholder, sub).Replace(s.Body)
+	return strings.NewReplacer(sidPlaceholder, sid, subPlaceholder, sub).Replace(s.Body)
 }
 
-// logoutOnServer ends the session that a verified ID token names.
-func (p *Provider) LogoutOnServer(ctx context.Context, token IdToken) {
+// LogoutOnServer ends the session that a verified ID token names.
+func (p *Provider) LogoutOnServer(ctx context.Context, token IDToken) {
 	s := p.ServerLogout
 	if s == nil {
 		return
 	}
 	sid, sub := token.Claims.String("sid"), token.Claims.String("sub")
-	for _, needed := range []struct{ placeholder, value string }{{SidPlaceholder, sid}, {SubPlaceholder, sub}} {
+	for _, needed := range []struct{ placeholder, value string }{{sidPlaceholder, sid}, {subPlaceholder, sub}} {
 		isNeeded := strings.Contains(s.URL+s.Body, needed.placeholder)
 		if isNeeded && (!sessionName.MatchString(needed.value) || strings.Trim(needed.value, ".") == "") {
 			p.env.Logger().Warn("server_logout left out: the ID token's "+strings.Trim(needed.placeholder, "{}")+" is missing or has characters that such a request cannot carry",
@@ -107,7 +146,7 @@ func (p *Provider) LogoutOnServer(ctx context.Context, token IdToken) {
 		}
 	}
 	oldest := oldestForSession
-	if strings.Contains(s.URL+s.Body, SubPlaceholder) {
+	if strings.Contains(s.URL+s.Body, subPlaceholder) {
 		oldest = oldestForUser
 	}
 	if exp, ok := token.Claims.Time("exp"); !ok || p.env.Now().Sub(exp) > oldest {

@@ -7,6 +7,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
+// Status is what operators may know of a provider: nothing secret.
 type Status struct {
 	Name      string            `json:"name"`
 	Issuer    string            `json:"issuer,omitempty"`
@@ -16,6 +17,7 @@ type Status struct {
 	LastError string            `json:"last_error,omitempty"`
 }
 
+// Status asks nobody.
 func (p *Provider) Status() Status {
 	if p.IsPortal() {
 		return Status{Name: p.Name, Portal: p.Host(origin.Origin{})}
@@ -27,7 +29,7 @@ func (p *Provider) Status() Status {
 		known = p.env.Seen().of(p.Issuer)
 	}
 	s := Status{Name: p.Name, Issuer: p.Issuer, Endpoints: make(map[string]string)}
-	m := p.Override(known)
+	m := p.override(known)
 	for name, address := range map[string]string{
 		"end_session": m.EndSession, "revocation": m.Revocation, "jwks": m.JWKS, "authorization": m.Authorization, "token": m.Token,
 	} {
@@ -40,6 +42,13 @@ func (p *Provider) Status() Status {
 	}
 	if failure != nil {
 		s.LastError = shorten(failure.Error())
+	}
+	return s
+}
+
+func shorten(s string) string {
+	if len(s) > 200 {
+		return s[:200] + "…"
 	}
 	return s
 }

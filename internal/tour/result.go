@@ -56,9 +56,6 @@ func (r Result) Plain() Result { return r & resultMask }
 // Outcome of a plain result, "" of one that is not known yet.
 func (r Result) Outcome() outcome.Outcome { return Outcomes[r] }
 
-// ReportPurpose is that of the token that is a report.
-const ReportPurpose = "word"
-
 // Report is what a site says about one of its apps. It goes back to the next hop
 // with the page's form.
 type Report struct {

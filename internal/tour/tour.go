@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	Purpose  = "tour"           // of the token that is a tour
-	Lifetime = 10 * time.Minute // of that token
+	Lifetime = 10 * time.Minute // of the token that is a tour
 
 	// maxSiblings is how many sites one page asks at a time: all of them stand
 	// in its Content-Security-Policy.

@@ -1,5 +1,5 @@
-// Package work runs what a logout does not wait for to the end, and what no
-// panic of may end the server.
+// Package work runs to its end what a logout does not wait for, and keeps a panic
+// outside of requests from ending the server.
 package work
 
 import (
@@ -14,9 +14,9 @@ import (
 
 // Runner runs pieces of work. It lasts as long as a configuration.
 type Runner struct {
-	Logger  func() *zap.Logger
-	Retries []time.Duration // how long each further try waits, if the server names no time
-	Places  chan struct{}   // one for each piece of work that outlives its logout; they outlive the configuration
+	Logger  func() *zap.Logger // may change while it runs
+	Retries []time.Duration    // how long each further try waits, if the server names no time
+	Places  chan struct{}      // one for each piece of work that outlives its logout; they outlive the configuration
 }
 
 // Retries are those of RFC 7009 2.2.1: a 503 asks for patience.
@@ -60,7 +60,8 @@ func (r *Runner) Try(ctx context.Context, what, provider string, do func(context
 }
 
 // Background does work that a logout does not wait for to the end. There is a
-// limit to it; beyond, the work is not done, and the log says so.
+// limit to it; beyond, the work is not done, and the log says so. done is closed
+// when it is over.
 func (r *Runner) Background(what string, do func(context.Context)) (done <-chan struct{}) {
 	finished := make(chan struct{})
 	select {
@@ -82,7 +83,7 @@ func (r *Runner) Background(what string, do func(context.Context)) (done <-chan 
 	return finished
 }
 
-// Guarded: outside a request nobody else catches a panic.
+// Guarded logs a panic and goes on: outside a request nobody else catches one.
 func (r *Runner) Guarded(what string, do func()) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -102,7 +103,8 @@ func (r *Runner) Caught(what string, do func() error) error {
 	return err
 }
 
-// WaitFor is false if nothing came, and done was not closed, within limit.
+// WaitFor returns what comes. ok is false if nothing came, and done was not
+// closed, within limit.
 func WaitFor[T any](done <-chan T, limit time.Duration) (got T, ok bool) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

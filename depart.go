@@ -1,0 +1,277 @@
+package universallogout
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+)
+
+// address is one of our addresses as it is registered at the provider. The hub
+// stands in for sites that the configuration names only: anybody can make a
+// request for a name of his own, and would be sent what is for the hub.
+func (a *App) address(own origin.Origin, path string) string {
+	if a.hub != (origin.Origin{}) && a.serves(own) {
+		own = a.hub
+	}
+	return own.String() + a.Prefix + path
+}
+
+// newVisit prepares the way to the provider, nil if there is none to go to. A
+// logout of nobody is no reason to go: the provider would ask for a login. But
+// who clicks again, or comes back by the Back button, before the first logout
+// is over goes on with it.
+func (l *logout) newVisit(r *http.Request) *journey.Visit {
+	p := l.h.provider
+	if p == nil {
+		return nil
+	}
+	v := l.visitTo(p)
+	if len(l.presented) == 0 && len(l.tokens.Id) == 0 {
+		before, ok := l.h.app.seals.OpenMarker(r, l.own)
+		if !ok || before.Visit == nil || before.Visit.Provider != p.Name {
+			if l.tour == nil {
+				return nil
+			}
+			v.Unsure = true
+			return v
+		}
+		v.Hints = before.Visit.Hints
+		if before.Sweep.Landing != nil {
+			l.before = before.Sweep.Landing.Outcome
+		}
+	}
+	return v
+}
+
+func (l *logout) visitTo(p *provider.Provider) *journey.Visit {
+	v := &journey.Visit{Provider: p.Name, Label: p.Host(l.own), Clients: l.h.clients(), Hints: l.tokens.Id, ReturnURI: l.h.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
+	if v.ReturnURI == "" {
+		v.ReturnURI = p.PostLogoutRedirectURI
+	}
+	return v
+}
+
+// followApp notes where the app's own answer leads: it may be the provider. One
+// with a hint is as good a reason to go there as a session.
+func (l *logout) followApp(res appcall.Result) {
+	location := res.Header.Get("Location")
+	if l.h.provider == nil || l.h.provider.IsPortal() || res.Status/100 != 3 || len(location) > provider.MaxEndSessionURL {
+		return
+	}
+	u, err := url.Parse(location)
+	if err != nil || !u.IsAbs() {
+		return
+	}
+	if l.visit == nil && strings.EqualFold(u.Hostname(), l.h.provider.Host(l.own)) && u.Query().Has("id_token_hint") {
+		l.visit = l.visitTo(l.h.provider)
+	}
+	if l.visit != nil {
+		l.visit.AppURL = location
+	}
+}
+
+// depart sends the browser to the provider, if it is there and can be asked.
+// It returns where the browser goes next, and leaves with it, in h, what is
+// needed when it comes back.
+func (a *App) depart(ctx context.Context, h http.Header, own origin.Origin, rest journey.Journey) (next string) {
+	p := a.providers[rest.Visit.Provider]
+	if p == nil { // the configuration is another one by now
+		return a.arrive(h, own, rest, journey.VisitEnd{Outcome: journey.ProviderAlive})
+	}
+	v := *rest.Visit
+	rest.Visit = &v
+	next, b := a.wayTo(ctx, p, own, &v)
+	return a.send(h, own, rest, next, b)
+}
+
+// send lets the browser go, or arrive if there is nowhere to go.
+func (a *App) send(h http.Header, own origin.Origin, rest journey.Journey, next string, b journey.VisitEnd) string {
+	if next == "" {
+		return a.arrive(h, own, rest, b)
+	}
+	rest.Visit.Hints, rest.Visit.AppURL = nil, ""
+	line, ok := a.seals.Marker(own, rest, journey.VisitLifetime)
+	if !ok {
+		return a.arrive(h, own, rest, journey.VisitEnd{Outcome: journey.ProviderAlive})
+	}
+	h.Add("Set-Cookie", line)
+	return next
+}
+
+// arrive ends a visit that is over, or that never began.
+func (a *App) arrive(h http.Header, own origin.Origin, rest journey.Journey, b journey.VisitEnd) (next string) {
+	if rest.Visit != nil {
+		rest.Sweep = rest.Sweep.WithProvider(rest.Visit.Label, b)
+	}
+	if l := rest.Sweep.Landing; l != nil && rest.Visit != nil {
+		a.logger.Info("single sign-on", zap.String("logout_id", l.ID), zap.String("host", own.Host),
+			zap.String("provider", rest.Visit.Provider), zap.String("outcome", string(b.Outcome)))
+	}
+	h.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
+	return a.seals.NextURL(rest.Sweep)
+}
+
+func (a *App) label(name string, own origin.Origin) string {
+	if p := a.providers[name]; p != nil {
+		return p.Host(own)
+	}
+	return ""
+}
+
+// alive: the user may end it by a click, at the bare endpoint.
+func alive(m provider.Metadata) journey.VisitEnd {
+	return journey.VisitEnd{journey.ProviderAlive, m.EndSession}
+}
+
+// wayTo is where the browser goes to end the single sign-on, or "" and why not.
+func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit) (next string, b journey.VisitEnd) {
+	v.ID, v.Stage, v.Back, v.Stateful = rand.Text(), journey.StageEnd, "", false
+	if v.Silent && p.IsPortal() {
+		return "", journey.VisitEnd{}
+	}
+	if p.IsPortal() {
+		return a.wayToPortal(ctx, p, own)
+	}
+	m, err := p.Endpoints(ctx)
+	if p.CannotEnd(m, err) {
+		return "", alive(m)
+	}
+	if next := a.appsOwnWay(ctx, p, own, v, m); next != "" {
+		return next, journey.VisitEnd{}
+	}
+	token, found := p.FirstIDToken(ctx, v.Hints, v.ClientIDs())
+	if found && !v.Alone {
+		a.refuseSession(ctx, p, token)
+	}
+	if found && len(token.Raw) > m.Ways.LongestURL()-roomBesideHint {
+		token, found = provider.IdToken{}, false // one of our own is mostly shorter
+	}
+	if next := a.askWho(ctx, p, own, v, m, found); next != "" {
+		return next, journey.VisitEnd{}
+	}
+	if v.Silent {
+		return "", journey.VisitEnd{}
+	}
+	return a.endSession(ctx, p, own, v, m, token)
+}
+
+// roomBesideHint is what the other parameters take.
+const roomBesideHint = 600
+
+// wayToPortal: the address to come back to has no state in it, for some portals
+// want it to be the registered one to the letter.
+func (a *App) wayToPortal(ctx context.Context, p *provider.Provider, own origin.Origin) (next string, b journey.VisitEnd) {
+	next, err := provider.ExpandReturnURL(p.LogoutURL, own.String()+a.Prefix+"/return")
+	if err != nil { // Provision has seen it
+		return "", journey.VisitEnd{Outcome: journey.ProviderAlive}
+	}
+	endpoint, _, _ := strings.Cut(next, "?")
+	if !strings.HasPrefix(next, "/") && p.Probe(ctx, endpoint, "the portal's logout is out of order").Verdict == provider.ProbeUnreachable {
+		return "", journey.VisitEnd{journey.ProviderAlive, endpoint}
+	}
+	return next, journey.VisitEnd{}
+}
+
+// appsOwnWay: an app that sends the browser to the provider itself may do it
+// for a client that we know nothing of. Then what it says stays as it is, for
+// we could only mix clients (RPI-13). Else its hint is ours.
+func (a *App) appsOwnWay(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata) string {
+	if v.AppURL == "" || !origin.SameEndpoint(v.AppURL, m.EndSession) {
+		return ""
+	}
+	u, err := url.Parse(v.AppURL)
+	if err != nil {
+		return ""
+	}
+	q := u.Query()
+	hint, named := q.Get("id_token_hint"), q.Get("client_id")
+	ours := slices.Contains(v.ClientIDs(), named)
+	if hint != "" && (named == "" || ours) && len(v.Clients) > 0 {
+		if _, err := p.Verify(ctx, hint, v.ClientIDs()); err == nil {
+			v.Hints, ours = append(v.Hints, hint), true
+		}
+	}
+	if ours || hint == "" && named == "" {
+		return ""
+	}
+	v.Back = journey.PathOn(own, q.Get("post_logout_redirect_uri"))
+	endpoint, _, _ := strings.Cut(m.EndSession, "?") // its own query is among the app's
+	return provider.WithQuery(endpoint, q)
+}
+
+// askWho is the address of the silent question who is signed in, or "" if
+// there is no need or no way to ask it.
+func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, found bool) string {
+	ours := v.Ours(p)
+	if found || m.Ways.NoHint || !p.JustInTime(ours) || m.Authorization == "" || m.Token == "" || m.JWKS == "" || !p.Redeems(ours) {
+		return ""
+	}
+	question := provider.AuthRequest{Client: ours, RedirectURI: a.address(own, "/callback")}
+	if !p.AnswersSilently(ctx, m, question) {
+		return ""
+	}
+	v.Stage, v.Nonce, v.Verifier = journey.StageHint, rand.Text(), rand.Text()+rand.Text()
+	question.State, question.Nonce, question.Verifier = a.seals.State(v, own), v.Nonce, v.Verifier
+	return question.Url(m.Authorization)
+}
+
+// endSession is the address that ends the single sign-on.
+func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, hint provider.IdToken) (next string, b journey.VisitEnd) {
+	v.Stage = journey.StageEnd
+	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.seals.State(v, own)}
+	if e.Client == "" && len(v.Clients) > 0 {
+		e.Client = v.Clients[0].ID
+	}
+	e.ReturnURI = v.ReturnURIOf(e.Client)
+	switch {
+	case e.ReturnURI != "":
+	case e.Client != "" && m.Ways.NoState:
+		e.ReturnURI = own.String() + a.Prefix + "/return" // a hub would not know where to send it on
+	case e.Client != "":
+		e.ReturnURI = a.address(own, "/return")
+	default:
+		e.ReturnURI = v.ReturnURI
+	}
+	e, ok := p.EndsSessions(ctx, m, e)
+	if ok {
+		next, ok = e.Url(m.EndSession, m.Ways)
+	}
+	if !ok {
+		return "", a.stuck(ctx, p, m)
+	}
+	v.Back, v.Stateful = journey.PathOn(own, e.ReturnURI), e.ReturnURI != "" && !m.Ways.NoState
+	return next, journey.VisitEnd{}
+}
+
+// stuck: the rest is left to a click, if the bare endpoint is of any use.
+func (a *App) stuck(ctx context.Context, p *provider.Provider, m provider.Metadata) journey.VisitEnd {
+	b := alive(m)
+	if p.Probe(ctx, m.EndSession, "the provider's logout refuses everybody who comes without an ID token").Verdict == provider.ProbeRefused {
+		b.Link = ""
+	}
+	return b
+}
+
+// getReady asks the provider, while the app is busy with its logout, what the
+// visit will need to know.
+func (a *App) getReady(ctx context.Context, own origin.Origin, v journey.Visit) {
+	p := a.providers[v.Provider]
+	if p == nil || p.IsPortal() {
+		return
+	}
+	ctx, stop := context.WithTimeout(ctx, time.Duration(a.Timeout))
+	defer stop()
+	a.work.Guarded("asking the provider", func() { _, _ = a.wayTo(ctx, p, own, &v) })
+}

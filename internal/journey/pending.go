@@ -1,0 +1,85 @@
+package journey
+
+import (
+	"crypto/subtle"
+	"slices"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+)
+
+// pending is what remains of a logout whose browser is elsewhere: at other
+// sites, at the provider, or on a page of the app. It travels sealed in the marker cookie.
+type Journey struct {
+	Visit   *Visit     `json:"v,omitempty"`
+	Tour    *tour.Tour `json:"t,omitempty"` // before the visit, or for "cookies" after it
+	Touring bool       `json:"w,omitempty"` // the browser is on its way
+	Sweep   Sweep      `json:"r"`
+	Seen    []byte     `json:"s,omitempty"` // digests of the cookies that were no business of the logout
+}
+
+func (rest Journey) Knows(digest string) bool {
+	for seen := range slices.Chunk(rest.Seen, cookie.DigestSize) {
+		if string(seen) == digest {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	maxMarker = 3900 // browsers drop cookies of more than 4096 bytes
+)
+
+// state is what the provider sends back. It names the site that sent the
+// browser, because a hub receives it.
+type State struct {
+	ID       string `json:"i"`
+	Site     string `json:"s"`
+	Made     int64  `json:"m"`
+	Provider string `json:"p"`
+	Tour     bool   `json:"t,omitempty"` // there are other sites to go to
+	Question string `json:"q,omitempty"` // of the silent question, by its challenge
+}
+
+// isAbout reports whether a state is the one that this logout left with.
+func (rest Journey) IsAbout(st State, own origin.Origin) bool {
+	id := ""
+	switch {
+	case rest.Tour != nil:
+		id = rest.Tour.ID
+	case rest.Visit != nil:
+		id = rest.Visit.ID
+	}
+	return id != "" && st.Site == own.String() && subtle.ConstantTimeCompare([]byte(st.ID), []byte(id)) == 1
+}
+
+// isOn reports whether this is the browser of a tour.
+func (rest Journey) IsOn(t tour.Tour) bool {
+	return rest.Touring && rest.Tour != nil && rest.Sweep.Landing != nil && rest.Tour.ID == t.ID
+}
+
+// isAway reports whether the browser of a logout is at other sites or at the
+// provider, and has not come back with a request for path.
+func (rest Journey) IsAway(path string) bool {
+	if rest.Tour != nil {
+		return rest.Touring
+	}
+	v := rest.Visit
+	return v != nil && v.Stage != "" && (v.Stage != StageEnd || v.Back == "" || v.Back != path)
+}
+
+// withProvider tells the landing page what became of the single sign-on.
+func (rd Sweep) WithProvider(label string, b VisitEnd) Sweep {
+	if rd.Landing == nil {
+		return rd
+	}
+	done := *rd.Landing
+	done.Provider, done.ProviderOutcome = label, b.Outcome
+	if b.Outcome == ProviderAlive {
+		done.ProviderLink, done.GoOn = b.Link, false
+	}
+	rd.Landing = &done
+	return rd
+}

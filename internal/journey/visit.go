@@ -1,0 +1,100 @@
+package journey
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+)
+
+// visit is the browser's way to the provider and back, of one logout.
+type Visit struct {
+	Provider string   `json:"p"`           // its name
+	Label    string   `json:"l,omitempty"` // its name for people
+	Clients  []Client `json:"c,omitempty"` // that a hint may be for; the first is named without one
+
+	ReturnURI string `json:"r,omitempty"` // if no client is known
+
+	Hints  []string `json:"h,omitempty"` // what may be an ID token of one of them
+	AppURL string   `json:"a,omitempty"` // where the app itself wanted to send the browser
+
+	Alone  bool `json:"o,omitempty"` // no other app ends with this one
+	Unsure bool `json:"u,omitempty"` // only if another site of the tour has a session
+	Silent bool `json:"q,omitempty"` // nobody has presented a session: only if the silent question finds one
+
+	Stage    string `json:"s,omitempty"`
+	ID       string `json:"i,omitempty"` // stands in the state, too
+	Nonce    string `json:"n,omitempty"`
+	Verifier string `json:"v,omitempty"`
+	Back     string `json:"b,omitempty"` // the path on the site that the provider sends the browser back to
+	Stateful bool   `json:"f,omitempty"` // with our state
+}
+
+// client is one of ours and the app's at the provider.
+type Client struct {
+	ID        string `json:"i"`
+	ReturnURI string `json:"r,omitempty"` // registered for it; "": ours
+}
+
+const (
+	StageHint = "hint" // at the provider, to be asked who is signed in
+	StageEnd  = "end"  // at the provider, to end its session
+
+	VisitLifetime = 10 * time.Minute
+)
+
+// providerOutcome is what became of the single sign-on.
+type Outcome string
+
+const (
+	ProviderEnded Outcome = "ended" // the provider sent the browser back
+	ProviderNone  Outcome = "none"  // it said that there was no session
+	ProviderAlive Outcome = "alive" // nobody could ask it to end the session
+)
+
+func (v *Visit) ClientIDs() (ids []string) {
+	for _, c := range v.Clients {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+// ours is the client that a hint is fetched for: the provider's, whose secret
+// we have, or the site's.
+func (v *Visit) Ours(p *provider.Provider) string {
+	switch {
+	case p.ClientID != "":
+		return p.ClientID
+	case len(v.Clients) > 0:
+		return v.Clients[0].ID
+	}
+	return ""
+}
+
+// became is the end of a visit.
+type VisitEnd struct {
+	Outcome Outcome
+	Link    string // where a click ends the single sign-on
+}
+
+func (v *Visit) ReturnURIOf(id string) string {
+	for _, c := range v.Clients {
+		if c.ID == id {
+			return c.ReturnURI
+		}
+	}
+	return ""
+}
+
+// pathOn is a URL's path, if it lies on a site.
+func PathOn(own origin.Origin, raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || origin.New(u.Scheme, u.Host) != own:
+		return ""
+	case u.Path == "":
+		return "/"
+	}
+	return u.Path
+}

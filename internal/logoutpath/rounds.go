@@ -1,3 +1,0 @@
-package logoutpath
-
-const OwnParameter = "universal-logout"

@@ -1,0 +1,128 @@
+package telemetry
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
+)
+
+// Metrics are what Prometheus gets to see. Every label has as many values as
+// the configuration has names, and a few more: never one from a request.
+type Metrics struct {
+	logouts  *prometheus.CounterVec
+	apps     *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	requests *prometheus.CounterVec
+	refused  *prometheus.CounterVec
+	list     listCollector
+}
+
+// Who began a logout, and an app that has no name.
+const (
+	User  = "user"
+	Admin = "admin"
+
+	// OtherApp stands for those that have no name in the configuration.
+	OtherApp = "_other"
+)
+
+// NewMetrics needs to know how the list of revocations is doing; nil while it is
+// not open.
+func NewMetrics(stats func() *revocation.Stats) *Metrics {
+	opts := func(name, help string) prometheus.Opts {
+		return prometheus.Opts{Namespace: "caddy", Subsystem: "universal_logout", Name: name, Help: help}
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts(opts(name, help)), labels)
+	}
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName("caddy", "universal_logout", name), help, labels, nil)
+	}
+	return &Metrics{
+		logouts:  counter("logouts_total", "Logouts, each counted once wherever it went: ok, failed, or none where nobody was signed in.", "initiator", "result"),
+		apps:     counter("app_logouts_total", "What became of the sessions of each app.", "app", "outcome"),
+		requests: counter("provider_requests_total", "Requests of our own to providers, by what they answered.", "provider", "endpoint", "result"),
+		refused:  counter("refused_total", "Requests with a credential that is refused.", "kind"),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "caddy", Subsystem: "universal_logout", Name: "app_logout_duration_seconds",
+			Help: "How long each app took to end a session.", Buckets: prometheus.DefBuckets,
+		}, []string{"app"}),
+		list: listCollector{
+			stats: stats,
+			count: desc("revocations", "What is refused, and what is known of sessions, by kind.", "kind"),
+			lag:   desc("log_lag_seconds", "How long the oldest revocation waits to be shared with other nodes."),
+		},
+	}
+}
+
+// Register makes the metrics known to a configuration. Each has a registry of
+// its own, and the values go on from one to the next.
+func (m *Metrics) Register(registry *prometheus.Registry) error {
+	if registry == nil {
+		return nil
+	}
+	for _, c := range m.Collectors() {
+		if err := registry.Register(c); err != nil && !errors.As(err, &prometheus.AlreadyRegisteredError{}) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Collectors are all of them.
+func (m *Metrics) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.logouts, m.apps, m.duration, m.requests, m.refused, m.list}
+}
+
+// listCollector tells of the list when it is asked.
+type listCollector struct {
+	stats      func() *revocation.Stats
+	count, lag *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (c listCollector) Describe(descs chan<- *prometheus.Desc) { descs <- c.count; descs <- c.lag }
+
+// Collect implements prometheus.Collector. While the list is not open, there
+// is nothing to tell.
+func (c listCollector) Collect(values chan<- prometheus.Metric) {
+	stats := c.stats()
+	if stats == nil {
+		return
+	}
+	for _, kind := range kindsOf(*stats) {
+		values <- prometheus.MustNewConstMetric(c.count, prometheus.GaugeValue, float64(kind.count), kind.name)
+	}
+	values <- prometheus.MustNewConstMetric(c.lag, prometheus.GaugeValue, stats.Journal.Lag.Seconds())
+}
+
+type kindCount struct {
+	name  string
+	count int
+}
+
+func kindsOf(stats revocation.Stats) []kindCount {
+	return []kindCount{
+		{"credential", stats.Credentials}, {"session", stats.Sessions}, {"subject", stats.Subjects}, {"binding", stats.Bindings},
+	}
+}
+
+// countLogout counts one act of logging out.
+func (m *Metrics) countLogout(initiator string, out outcome.Outcome) {
+	m.logouts.WithLabelValues(initiator, outcome.Word(out)).Inc()
+}
+
+// refusedKinds are those that a metric may name.
+var refusedKinds = []string{"cookie", "header", "stream"}
+
+func (m *Metrics) countRefused(kind string) {
+	if !slices.Contains(refusedKinds, kind) {
+		kind = OtherApp
+	}
+	m.refused.WithLabelValues(kind).Inc()
+}

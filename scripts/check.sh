@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The inner loop: vet, the linter, and every unit test that needs neither a browser nor a listener. No race detector.
+# scripts/test.sh has all of it.
+#
+# Tests that need a listener have OverListener in their names: the helper that starts Caddy for them insists.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { echo "== $*"; }
+
+step go vet
+go vet ./...
+
+step lint
+make --no-print-directory lint
+
+mapfile -t packages < <(go list ./... | grep -v /e2e)
+
+# As in scripts/test.sh.
+step tests
+scripts/gotest.sh check -parallel 8 -timeout 5m -skip OverListener "${packages[@]}"

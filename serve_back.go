@@ -1,0 +1,218 @@
+package universallogout
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+)
+
+// serveCallback is where the provider answers the silent question.
+func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	return h.serveBack(w, r, journey.StageHint)
+}
+
+// serveReturn is where the browser comes back to after the provider's logout.
+func (h *Handler) serveReturn(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	return h.serveBack(w, r, journey.StageEnd)
+}
+
+// serveBack answers the two addresses that a provider sends the browser to:
+// /callback after the silent question, /return after its logout. Whatever
+// comes, it ends on the landing page; only what the sealed state of this very
+// browser allows does more than that.
+func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string) error {
+	// The address has a code or a state in it, and the access log has the
+	// address. Our own log tells what came.
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	if r.Method != http.MethodGet || !guard.IsTopLevel(r) {
+		w.Header().Set("Allow", http.MethodGet)
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
+	}
+	a, own, q := h.app, inbound.Origin(r), r.URL.Query()
+	st, sealed := a.seals.OpenState(q.Get("state"))
+	if sealed && st.Site != own.String() && own == a.hub && a.serves(origin.Parse(st.Site)) {
+		return pages.Redirect(w, forwarded(st.Site+r.URL.Path, q))
+	}
+	rest, ok := a.seals.OpenMarker(r, own)
+	known := ok && sealed && rest.IsAbout(st, own)
+	anotherTab := sealed && !known // its own logout goes on, so this browser's marker stays
+	if !ok || rest.Visit == nil || rest.Visit.Stage != stage || anotherTab {
+		h.logBack(r, "came back from a provider without a logout under way in this browser")
+		if sealed && !ok && st.Site == own.String() && stage == journey.StageHint {
+			return h.answerLost(w, r, st)
+		}
+		return answerBare(w)
+	}
+	ctx, stop := a.within(r)
+	defer stop()
+	if h.signedInAgain(rest, r) {
+		rest = untouched(rest)
+	}
+	var next string
+	if stage == journey.StageHint {
+		next = h.hinted(ctx, w, r, own, rest, known)
+	} else {
+		next = h.returned(ctx, w, r, own, rest, known)
+	}
+	return pages.RedirectSecret(w, r, next)
+}
+
+// answerLost is for a logout of which the browser has kept nothing: all that is
+// known is that the provider was not asked to end its session.
+func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st journey.State) error {
+	ctx, stop := h.app.within(r)
+	defer stop()
+	lost := journey.Journey{Visit: &journey.Visit{Provider: st.Provider}, Sweep: journey.Sweep{Landing: &journey.Landing{}}}
+	own := inbound.Origin(r)
+	p := pageOf(*lost.Sweep.WithProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing)
+	p.Forget = false
+	return pages.Write(w, http.StatusOK, p)
+}
+
+// forwarded is where a hub sends the browser on to: the site that the state
+// names, with what belongs to the answer of a provider and nothing else.
+func forwarded(address string, q url.Values) string {
+	kept := make(url.Values)
+	for _, name := range []string{"code", "state", "error", "iss"} {
+		if v := q.Get(name); v != "" {
+			kept.Set(name, v)
+		}
+	}
+	return provider.WithQuery(address, kept)
+}
+
+func (h *Handler) logBack(r *http.Request, what string) {
+	h.logger.Info(what, zap.String("host", r.Host), zap.String("path", r.URL.Path), zap.String("client_ip", inbound.ClientIP(r)))
+}
+
+// returned: the provider has ended its session, or the user said no there.
+func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey, known bool) (next string) {
+	p := h.app.providers[rest.Visit.Provider]
+	switch {
+	case known:
+		return h.app.arrive(w.Header(), own, rest, journey.VisitEnd{Outcome: journey.ProviderEnded})
+	case p != nil && !rest.Visit.Stateful:
+		return h.app.arrive(w.Header(), own, unproven(rest), journey.VisitEnd{Outcome: journey.ProviderEnded})
+	}
+	// RPI-33: whoever sent the browser here decides nothing.
+	h.logBack(r, "came back from the provider's logout without the state that went there")
+	return h.app.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
+}
+
+// untouched clears nothing more: there is a session again, or may be one.
+func untouched(rest journey.Journey) journey.Journey {
+	if rest.Sweep.Landing != nil {
+		l := *rest.Sweep.Landing
+		l.Clear = nil
+		rest.Sweep.Landing = &l
+	}
+	return rest
+}
+
+// unproven is for a provider that sends no state back, so that anybody could
+// have sent the browser. What that could do to somebody who signed in since, in
+// a way that we do not see, is left out.
+func unproven(rest journey.Journey) journey.Journey {
+	due := rest.Sweep.Landing != nil && slices.Contains(rest.Sweep.Landing.Clear, cookie.ClearCookies)
+	rest = untouched(rest)
+	if due {
+		rest.Sweep.Landing.Clear = []string{cookie.ClearCookies}
+	}
+	return rest
+}
+
+// untrusted does nothing more, for it is not known who asks for it.
+func untrusted(rest journey.Journey) journey.Journey {
+	rest = untouched(rest)
+	if rest.Sweep.Landing != nil {
+		rest.Sweep.Landing.Target = ""
+	}
+	return rest
+}
+
+// stillAlive is the word for a provider that did not say what it did.
+func (h *Handler) stillAlive(ctx context.Context, rest journey.Journey) journey.VisitEnd {
+	if rest.Visit == nil {
+		return journey.VisitEnd{}
+	}
+	p := h.app.providers[rest.Visit.Provider]
+	if p == nil || p.IsPortal() {
+		return journey.VisitEnd{Outcome: journey.ProviderAlive}
+	}
+	m, _ := p.Endpoints(ctx)
+	return alive(m)
+}
+
+// hinted: the provider has answered the silent question.
+func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey, known bool) (next string) {
+	a, q := h.app, r.URL.Query()
+	p := a.providers[rest.Visit.Provider]
+	if !known || p == nil {
+		h.logBack(r, "came back from the provider's sign-in without the state that went there")
+		return a.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
+	}
+	m, err := p.Endpoints(ctx)
+	if p.CannotEnd(m, err) {
+		return a.arrive(w.Header(), own, rest, alive(m))
+	}
+	// RFC 9207: somebody else's answer.
+	foreign := q.Has("iss") && q.Get("iss") != p.Issuer || m.ResponseHasIssuer && !q.Has("iss")
+	if q.Get("error") == "login_required" && !foreign {
+		return a.arrive(w.Header(), own, rest, journey.VisitEnd{Outcome: journey.ProviderNone})
+	}
+	var hint provider.IdToken
+	if code := q.Get("code"); code != "" && len(code) <= maxCode && !foreign && !q.Has("error") {
+		err = a.work.Caught("redeeming a code", func() (err error) {
+			hint, err = p.Redeem(ctx, code, provider.AuthRequest{
+				Client: rest.Visit.Ours(p), RedirectURI: a.address(own, "/callback"),
+				Nonce: rest.Visit.Nonce, Verifier: rest.Visit.Verifier,
+			})
+			return err
+		})
+		if err != nil {
+			a.logger.Warn("the provider gave no ID token for its code; its session is ended without one", zap.String("provider", p.Name), zap.Error(err))
+			if provider.IsUnreachable(err) {
+				return a.arrive(w.Header(), own, rest, alive(m))
+			}
+			if refused, ok := errors.AsType[*oauth.RefusedError](err); ok && (refused.Code == "invalid_client" || refused.Code == "unauthorized_client") {
+				p.Refuse(rest.Visit.Ours(p))
+			}
+		} else {
+			if !rest.Visit.Alone {
+				a.refuseSession(ctx, p, hint)
+			}
+			if p.ServerLogout != nil {
+				a.work.Background("server_logout", func(ctx context.Context) { p.LogoutOnServer(ctx, hint) })
+			}
+		}
+	}
+	v := *rest.Visit
+	rest.Visit = &v
+	v.ID, v.Nonce, v.Verifier = rand.Text(), "", ""
+	next, b := a.endSession(ctx, p, own, &v, m, hint)
+	return a.send(w.Header(), own, rest, next, b)
+}
+
+// maxCode: no provider's is longer.
+const maxCode = 4 << 10
+
+// within is the time that one step of a logout may take.
+func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), time.Duration(a.Timeout))
+}

@@ -1,0 +1,315 @@
+package universallogout
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
+)
+
+const (
+	// hopCookie lets the page of a hop come back by GET: behind a service
+	// worker that sends requests on, and without script.
+	hopCookie         = cookie.BrowserCookie + "-hop"
+	hopCookieLifetime = journey.MarkerLifetime
+
+	plainParameter = "plain" // of a hop that comes back without script
+)
+
+// serveHop is one site's part in the browser's way: of a tour through the
+// sites, and of a logout that a script began, where our JSON says so.
+func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost || !guard.IsTopLevel(r) {
+		w.Header().Set("Allow", "GET, POST")
+		return h.refuse(w, r, http.StatusMethodNotAllowed)
+	}
+	switch q := r.URL.Query(); {
+	case q.Has("t"):
+		return h.continueLogout(w, r, next, q.Get("t"))
+	case r.Method == http.MethodPost:
+		return h.enterHop(w, r, next)
+	default:
+		return h.reloadHop(w, r, next, q.Has(plainParameter))
+	}
+}
+
+// continueLogout goes on with a logout that a script began, or that had to show
+// a page in between.
+func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, token string) error {
+	a, own := h.app, inbound.Origin(r)
+	st, sealed := a.seals.OpenState(token)
+	rest, ok := a.seals.OpenMarker(r, own)
+	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.Stops[0].Origin == own {
+		if !rest.IsOn(t) { // anybody could have made this link
+			return pages.Write(w, http.StatusOK, a.overPage())
+		}
+		return h.finishTour(w, r, next, own, &t, &it, false)
+	}
+	known := sealed && ok && rest.IsAbout(st, own) && (rest.Visit == nil || rest.Visit.Stage == "") && rest.Sweep.Landing != nil
+	lost := sealed && !ok && st.Site == own.String()
+	switch {
+	case lost && st.Tour && a.shared.steps.Find(tour.FinishedKey(st.ID)) == nil:
+		p := h.everywherePage(r, own, pages.TextEverywherePage)
+		p.Text = pages.TextUnfinished
+		return pages.Write(w, http.StatusOK, p)
+	case lost && st.Provider != "":
+		return h.answerLost(w, r, st)
+	case !known:
+		return answerBare(w)
+	case h.signedInAgain(rest, r):
+		ctx, stop := a.within(r)
+		defer stop()
+		return pages.Redirect(w, a.arrive(w.Header(), own, untouched(rest), h.stillAlive(ctx, rest)))
+	case rest.Tour != nil:
+		return h.beginTour(w, r, own, rest)
+	}
+	return h.leave(w, r, own, rest)
+}
+
+// enterHop takes the form of the page before. It acts only if the browser says
+// that this form was on the page that the token was given to.
+func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	form, _ := url.ParseQuery(readTourBody(w, r)) // what is readable of it
+	own := inbound.Origin(r)
+	t, it, ok := h.app.openTour(form.Get("t"))
+	if !ok {
+		if t.ID != "" {
+			return pages.Write(w, http.StatusForbidden, h.everywherePage(r, own, pages.TextOutdated))
+		}
+		return h.answerForeign(w, r)
+	}
+	at, page := it.At(own), it.Stops[t.At].Origin
+	switch source := guard.HopSource(r, own); {
+	case at < 0 || source != page:
+		return h.answerForeign(w, r)
+	case at != 0 && page == own:
+		return h.answerOver(w, &t, &it) // the Back button: there is nothing to do but to go on
+	}
+	h.app.merge(&t, &it, form.Get("o"))
+	t.Hops++
+	t.At = at
+	if at == 0 {
+		return h.finishTour(w, r, next, own, &t, &it, form.Get("o") != "")
+	}
+	return h.answerHop(w, r, own, &t, &it)
+}
+
+// answerHop is the page of a hop. It clears the site's storage; its script asks
+// the site itself and its siblings.
+func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.Origin, t *tour.Tour, it *tour.Itinerary) error {
+	s, hdr := &it.Stops[t.At], w.Header()
+	st, mine := h.app.shared.steps.Begin(t.HopKey(own), h.app.now())
+	if mine {
+		st.Finish(tour.None, nil)
+	}
+	closes := t.Open && t.At == it.Hub && t.Next(it) < 0
+	fresh, due := st.IsFresh(h.app.now()), t.IsDue(s)
+	if !fresh && !due && !closes {
+		return h.answerOver(w, t, it)
+	}
+	if closes {
+		t.Open = false
+		hdr.Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0))
+	}
+	byWorker := guard.ViaWorker(r) // then Clear-Site-Data could hang the tab (BR-04: Chromium)
+	if byWorker && r.Method == http.MethodPost {
+		// The page dismisses the worker, and comes back without it.
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.Tour(*t), hopCookieLifetime))
+		return pages.Write(w, http.StatusOK, goOn(h.app.Prefix+"/hop"))
+	}
+	var types []string
+	for i, app := range h.app.appsOf(it, s) {
+		if part := h.app.shared.steps.Find(t.PartKey(own, app.base)); part != nil && part.IsOver() && fresh {
+			expireAgain(hdr, r, own, part.Rest) // BR-11: WebKit drops what some siblings answer
+		}
+		t.Set(s.First+i, t.Result(s.First+i)&^tour.NeedsStorage)
+		types = cookie.Union(types, app.clears())
+	}
+	if fresh && !closes && !t.Cookies && !byWorker {
+		setTypes(hdr, own, types)
+	}
+	switch {
+	case t.IsDue(s):
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.Tour(*t), hopCookieLifetime))
+	case cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)) != "":
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0)) // nothing here asks for the part that would
+	}
+	return pages.Write(w, http.StatusOK, h.app.hopPage(t, it))
+}
+
+// clearedBy are the types that an answer clears already.
+func clearedBy(h http.Header) []string { return cookie.AppClearSiteData(h["Clear-Site-Data"]) }
+
+// reloadHop is the page of a hop once more: without the worker that was in the
+// way, or without script, and then it does itself what the script would do.
+func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, plain bool) error {
+	own := inbound.Origin(r)
+	t, it, ok := h.app.openTour(cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)))
+	switch site := guard.SoleValue(r.Header, "Sec-Fetch-Site"); {
+	case !ok || it.Stops[t.At].Origin != own:
+		return pages.Write(w, http.StatusOK, h.app.overPage())
+	case site != "" && site != "same-origin" && site != "none":
+		return pages.Write(w, http.StatusOK, h.app.overPage()) // nobody else's page decides how it goes on
+	case !plain:
+		return h.answerHop(w, r, own, &t, &it)
+	}
+	s := &it.Stops[t.At]
+	hdr := w.Header()
+	h.app.forgetOlder(hdr, r, own, &t)
+	var types []string
+	var parts []part
+	if !t.Cookies {
+		parts = h.runParts(r, next, own, t, &it, s)
+	}
+	for i, here := range h.app.appsOf(&it, s) {
+		app := s.First + i
+		switch {
+		case t.Cookies:
+			t.Set(app, h.clearCookies(hdr, own, t, s, i).Result)
+			types = cookie.Union(types, clearedBy(hdr))
+			continue
+		case t.Finished(app):
+			continue
+		}
+		v := h.tellPart(hdr, r, own, t, s, i, &here, parts[i])
+		types = cookie.Union(types, clearedBy(hdr))
+		t.Set(app, v.Result&^tour.NeedsStorage)
+		for v.Rest != nil && cookie.LinesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
+			v.Rest = expireAgain(hdr, r, own, v.Rest)
+		}
+		if t.At == it.Hub {
+			t.Open = true
+			hdr.Add("Set-Cookie", h.app.seals.RememberTour(own, &t))
+		}
+	}
+	hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0))
+	if value := cookie.ClearSiteData(types); value != "" {
+		hdr.Set("Clear-Site-Data", value)
+	}
+	return pages.Write(w, http.StatusOK, h.app.plainPage(&t, &it))
+}
+
+// maxPlainExpirations is for the one answer that a hop without script has.
+const maxPlainExpirations = 6 << 10
+
+// answerOver shows what became of a step that is over, and the way on.
+func (h *Handler) answerOver(w http.ResponseWriter, t *tour.Tour, it *tour.Itinerary) error {
+	s := &it.Stops[t.At]
+	for i, base := range s.Bases {
+		st := h.app.shared.steps.Find(t.PartKey(s.Origin, base))
+		if st != nil && st.IsOver() && !t.Finished(s.First+i) {
+			t.Set(s.First+i, st.Result)
+		}
+	}
+	return pages.Write(w, http.StatusOK, h.app.plainPage(t, it).Says(pages.TextWasDone))
+}
+
+// answerForeign: nobody knows that the user meant it. The button asks.
+func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request) error {
+	h.logRefused(r, http.StatusForbidden)
+	return pages.Write(w, http.StatusForbidden, h.everywherePage(r, inbound.Origin(r), pages.TextAskEverywhere))
+}
+
+// hopPage asks the sites of one registrable domain, and then goes on.
+func (a *App) hopPage(t *tour.Tour, it *tour.Itinerary) pages.Page {
+	p := pages.TextGoingOn
+	p.OnTour = true
+	p.Forget, p.Self, p.Returns = true, a.Prefix+"/hop", t.At == 0
+	if t.Cookies {
+		p.Text = pages.TextClearing
+	}
+	p.Done, p.Steps = t.Steps(it)
+	for _, app := range t.Asks(it) {
+		s, at := it.Find(app)
+		p.Asks = append(p.Asks, pages.Ask{a.siteURL(s, at), s.Origin.Host + at})
+	}
+	after := t.AfterAsking(it)
+	here := it.Stops[t.At].Domain
+	n := after.Next(it)
+	if n < 0 && t.At != 0 {
+		n = 0
+	}
+	if t.Open && n <= 0 && it.Hub > 0 && it.Stops[it.Hub].Domain == here {
+		p.Over = it.Stops[it.Hub].Origin.String() + a.Prefix + "/site"
+	} else if after.Open && n == 0 && t.At != it.Hub {
+		n = it.Hub
+	}
+	p.Form = a.hopForm(t, it, max(n, 0))
+	p.Form.ByItself = true
+	if n > 0 && it.Stops[n].Domain != here {
+		p.Stops = a.nextStops(after, it)
+	}
+	switch {
+	case t.At > 0 && t.IsDue(&it.Stops[t.At]):
+		p.Plain = a.Prefix + "/hop?" + plainParameter
+	case t.At == 0 && n < 0 && len(p.Asks) == 0:
+		p.Plain = a.Prefix + "/hop?t=" + p.Form.Fields[0][1]
+	}
+	return p
+}
+
+// maxNextStops is how many sites a page looks at, for one that it can go to.
+const maxNextStops = 3
+
+// nextStops are where the page may go on, the start at the end. Names that are
+// known inside a network only would lead the person to the browser's own error
+// page.
+func (a *App) nextStops(after *tour.Tour, it *tour.Itinerary) (stops []pages.NextStop) {
+	for range maxNextStops {
+		n := after.Next(it)
+		if n < 0 {
+			break
+		}
+		stops = append(stops, a.nextStop(it, n))
+		after.Skip(it, strconv.Itoa(n))
+	}
+	if len(stops) > 0 {
+		stops = append(stops, a.nextStop(it, 0))
+	}
+	return stops
+}
+
+func (a *App) nextStop(it *tour.Itinerary, n int) pages.NextStop {
+	o := it.Stops[n].Origin
+	return pages.NextStop{Number: n, Origin: o, Hop: o.String() + a.Prefix + "/hop", Site: o.String() + a.Prefix + "/site"}
+}
+
+// plainPage has nothing but the button that leads to the next site.
+func (a *App) plainPage(t *tour.Tour, it *tour.Itinerary) pages.Page {
+	p := pages.TextPlain
+	p.OnTour = true
+	p.Done, p.Steps = t.Steps(it)
+	n := t.Next(it)
+	if n < 0 {
+		p.Text = pages.TextLastDone
+	}
+	p.Form = a.hopForm(t, it, max(n, 0))
+	return p
+}
+
+func (a *App) hopForm(t *tour.Tour, it *tour.Itinerary, n int) *pages.Form {
+	to := it.Stops[n].Origin
+	return &pages.Form{
+		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(pages.TextContinueTo, to.Host), Origin: to.String(),
+		Fields: [][2]string{{"t", a.seals.Tour(*t)}, {"o", ""}},
+	}
+}
+
+// overPage is for a step that nobody knows anything of.
+func (a *App) overPage() pages.Page {
+	p := pages.TextOver
+	p.OnTour = true
+	p.Link, p.LinkText = a.Prefix+"/", pages.TextEverywhere
+	p.Form = &pages.Form{Method: "post", Action: a.Prefix + "/hop", Button: pages.TextContinue, Fields: [][2]string{{"t", ""}}, Kept: true}
+	return p
+}
