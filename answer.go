@@ -37,8 +37,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcal
 		// takes Clear-Site-Data from no redirect (BR-01), so that the app's service
 		// worker could answer the one to the landing page.
 		l.setClearSiteData(h, done.Clear)
-		p := l.h.app.landingPage(done)
-		p.Self = l.h.app.seals.DoneURL(done)
+		p := l.h.app.landingPage(done, l.h.app.seals.DoneURL(done))
 		if slices.Contains(done.Clear, cookie.ClearCache) && l.secure {
 			p.EvictFrom = p.Self
 		}
@@ -56,13 +55,13 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcal
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
 		// (BR-04: Chromium); the page dismisses the worker and goes on.
-		return pages.Write(w, http.StatusOK, goOn(next))
+		return pages.Write(w, http.StatusOK, pages.Going(next))
 	}
 	// "cookies" waits for the landing page: it would take browserCookie along,
 	// and in Chromium the cookies of sites that are still needed (CSD-06).
 	l.setClearSiteData(h, cookie.Without(done.Clear, cookie.ClearCookies))
 	if !guard.IsSafe(l.method) || l.visit != nil && inPlace {
-		return pages.Write(w, http.StatusOK, goOn(next))
+		return pages.Write(w, http.StatusOK, pages.Going(next))
 	}
 	if l.visit != nil {
 		return pages.RedirectSecret(w, r, next)
@@ -87,13 +86,7 @@ func (l *logout) answerScript(w http.ResponseWriter, res appcall.Result, out out
 	l.followApp(res)
 	rd := l.round(l.landing(res, out), l.expire(h))
 	types := rd.Landing.Clear
-	answer := pages.LogoutAnswer{
-		Success: out != outcome.Failed, Message: pages.MessageLoggedOut, LogoutID: l.id,
-		Apps: []pages.AppOutcome{{Host: l.own.Host, App: l.h.appName(), Outcome: out}},
-	}
-	if !answer.Success {
-		answer.Message = pages.MessageFailed
-	}
+	answer := pages.NewAnswer(l.id, pages.AppOutcome{Host: l.own.Host, App: l.h.appName(), Outcome: out})
 	// A script may go anywhere from here: the next page continues too.
 	switch {
 	case l.visit != nil || l.tour != nil:
@@ -205,12 +198,8 @@ func (l *logout) pending(rd journey.Sweep) journey.Journey {
 		rd.Landing = &done
 	}
 	rest := journey.Journey{Visit: l.visit, Tour: l.tour, Sweep: rd}
-	if rd.Rest == nil {
-		return rest
-	}
-	_, others := rd.Rest.StillPresented(l.cookies)
-	for _, c := range others[:min(len(others), cookie.MaxSessionCookies)] {
-		rest.Seen = append(rest.Seen, rd.Rest.Digest(c)...)
+	if rd.Rest != nil {
+		rest.Seen = rd.Rest.DigestOthers(l.cookies)
 	}
 	return rest
 }

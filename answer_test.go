@@ -163,7 +163,7 @@ func checkLanding(t *testing.T, f followed, want outcome.Outcome) {
 	if f.Header.Get("Clear-Site-Data") != `"storage"` {
 		t.Errorf("the landing page has Clear-Site-Data %q (BR-01: WebKit takes it from no redirect)", f.Header.Get("Clear-Site-Data"))
 	}
-	if stuck := strings.Contains(f.body, pages.TextOutcome[outcome.Failed].Title); stuck != (want == outcome.Failed) {
+	if stuck := strings.Contains(f.body, pages.Landing{Outcome: outcome.Failed}.Page().Title); stuck != (want == outcome.Failed) {
 		t.Errorf("says that it failed: %v, outcome is %s", stuck, want)
 	}
 	if strings.Contains(f.body, "elsewhere.example") {

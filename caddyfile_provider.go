@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -50,7 +48,7 @@ func (a *App) parseProvider(d *caddyfile.Dispenser) error {
 	if err := parseBlock(d, p, providerWords); err != nil {
 		return err
 	}
-	if err := p.checkNow(); err != nil {
+	if err := p.values().CheckWritten(); err != nil {
 		return d.Errf("provider %s: %w", name, err)
 	}
 	if a.Providers == nil {
@@ -58,21 +56,6 @@ func (a *App) parseProvider(d *caddyfile.Dispenser) error {
 	}
 	a.Providers[name] = p
 	return nil
-}
-
-// checkNow finds what loading would find, while there is a line to name. What
-// the environment or a file says is not known yet.
-func (p *Provider) checkNow() error {
-	if placeholders.IsLater(p.LogoutURL) {
-		return nil
-	}
-	values := p.values()
-	for _, field := range values.Single() {
-		if strings.Contains(*field, "{") {
-			return nil
-		}
-	}
-	return values.Check()
 }
 
 func (p *Provider) parseJustInTimeHint(d *caddyfile.Dispenser) error {
@@ -106,16 +89,7 @@ func (p *Provider) parseServerLogout(d *caddyfile.Dispenser) error {
 		return err
 	}
 	p.ServerLogout = s
-	if placeholders.IsLater(s.URL + s.Body) {
-		return nil
-	}
-	checked := *s
-	checked.Headers = nil
-	resolved, err := checked.resolved()
-	if err == nil {
-		err = resolved.Check()
-	}
-	if err != nil {
+	if err := s.values().CheckWritten(); err != nil {
 		return d.Errf("server_logout: %w", err)
 	}
 	return nil

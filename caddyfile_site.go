@@ -45,8 +45,7 @@ func (h *Handler) parsePaths(d *caddyfile.Dispenser) error {
 
 func checkName(word string) func(string) error {
 	return func(pattern string) error {
-		_, err := cookie.CompileNames(word, []string{pattern})
-		return err
+		return cookie.CheckName(word, pattern)
 	}
 }
 

@@ -302,9 +302,12 @@ func names(handlers []caddyhttp.MiddlewareHandler) (all []string) {
 	return all
 }
 
+// onlineTimeout is for all providers together.
+const onlineTimeout = 10 * time.Second
+
 // checkOnline asks the providers. All of them have one time together.
 func (c *inspected) checkOnline(ctx context.Context) (warnings []warning) {
-	ctx, done := context.WithTimeout(ctx, provider.DiscoveryTimeout)
+	ctx, done := context.WithTimeout(ctx, onlineTimeout)
 	defer done()
 	for _, p := range c.openIDProviders() {
 		m, err := p.Endpoints(ctx)

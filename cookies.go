@@ -1,7 +1,6 @@
 package universallogout
 
 import (
-	"crypto/rand"
 	"net/http"
 	"slices"
 	"strings"
@@ -77,13 +76,7 @@ func (l *logout) unseenVariants() (limited []cookie.Variant) {
 
 // newLeftover remembers the cookies of a logout.
 func (l *logout) newLeftover(next int) *cookie.Leftover {
-	rest := &cookie.Leftover{Salt: make([]byte, 8), Names: len(l.names), Path: l.path, Places: l.h.cookiePaths, Next: next, Round: 1}
-	rand.Read(rest.Salt)
-	for _, c := range l.presented {
-		rest.Cookies = append(rest.Cookies, byte(slices.Index(l.names, c.Name)))
-		rest.Cookies = append(rest.Cookies, rest.Digest(c)...)
-	}
-	return rest
+	return cookie.NewLeftover(l.names, l.presented, l.path, l.h.cookiePaths, next)
 }
 
 // relay puts what the app's held answer does to the browser's cookies into

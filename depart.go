@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +37,7 @@ func (l *logout) newVisit(r *http.Request) *journey.Visit {
 		return nil
 	}
 	v := l.visitTo(p)
-	if len(l.presented) == 0 && len(l.tokens.Id) == 0 {
+	if len(l.presented) == 0 && len(l.tokens.ID) == 0 {
 		before, ok := l.h.app.seals.OpenMarker(r, l.own)
 		if !ok || before.Visit == nil || before.Visit.Provider != p.Name {
 			if l.tour == nil {
@@ -56,7 +55,7 @@ func (l *logout) newVisit(r *http.Request) *journey.Visit {
 }
 
 func (l *logout) visitTo(p *provider.Provider) *journey.Visit {
-	v := &journey.Visit{Provider: p.Name, Label: p.Host(l.own), Clients: l.h.clients(), Hints: l.tokens.Id, ReturnURI: l.h.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
+	v := &journey.Visit{Provider: p.Name, Label: p.Host(l.own), Clients: l.h.clients(), Hints: l.tokens.ID, ReturnURI: l.h.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
 	if v.ReturnURI == "" {
 		v.ReturnURI = p.PostLogoutRedirectURI
 	}
@@ -67,7 +66,7 @@ func (l *logout) visitTo(p *provider.Provider) *journey.Visit {
 // with a hint is as good a reason to go there as a session.
 func (l *logout) followApp(res appcall.Result) {
 	location := res.Header.Get("Location")
-	if l.h.provider == nil || l.h.provider.IsPortal() || res.Status/100 != 3 || len(location) > provider.MaxEndSessionURL {
+	if l.h.provider == nil || l.h.provider.IsPortal() || res.Status/100 != 3 || len(location) > maxAppURL {
 		return
 	}
 	u, err := url.Parse(location)
@@ -81,6 +80,10 @@ func (l *logout) followApp(res appcall.Result) {
 		l.visit.AppURL = location
 	}
 }
+
+// maxAppURL: longer ones meet servers and firewalls that refuse them, as those
+// that we make (RPI-20).
+const maxAppURL = 4096
 
 // depart sends the browser to the provider, if it is there and can be asked.
 // It returns where the browser goes next, and leaves with it, in h, what is
@@ -144,22 +147,29 @@ func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin
 	if p.IsPortal() {
 		return a.wayToPortal(ctx, p, own)
 	}
-	m, err := p.Endpoints(ctx)
-	if p.CannotEnd(m, err) {
+	m, ok := p.Reach(ctx)
+	if !ok {
 		return "", alive(m)
 	}
-	if next := a.appsOwnWay(ctx, p, own, v, m); next != "" {
+	hint, next, back := p.ReadAppLogout(ctx, m, v.AppURL, v.ClientIDs())
+	if next != "" {
+		v.Back = journey.PathOn(own, back)
 		return next, journey.VisitEnd{}
+	}
+	if hint != "" {
+		v.Hints = append(v.Hints, hint)
 	}
 	token, found := p.FirstIDToken(ctx, v.Hints, v.ClientIDs())
 	if found && !v.Alone {
 		a.refuseSession(ctx, p, token)
 	}
-	if found && len(token.Raw) > m.Ways.LongestURL()-roomBesideHint {
-		token, found = provider.IdToken{}, false // one of our own is mostly shorter
+	if found && !m.Carries(token) {
+		token, found = provider.IDToken{}, false
 	}
-	if next := a.askWho(ctx, p, own, v, m, found); next != "" {
-		return next, journey.VisitEnd{}
+	if !found {
+		if next := a.askWho(ctx, p, own, v, m); next != "" {
+			return next, journey.VisitEnd{}
+		}
 	}
 	if v.Silent {
 		return "", journey.VisitEnd{}
@@ -167,68 +177,30 @@ func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin
 	return a.endSession(ctx, p, own, v, m, token)
 }
 
-// roomBesideHint is what the other parameters take.
-const roomBesideHint = 600
-
 // wayToPortal: the address to come back to has no state in it, for some portals
 // want it to be the registered one to the letter.
 func (a *App) wayToPortal(ctx context.Context, p *provider.Provider, own origin.Origin) (next string, b journey.VisitEnd) {
-	next, err := provider.ExpandReturnURL(p.LogoutURL, own.String()+a.Prefix+"/return")
-	if err != nil { // Provision has seen it
-		return "", journey.VisitEnd{Outcome: journey.ProviderAlive}
-	}
-	endpoint, _, _ := strings.Cut(next, "?")
-	if !strings.HasPrefix(next, "/") && p.Probe(ctx, endpoint, "the portal's logout is out of order").Verdict == provider.ProbeUnreachable {
-		return "", journey.VisitEnd{journey.ProviderAlive, endpoint}
+	next, link, ok := p.PortalURL(ctx, own.String()+a.Prefix+"/return")
+	if !ok {
+		return "", journey.VisitEnd{Outcome: journey.ProviderAlive, Link: link}
 	}
 	return next, journey.VisitEnd{}
 }
 
-// appsOwnWay: an app that sends the browser to the provider itself may do it
-// for a client that we know nothing of. Then what it says stays as it is, for
-// we could only mix clients (RPI-13). Else its hint is ours.
-func (a *App) appsOwnWay(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata) string {
-	if v.AppURL == "" || !origin.SameEndpoint(v.AppURL, m.EndSession) {
-		return ""
-	}
-	u, err := url.Parse(v.AppURL)
-	if err != nil {
-		return ""
-	}
-	q := u.Query()
-	hint, named := q.Get("id_token_hint"), q.Get("client_id")
-	ours := slices.Contains(v.ClientIDs(), named)
-	if hint != "" && (named == "" || ours) && len(v.Clients) > 0 {
-		if _, err := p.Verify(ctx, hint, v.ClientIDs()); err == nil {
-			v.Hints, ours = append(v.Hints, hint), true
-		}
-	}
-	if ours || hint == "" && named == "" {
-		return ""
-	}
-	v.Back = journey.PathOn(own, q.Get("post_logout_redirect_uri"))
-	endpoint, _, _ := strings.Cut(m.EndSession, "?") // its own query is among the app's
-	return provider.WithQuery(endpoint, q)
-}
-
 // askWho is the address of the silent question who is signed in, or "" if
-// there is no need or no way to ask it.
-func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, found bool) string {
-	ours := v.Ours(p)
-	if found || m.Ways.NoHint || !p.JustInTime(ours) || m.Authorization == "" || m.Token == "" || m.JWKS == "" || !p.Redeems(ours) {
-		return ""
-	}
-	question := provider.AuthRequest{Client: ours, RedirectURI: a.address(own, "/callback")}
-	if !p.AnswersSilently(ctx, m, question) {
+// there is no way to ask it.
+func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata) string {
+	question := provider.Question{Client: v.Ours(p), RedirectURI: a.address(own, "/callback")}
+	if !p.TakesQuestion(ctx, m, question) {
 		return ""
 	}
 	v.Stage, v.Nonce, v.Verifier = journey.StageHint, rand.Text(), rand.Text()+rand.Text()
 	question.State, question.Nonce, question.Verifier = a.seals.State(v, own), v.Nonce, v.Verifier
-	return question.Url(m.Authorization)
+	return question.URL(m.Authorization)
 }
 
 // endSession is the address that ends the single sign-on.
-func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, hint provider.IdToken) (next string, b journey.VisitEnd) {
+func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, hint provider.IDToken) (next string, b journey.VisitEnd) {
 	v.Stage = journey.StageEnd
 	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.seals.State(v, own)}
 	if e.Client == "" && len(v.Clients) > 0 {
@@ -237,31 +209,19 @@ func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.O
 	e.ReturnURI = v.ReturnURIOf(e.Client)
 	switch {
 	case e.ReturnURI != "":
-	case e.Client != "" && m.Ways.NoState:
+	case e.Client != "" && m.Quirks.NoState:
 		e.ReturnURI = own.String() + a.Prefix + "/return" // a hub would not know where to send it on
 	case e.Client != "":
 		e.ReturnURI = a.address(own, "/return")
 	default:
 		e.ReturnURI = v.ReturnURI
 	}
-	e, ok := p.EndsSessions(ctx, m, e)
-	if ok {
-		next, ok = e.Url(m.EndSession, m.Ways)
-	}
+	next, sent, ok := p.EndSessionURL(ctx, m, e)
 	if !ok {
-		return "", a.stuck(ctx, p, m)
+		return "", journey.VisitEnd{Outcome: journey.ProviderAlive, Link: next} // the rest is left to a click
 	}
-	v.Back, v.Stateful = journey.PathOn(own, e.ReturnURI), e.ReturnURI != "" && !m.Ways.NoState
+	v.Back, v.Stateful = journey.PathOn(own, sent.ReturnURI), sent.State != ""
 	return next, journey.VisitEnd{}
-}
-
-// stuck: the rest is left to a click, if the bare endpoint is of any use.
-func (a *App) stuck(ctx context.Context, p *provider.Provider, m provider.Metadata) journey.VisitEnd {
-	b := alive(m)
-	if p.Probe(ctx, m.EndSession, "the provider's logout refuses everybody who comes without an ID token").Verdict == provider.ProbeRefused {
-		b.Link = ""
-	}
-	return b
 }
 
 // getReady asks the provider, while the app is busy with its logout, what the

@@ -297,7 +297,7 @@ func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler)
 	endpoint := cmp.Or(p.EndSessionEndpoint, "its end_session_endpoint, which it is asked for at the first logout")
 	sent := []string{"the app's ID token as id_token_hint, if a cookie has it"}
 	switch {
-	case p.Ways.NoHint:
+	case p.Quirks.NoHint:
 		sent = nil
 	case len(clients) > 0 && p.JustInTime((&journey.Visit{Clients: clients}).Ours(p)):
 		e.next("If the app has no ID token, the provider is asked silently who is signed in (prompt=none), and answers to %s.", c.address(own, "/callback"))
@@ -310,13 +310,13 @@ func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler)
 		return
 	}
 	back := cmp.Or(clients[0].ReturnURI, c.address(own, "/return"))
-	sent = append(sent, "client_id="+clients[0].ID, p.Ways.ReturnName()+"="+back)
-	if !p.Ways.NoState {
+	sent = append(sent, "client_id="+clients[0].ID, p.Quirks.ReturnParameter()+"="+back)
+	if !p.Quirks.NoState {
 		sent = append(sent, "a state")
 	}
 	e.next("The browser goes to %s", endpoint)
 	e.more("with %s.", strings.Join(sent, ", "))
-	if p.Ways.HintRequired {
+	if p.Quirks.HintRequired {
 		e.more("Without an ID token nothing of that is sent, for this provider refuses it; the user gets a button instead.")
 	}
 	e.more("If it cannot be reached, the user is told that the single sign-on goes on.")

@@ -83,6 +83,6 @@ func FuzzWords(f *testing.F) {
 		if after.Result(0) != tour.Unvisited && said == "" || len(after.Apps) != it.Apps || after.Next(&it) >= len(it.Stops) {
 			t.Errorf("%v", after)
 		}
-		s.app.landingPage(journey.Landing{Tour: after, Host: "one.example.com"})
+		s.app.landingPage(journey.Landing{Tour: after, Host: "one.example.com"}, "")
 	})
 }

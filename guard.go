@@ -23,7 +23,7 @@ func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict 
 	case guard.Speculative:
 		return pages.WriteSpeculative(w)
 	case guard.Ask:
-		return pages.WriteConfirmation(w, r, http.StatusOK, own)
+		return pages.Write(w, http.StatusOK, pages.Confirmation(r, own, ""))
 	case guard.NotAllowed:
 		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, guard.Methods...), ", "))
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
@@ -35,7 +35,7 @@ func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict 
 		if guard.WithholdsReferrer(r) {
 			return h.answerAgain(w, r, http.StatusForbidden)
 		}
-		return pages.WriteConfirmation(w, r, http.StatusForbidden, own)
+		return pages.Write(w, http.StatusForbidden, pages.Confirmation(r, own, ""))
 	case guard.Refuse, guard.Logout, guard.Pass:
 	}
 	return h.refuse(w, r, http.StatusForbidden)
@@ -44,12 +44,7 @@ func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict 
 // mayHaveSession reports whether anything in the request could be a session
 // that only the app knows: those logouts are never counted.
 func (l *logout) mayHaveSession(r *http.Request) bool {
-	found := len(l.presented) > 0 || r.Header.Get("Authorization") != ""
-	cookie.Each(r.Header["Cookie"], func(name, value string) bool {
-		found = found || len(value) >= cookie.MinCredential && !cookie.IsOwn(name) && !l.h.sessions.Kept(name)
-		return !found
-	})
-	return found
+	return len(l.presented) > 0 || r.Header.Get("Authorization") != "" || l.h.sessions.MayBeIn(r.Header["Cookie"])
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int) error {
@@ -76,23 +71,18 @@ func (h *Handler) logRefused(r *http.Request, status int) {
 // It does so by itself once in a while only: whoever takes the Referrer-Policy
 // from our page too would have it repeated for ever.
 func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int) error {
-	own := inbound.Origin(r)
-	p := pages.TextGoingOn
-	if cookie.Value(r.Header["Cookie"], againCookie) != "" {
-		p = pages.TextAsk.About(own.Host)
-	}
-	p.Form = pages.RepeatForm(r)
-	p.Form.ByItself = p.Mood == pages.MoodBusy
+	fields := ""
 	if !guard.IsSafe(r.Method) {
 		body, _ := appcall.BufferBody(w, r, time.Duration(h.app.Timeout))
 		contentType := r.Header.Get("Content-Type")
-		if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
-			p.Form.Fields = pages.QueryFields(string(body))
-		} else {
-			p.Form.Fields = pages.QueryFields(returnurl.BodyValues(contentType, body).Encode())
+		if fields = string(body); !strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
+			fields = returnurl.BodyValues(contentType, body).Encode()
 		}
 	}
-	return pages.Write(w, status, p)
+	if cookie.Value(r.Header["Cookie"], againCookie) != "" {
+		return pages.Write(w, status, pages.Confirmation(r, inbound.Origin(r), fields))
+	}
+	return pages.Write(w, status, pages.Again(r, fields))
 }
 
 // Apps take more for a logout than paths names: what follows a script's name

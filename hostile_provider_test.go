@@ -22,8 +22,8 @@ func TestLoopbackGetsNothing(t *testing.T) {
 	so.alone(8)
 	so.op.SetIssuer(elsewhere)
 	so.inProcess()
-	inner := so.main().Http.Transport
-	so.main().Http.Transport = transport(func(r *http.Request) (*http.Response, error) {
+	inner := inProcess{so.op}
+	so.main().AskThrough(transport(func(r *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(r.URL.Path, "/openid-configuration") {
 			return servedBy{http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 				fmt.Fprintf(rw, `{"issuer":%q,"end_session_endpoint":"%[1]s/logout","jwks_uri":"%[1]s/jwks","authorization_endpoint":"%[1]s/auth","token_endpoint":"%[2]s/t","revocation_endpoint":"%[2]s/r"}`, elsewhere, w.URL)
@@ -33,7 +33,7 @@ func TestLoopbackGetsNothing(t *testing.T) {
 			return http.DefaultTransport.RoundTrip(r)
 		}
 		return inner.RoundTrip(r)
-	})
+	}))
 	so.setCookie("refreshToken=" + refreshSecret)
 	so.click()
 	eventually(t, "nothing is left to do", so.isIdle)
@@ -58,12 +58,12 @@ func TestPanicInBackgroundIsNotFatal(t *testing.T) {
 			w := newWire(t, nil)
 			so := newSignOn(t, signOnConfig{timeout: time.Second, options: "server_logout DELETE " + w.URL + "/sessions/{sid}"})
 			logged := so.alone(8)
-			so.main().Http = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			so.main().AskThrough(transport(func(r *http.Request) (*http.Response, error) {
 				if strings.HasPrefix(r.URL.Path, path) {
 					panic("a panic of this test")
 				}
 				return http.DefaultTransport.RoundTrip(r)
-			}), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			}))
 			if path != "/token" {
 				so.setCookie("idToken=" + so.hint(edgeClient))
 			}

@@ -149,7 +149,7 @@ type slowProvider struct {
 
 func (so *signOn) slowProvider() *slowProvider {
 	s := &slowProvider{RoundTripper: http.DefaultTransport, hangs: func(string) bool { return false }}
-	so.main().Http = &http.Client{Transport: s, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	so.main().AskThrough(s)
 	return s
 }
 

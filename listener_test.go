@@ -250,8 +250,8 @@ func TestFastCGIOverListener(t *testing.T) {
 	for _, tc := range []struct {
 		path, done string
 	}{
-		{"/login.php?action=logout", pages.TextOutcome[outcome.Ended].Title},
-		{"/login.php?action=logout&hang", pages.TextOutcome[outcome.Failed].Title},
+		{"/login.php?action=logout", pages.Landing{Outcome: outcome.Ended}.Page().Title},
+		{"/login.php?action=logout&hang", pages.Landing{Outcome: outcome.Failed}.Page().Title},
 	} {
 		began := time.Now()
 		res := send(t, client, "GET", "https://app.localhost:9443"+tc.path, "", headers...)
@@ -292,7 +292,7 @@ func TestReloadOverListener(t *testing.T) {
 	for range 2 {
 		listen(t, config("clear_site_data off"))
 		res = send(t, client, "GET", "https://app.localhost:9443"+landing, "", clicked...)
-		if page, _ := io.ReadAll(res.Body); !strings.Contains(string(page), pages.TextOutcome[outcome.Ended].Title) || !strings.Contains(string(page), "app.localhost") {
+		if page, _ := io.ReadAll(res.Body); !strings.Contains(string(page), pages.Landing{Outcome: outcome.Ended}.Page().Title) || !strings.Contains(string(page), "app.localhost") {
 			t.Errorf("after a reload: %s", page)
 		}
 		_ = res.Body.Close()

@@ -145,10 +145,7 @@ func (c *LogoutCall) compile() (*appcall.SessionCall, error) {
 		}
 	}
 	compiled.Tries = []appcall.Call{call}
-	if err := provider.CheckSuccess(c.Success); err != nil {
-		return nil, err
-	}
-	return compiled, provider.CheckCallTimeout(compiled.Timeout)
+	return compiled, provider.CheckCall(c.Success, compiled.Timeout)
 }
 
 // compileCallPath reads a path with an optional query, as it goes over the wire.

@@ -6,11 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/limit"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 // TestHeadersOfEveryAnswer: PG-01 to PG-11 and HTTP-07 on whatever we answer.
@@ -138,19 +134,5 @@ func TestPagesEscape(t *testing.T) {
 	r.Host = `"><script>alert(1)</script>`
 	if page := bodyOf(t, s.do(r)); strings.Contains(page, "<script>alert") {
 		t.Error(page)
-	}
-}
-
-// TestOnePlaceForWords: every outcome has words, and those that name the host
-// name it once.
-func TestOnePlaceForWords(t *testing.T) {
-	for _, out := range []outcome.Outcome{outcome.Ended, outcome.Cleared, outcome.None, outcome.Failed, ""} {
-		p := pageOf(journey.Landing{Outcome: out, Host: "app.example.com"})
-		if p.Title == "" || p.Text == "" || strings.Contains(p.Text, "%") {
-			t.Errorf("%q: %+v", out, p)
-		}
-		if strings.Contains(p.Text, "app.example.com") != (out != "") {
-			t.Errorf("%q: %s", out, p.Text)
-		}
 	}
 }

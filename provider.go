@@ -1,18 +1,15 @@
 package universallogout
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -83,40 +80,18 @@ type Provider struct {
 
 // values are what the run time needs to know, as written.
 func (p *Provider) values() provider.Config {
-	return provider.Config{
+	c := provider.Config{
 		Issuer: p.Issuer, LogoutURL: p.LogoutURL,
 		ClientID: p.ClientID, ClientSecret: p.ClientSecret, ClientKey: p.ClientKey, ClientAuth: p.ClientAuth,
 		PostLogoutRedirectURI: p.PostLogoutRedirectURI, JustInTimeHint: p.JustInTimeHint,
 		EndSessionEndpoint: p.EndSessionEndpoint, RevocationEndpoint: p.RevocationEndpoint, JWKSURI: p.JWKSURI,
 		AuthorizationEndpoint: p.AuthorizationEndpoint, TokenEndpoint: p.TokenEndpoint,
-		TLSTrust: p.TLSTrust, Quirks: p.Quirks, HasServerLogout: p.ServerLogout != nil,
+		TLSTrust: p.TLSTrust, QuirksOf: p.Quirks,
 	}
-}
-
-// resolved are the values with what the environment and files say.
-func (p *Provider) resolved() (provider.Config, error) {
-	c := p.values()
-	for _, value := range c.Single() {
-		resolved, err := placeholders.Template(*value) // a JWK has braces of its own
-		if err != nil {
-			return c, err
-		}
-		*value = resolved
+	if p.ServerLogout != nil {
+		c.ServerLogout = p.ServerLogout.values()
 	}
-	var err error
-	if c.LogoutURL, err = placeholders.Template(c.LogoutURL, provider.ReturnURLPlaceholder); err != nil {
-		return c, fmt.Errorf("logout_url: %w", err)
-	}
-	if c.TLSTrust, err = placeholders.All("tls_trust", p.TLSTrust); err != nil {
-		return c, err
-	}
-	if p.ServerLogout == nil {
-		return c, nil
-	}
-	if c.ServerLogout, err = p.ServerLogout.resolved(); err != nil {
-		return c, fmt.Errorf("server_logout: %w", err)
-	}
-	return c, nil
+	return c
 }
 
 // ServerLogout is a request from server to server that ends the session an ID
@@ -145,28 +120,12 @@ type ServerLogout struct {
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 }
 
-// resolved is the request with what the environment and files say.
-func (s *ServerLogout) resolved() (*provider.ServerLogout, error) {
-	r := &provider.ServerLogout{
-		Method: cmp.Or(s.Method, http.MethodPost), ContentType: s.ContentType, Success: s.Success,
-		Timeout: cmp.Or(time.Duration(s.Timeout), 2*time.Second), Headers: make(map[string]string),
+// values are what the run time needs to know, as written.
+func (s *ServerLogout) values() *provider.ServerLogout {
+	return &provider.ServerLogout{
+		Method: s.Method, URL: s.URL, Headers: s.Headers, ContentType: s.ContentType, Body: s.Body,
+		Success: s.Success, Timeout: time.Duration(s.Timeout),
 	}
-	var err error
-	if r.URL, err = placeholders.Template(s.URL, provider.SidPlaceholder, provider.SubPlaceholder); err != nil {
-		return nil, err
-	}
-	if r.Body, err = placeholders.Template(s.Body, provider.SidPlaceholder, provider.SubPlaceholder); err != nil {
-		return nil, err
-	}
-	for name, value := range s.Headers {
-		if r.Headers[name], err = placeholders.Resolve(value); err != nil {
-			return nil, fmt.Errorf("header %s: %w", name, err)
-		}
-		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(r.Headers[name]) {
-			return nil, fmt.Errorf("header %s: the name or what stands in it has characters that no header can carry", name)
-		}
-	}
-	return r, nil
 }
 
 // provisionProviders asks none of them: that is for the first logout.
@@ -230,12 +189,8 @@ func (a *App) providerOf(name, issuer string) (*provider.Provider, error) {
 	return a.providers[issuer], nil
 }
 
-func (a *App) addProvider(name string, config *Provider) error {
-	resolved, err := config.resolved()
-	if err != nil {
-		return err
-	}
-	a.providers[name], err = provider.New(name, resolved, provider.Env{
+func (a *App) addProvider(name string, config *Provider) (err error) {
+	a.providers[name], err = provider.New(name, config.values(), provider.Env{
 		Now: a.clock, Logger: func() *zap.Logger { return a.logger }, Storage: a.ctx.Storage(), Seen: func() *provider.Seen { return &a.shared.metadata }, Work: a.work,
 		Count: func(provider, endpoint, result string) { a.teller.ProviderAnswered(provider, endpoint, result) },
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/identify"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
-	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
@@ -142,7 +140,7 @@ func (a *App) revokeSessions(ctx context.Context, by revoker, sessions whose) (l
 
 // refuseSession refuses the session that a verified ID token names, at all apps
 // that are known to belong to it.
-func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token provider.IdToken) {
+func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token provider.IDToken) {
 	list := a.shared.revocations.list.Load()
 	sid := token.Claims.String("sid")
 	if list == nil || sid == "" || len(sid) > identify.MaxClaim {
@@ -172,53 +170,22 @@ func (l *logout) endRefused(from appcall.Browser, next caddyhttp.Handler) {
 
 // tokensIn finds the tokens of a logout where the site says that they are, and
 // in session cookies that are called so.
-func (h *Handler) tokensIn(r *http.Request, presented []cookie.Cookie) (t provider.Tokens) {
+func (h *Handler) tokensIn(r *http.Request, presented []cookie.Cookie) provider.Tokens {
 	if h.provider == nil || h.provider.IsPortal() {
-		return t
+		return provider.Tokens{}
 	}
 	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	for _, configured := range []struct {
-		placeholder string
-		tokens      *[]string
-	}{{h.IDToken, &t.Id}, {h.AccessToken, &t.Access}, {h.RefreshToken, &t.Refresh}} {
-		if configured.placeholder == "" || repl == nil {
-			continue
+	said := func(placeholder string) []string {
+		if placeholder == "" || repl == nil {
+			return nil
 		}
-		token := strings.TrimPrefix(repl.ReplaceAll(configured.placeholder, ""), "Bearer ") // all of Authorization
-		if token != "" {
-			provider.AddToken(configured.tokens, token)
-			for _, c := range presented {
-				if c.Value == token {
-					t.Cookies = append(t.Cookies, c.Name)
-				}
-			}
+		token := strings.TrimPrefix(repl.ReplaceAll(placeholder, ""), "Bearer ") // all of Authorization
+		if token == "" {
+			return nil
 		}
+		return []string{token}
 	}
-	foreign := func(c cookie.Cookie) bool {
-		claims, err := jwks.Peek(c.Value)
-		return err == nil && claims.String("iss") != h.provider.Issuer
-	}
-	// An app that makes tokens of its own makes all of them.
-	appsOwn := slices.ContainsFunc(presented, func(c cookie.Cookie) bool { return provider.IsTokenName(c.Name) && foreign(c) })
-	for _, c := range presented {
-		name := strings.ToLower(cookie.WithoutSecurityPrefix(c.Name))
-		_, err := jwks.Peek(c.Value)
-		switch isJWT := err == nil; {
-		case isJWT && foreign(c), !isJWT && appsOwn:
-			continue // no business of the provider, whatever it is called
-		case slices.Contains(provider.RefreshTokenNames, name):
-			provider.AddToken(&t.Refresh, c.Value)
-		case slices.Contains(provider.AccessTokenNames, name):
-			provider.AddToken(&t.Access, c.Value)
-		case isJWT:
-			provider.AddToken(&t.Id, c.Value)
-		case slices.Contains(provider.IdTokenNames, name): // an encrypted one
-		default:
-			continue
-		}
-		t.Cookies = append(t.Cookies, c.Name)
-	}
-	return t
+	return h.provider.TokensIn(presented, provider.Tokens{ID: said(h.IDToken), Access: said(h.AccessToken), Refresh: said(h.RefreshToken)})
 }
 
 // tokensBudget is how long a logout waits for its tokens to be revoked
@@ -231,21 +198,14 @@ const tokensBudget = 2 * time.Second
 // waits.
 func (l *logout) endTokens(answered bool) {
 	p, t := l.h.provider, l.tokens
-	if p == nil || len(t.Id) == 0 && len(t.Access) == 0 && len(t.Refresh) == 0 {
+	if p == nil || t.None() {
 		return
 	}
 	ids := make([]string, 0, 2)
 	for _, c := range l.h.clients() {
 		ids = append(ids, c.ID)
 	}
-	done := l.h.app.work.Background("token revocation", func(ctx context.Context) {
-		p.Revoke(ctx, ids, t)
-		if p.ServerLogout != nil {
-			if token, ok := p.FirstIDToken(ctx, t.Id, ids); ok {
-				p.LogoutOnServer(ctx, token)
-			}
-		}
-	})
+	done := l.h.app.work.Background("token revocation", func(ctx context.Context) { p.EndTokens(ctx, ids, t) })
 	if answered {
 		return
 	}

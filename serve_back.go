@@ -3,10 +3,10 @@ package universallogout
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -16,7 +16,6 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
@@ -80,9 +79,8 @@ func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st journey.
 	defer stop()
 	lost := journey.Journey{Visit: &journey.Visit{Provider: st.Provider}, Sweep: journey.Sweep{Landing: &journey.Landing{}}}
 	own := inbound.Origin(r)
-	p := pageOf(*lost.Sweep.WithProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing)
-	p.Forget = false
-	return pages.Write(w, http.StatusOK, p)
+	known := lost.Sweep.WithProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing
+	return pages.Write(w, http.StatusOK, landingOf(*known).Page())
 }
 
 // forwarded is where a hub sends the browser on to: the site that the state
@@ -94,7 +92,7 @@ func forwarded(address string, q url.Values) string {
 			kept.Set(name, v)
 		}
 	}
-	return provider.WithQuery(address, kept)
+	return strings.TrimSuffix(address+"?"+kept.Encode(), "?")
 }
 
 func (h *Handler) logBack(r *http.Request, what string) {
@@ -167,50 +165,33 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 		h.logBack(r, "came back from the provider's sign-in without the state that went there")
 		return a.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
 	}
-	m, err := p.Endpoints(ctx)
-	if p.CannotEnd(m, err) {
+	m, ok := p.Reach(ctx)
+	if !ok {
 		return a.arrive(w.Header(), own, rest, alive(m))
 	}
-	// RFC 9207: somebody else's answer.
-	foreign := q.Has("iss") && q.Get("iss") != p.Issuer || m.ResponseHasIssuer && !q.Has("iss")
-	if q.Get("error") == "login_required" && !foreign {
+	said := p.ReadAnswer(ctx, m, q, provider.Question{
+		Client: rest.Visit.Ours(p), RedirectURI: a.address(own, "/callback"),
+		Nonce: rest.Visit.Nonce, Verifier: rest.Visit.Verifier,
+	})
+	switch {
+	case said.Nobody:
 		return a.arrive(w.Header(), own, rest, journey.VisitEnd{Outcome: journey.ProviderNone})
-	}
-	var hint provider.IdToken
-	if code := q.Get("code"); code != "" && len(code) <= maxCode && !foreign && !q.Has("error") {
-		err = a.work.Caught("redeeming a code", func() (err error) {
-			hint, err = p.Redeem(ctx, code, provider.AuthRequest{
-				Client: rest.Visit.Ours(p), RedirectURI: a.address(own, "/callback"),
-				Nonce: rest.Visit.Nonce, Verifier: rest.Visit.Verifier,
-			})
-			return err
-		})
-		if err != nil {
-			a.logger.Warn("the provider gave no ID token for its code; its session is ended without one", zap.String("provider", p.Name), zap.Error(err))
-			if provider.IsUnreachable(err) {
-				return a.arrive(w.Header(), own, rest, alive(m))
-			}
-			if refused, ok := errors.AsType[*oauth.RefusedError](err); ok && (refused.Code == "invalid_client" || refused.Code == "unauthorized_client") {
-				p.Refuse(rest.Visit.Ours(p))
-			}
-		} else {
-			if !rest.Visit.Alone {
-				a.refuseSession(ctx, p, hint)
-			}
-			if p.ServerLogout != nil {
-				a.work.Background("server_logout", func(ctx context.Context) { p.LogoutOnServer(ctx, hint) })
-			}
+	case said.Unreachable:
+		return a.arrive(w.Header(), own, rest, alive(m))
+	case said.Hint.Raw != "":
+		if !rest.Visit.Alone {
+			a.refuseSession(ctx, p, said.Hint)
+		}
+		if p.ServerLogout != nil {
+			a.work.Background("server_logout", func(ctx context.Context) { p.LogoutOnServer(ctx, said.Hint) })
 		}
 	}
 	v := *rest.Visit
 	rest.Visit = &v
 	v.ID, v.Nonce, v.Verifier = rand.Text(), "", ""
-	next, b := a.endSession(ctx, p, own, &v, m, hint)
+	next, b := a.endSession(ctx, p, own, &v, m, said.Hint)
 	return a.send(w.Header(), own, rest, next, b)
 }
-
-// maxCode: no provider's is longer.
-const maxCode = 4 << 10
 
 // within is the time that one step of a logout may take.
 func (a *App) within(r *http.Request) (context.Context, context.CancelFunc) {

@@ -1,12 +1,9 @@
 package universallogout
 
 import (
-	"cmp"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -17,7 +14,6 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
@@ -55,12 +51,10 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	bound := journey.IsFrom(r, own, l.Browser) && c.Navigation && guard.IsTopLevel(r) && r.Method != http.MethodHead
 	if bound && c.ViaWorker && !r.URL.Query().Has("again") {
 		// The page dismisses the worker; then the same address is ours alone.
-		return pages.Write(w, http.StatusOK, goOn(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
+		return pages.Write(w, http.StatusOK, pages.Going(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
 	}
 	if !bound {
-		p := h.app.landingPage(l)
-		p.Forget, p.Calls = false, nil
-		return pages.Write(w, http.StatusOK, p)
+		return pages.Write(w, http.StatusOK, h.app.landingPage(l, ""))
 	}
 	return h.land(w, r, own, l)
 }
@@ -68,8 +62,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 // land is the end: the landing page, after the second round.
 func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin, l journey.Landing) error {
 	a := h.app
-	p := a.landingPage(l)
-	p.Forget, p.Self = true, a.seals.DoneURL(l)
+	p := a.landingPage(l, a.seals.DoneURL(l))
 	if l.Tour == nil {
 		return a.finish(w, r, own, l, p)
 	}
@@ -119,137 +112,53 @@ func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, l journe
 	return nil
 }
 
-// pageOf is what a person reads of a landing.
-func pageOf(l journey.Landing) pages.Page {
-	p := pages.TextOutcome[l.Outcome].About(l.Host)
-	p.Kind, p.Forget = "landing", true
-	if text, ok := textProvider[l.ProviderOutcome]; ok {
-		p.Provider = strings.Replace(text, "%s", l.Provider, 1)
+// landingPage tells what became of every app. self is its own address if this
+// is the browser that logged out, else "": then it only tells.
+func (a *App) landingPage(l journey.Landing, self string) pages.Page {
+	says := landingOf(l)
+	says.Self = self
+	for _, also := range a.also {
+		says.Also = append(says.Also, pages.Link(also))
 	}
-	if l.ProviderOutcome == journey.ProviderAlive && p.Mood != pages.MoodBad {
-		p.Mood, p.Title = pages.TextNotAll.Mood, pages.TextNotAll.Title
+	if l.Tour != nil {
+		says.Tour = a.tourOf(l.Tour)
 	}
-	if l.ProviderOutcome == journey.ProviderAlive && l.ProviderLink != "" {
-		p.ProviderLink, p.ProviderLinkText = l.ProviderLink, fmt.Sprintf(pages.TextEndProvider, l.Provider)
-	}
-	switch {
-	case l.Target != "":
-		p.Link, p.LinkText = l.Target, fmt.Sprintf(pages.TextContinueTo, cmp.Or(origin.Parse(l.Target).Host, l.Host))
-		if l.GoOn {
-			p.Next = l.Target
-		}
-	case l.Outcome != "":
-		p.Link, p.LinkText = "/", fmt.Sprintf(pages.TextBack, l.Host)
-	}
-	return p
+	return says.Page()
 }
 
-// landingPage tells what became of every app.
-func (a *App) landingPage(l journey.Landing) pages.Page {
-	p := pageOf(l)
-	a.addAlso(&p, l)
-	if l.Tour == nil {
-		return p
+// landingOf is what the landing page tells of the logout itself.
+func landingOf(l journey.Landing) pages.Landing {
+	return pages.Landing{
+		Host: l.Host, Outcome: l.Outcome, Target: l.Target, GoesOn: l.GoOn,
+		SignOn: pages.SignOn(l.ProviderOutcome), Provider: l.Provider, ProviderLink: l.ProviderLink,
 	}
-	p.OnTour = true
-	it, ok := a.itineraryOf(*l.Tour)
+}
+
+// tourOf is what it tells of the apps of a tour.
+func (a *App) tourOf(t *tour.Tour) *pages.Tour {
+	it, ok := a.itineraryOf(*t)
 	if !ok {
-		return p.Says(pages.TextNotAll)
+		return &pages.Tour{Forgotten: true}
 	}
-	none := a.addApps(&p, l.Tour, &it)
-	for _, host := range it.Plain {
-		p.Left = append(p.Left, pages.AppLine{Name: host, Text: pages.TextPlainHTTP, Link: "http://" + host + "/"})
-	}
-	switch {
-	case l.Tour.Failed():
-		p = p.Says(pages.TextNotAll)
-	case l.ProviderOutcome == journey.ProviderAlive:
-		p.Text = pages.TextAll.Text
-	case !l.Tour.Found():
-		return p.Says(pages.TextNobody)
-	case len(it.Plain) > 0:
-		p = p.Says(pages.TextAllSecure)
-	case len(p.Also) > 0:
-		p = p.Says(pages.TextAllHere)
-	default:
-		p = p.Says(pages.TextAll)
-	}
-	if len(p.Left)+len(p.Also) > 0 {
-		p.AppsTitle = pages.TextOthers
-	}
-	switch {
-	case none == 1:
-		p.Note = pages.TextNoneThere
-	case none > 1:
-		p.Note = fmt.Sprintf(pages.TextNoneAtOthers, none)
-	}
-	return p
-}
-
-// addApps lists what became of the apps, and counts those without a session.
-func (a *App) addApps(p *pages.Page, t *tour.Tour, it *tour.Itinerary) (none int) {
-	p.AppsCount = pages.TextSignedOutOf
+	all := pages.Tour{Found: t.Found(), Failed: t.Failed(), Plain: it.Plain}
 	for i := range it.Stops {
 		s := &it.Stops[i]
 		for n, base := range s.Bases {
 			r := t.Result(s.First + n).Plain()
-			line := pages.AppLine{Name: s.Origin.Host + base, Text: textApp[r]}
-			switch {
-			case r == tour.None && i == it.Hub && a.hasBareHub(it):
-			case r == tour.None:
-				none++
-			case r == tour.Unvisited || tour.Outcomes[r] == outcome.Failed:
-				line.Link = s.Origin.String() + base + "/"
-				p.Left = append(p.Left, line)
-			default:
-				p.Apps = append(p.Apps, line)
+			if r == tour.None && i == it.Hub && a.hasBareHub(&it) {
+				continue
 			}
+			app := pages.App{Name: s.Origin.Host + base, URL: s.Origin.String() + base + "/", Outcome: tour.Outcomes[r]}
+			if r == tour.Unreached {
+				app.Outcome = ""
+			}
+			all.Apps = append(all.Apps, app)
 		}
 	}
-	return none
-}
-
-// addAlso names the apps that are not behind this Caddy. Those that browsers
-// call same-site with the page can be asked; what they answer nobody knows.
-func (a *App) addAlso(p *pages.Page, l journey.Landing) {
-	for _, also := range a.also {
-		p.Also = append(p.Also, pages.Link{fmt.Sprintf(pages.TextSignOutAt, also.Name), also.URL})
-		if o := origin.Parse(also.URL); l.Browser != "" && origin.SameSite(o) == origin.SameSite(origin.Origin{Scheme: "https", Host: l.Host}) {
-			p.Calls = append(p.Calls, also.URL)
-		}
-	}
-}
-
-// Every sentence that a person can read on our pages or in our JSON.
-var (
-	textProvider = map[journey.Outcome]string{
-		journey.ProviderEnded: "Your session at %s, which signs you in to your apps, has ended, too.",
-		journey.ProviderNone:  "There was no session at %s, which signs you in to your apps.",
-		journey.ProviderAlive: "You may still be signed in at %s, which signs you in to your apps. Then the next sign-in may ask for no password.",
-	}
-
-	// What became of the apps of a tour.
-	textApp = map[tour.Result]string{
-		tour.Ended:     "signed out",
-		tour.Revoked:   "signed out; the session is refused from now on",
-		tour.Cleared:   "signed out in this browser; the app did not say that it ended the session",
-		tour.Failed:    "could not be ended",
-		tour.Unreached: "not reached",
-		tour.Unvisited: "not reached",
-	}
-)
-
-// goOn is a page that does nothing but lead to the next.
-func goOn(next string) pages.Page {
-	p := pages.TextGoingOn
-	p.Forget = true
-	p.Next, p.Link, p.LinkText = next, next, pages.TextContinue
-	return p
+	return &all
 }
 
 // answerBare is the landing page of nobody's logout.
 func answerBare(w http.ResponseWriter) error {
-	p := pageOf(journey.Landing{})
-	p.Forget = false
-	return pages.Write(w, http.StatusOK, p)
+	return pages.Write(w, http.StatusOK, pages.Landing{}.Page())
 }

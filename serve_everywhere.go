@@ -2,6 +2,7 @@ package universallogout
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -23,7 +24,7 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 		if !guard.IsTopLevel(r) {
 			return h.refuse(w, r, http.StatusForbidden)
 		}
-		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.TextEverywherePage))
+		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.AskEverywhere))
 	case http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
@@ -89,22 +90,14 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 
 // everywherePage lists what this browser has just presented a session of, and
 // tells everybody else nothing.
-func (h *Handler) everywherePage(r *http.Request, own origin.Origin, p pages.Page) pages.Page {
-	p.Kind = "everywhere"
-	p.Form = &pages.Form{Method: "post", Action: h.app.Prefix + "/", Button: pages.TextEverywhere}
+func (h *Handler) everywherePage(r *http.Request, own origin.Origin, says pages.Page) pages.Page {
 	listener := h.app.listenerFor(r)
 	_, group := h.mainOf(r, own)
-	p.AppsTitle, p.AppsCount = pages.TextSessions, pages.TextSessionsAt
+	var sessions []string
 	for _, app := range h.app.appsAt(listener, own.Hostname(), group) {
-		for _, handler := range app.handlers {
-			if len(handler.sessions.In(r.Header["Cookie"])) > 0 {
-				p.Apps = append(p.Apps, pages.AppLine{Name: own.Host + app.base})
-				break
-			}
+		if slices.ContainsFunc(app.handlers, func(handler *Handler) bool { return len(handler.sessions.In(r.Header["Cookie"])) > 0 }) {
+			sessions = append(sessions, own.Host+app.base)
 		}
 	}
-	if h.app.isUnfinished(r, own) {
-		p.Mood, p.Text = pages.MoodBad, pages.TextUnfinished
-	}
-	return p
+	return pages.Everywhere(says, h.app.Prefix+"/", sessions, h.app.isUnfinished(r, own))
 }

@@ -1,7 +1,6 @@
 package universallogout
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -59,9 +58,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 	lost := sealed && !ok && st.Site == own.String()
 	switch {
 	case lost && st.Tour && a.shared.steps.Find(tour.FinishedKey(st.ID)) == nil:
-		p := h.everywherePage(r, own, pages.TextEverywherePage)
-		p.Text = pages.TextUnfinished
-		return pages.Write(w, http.StatusOK, p)
+		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.AskForgotten))
 	case lost && st.Provider != "":
 		return h.answerLost(w, r, st)
 	case !known:
@@ -84,7 +81,7 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 	t, it, ok := h.app.openTour(form.Get("t"))
 	if !ok {
 		if t.ID != "" {
-			return pages.Write(w, http.StatusForbidden, h.everywherePage(r, own, pages.TextOutdated))
+			return pages.Write(w, http.StatusForbidden, h.everywherePage(r, own, pages.AskOutdated))
 		}
 		return h.answerForeign(w, r)
 	}
@@ -125,7 +122,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	if byWorker && r.Method == http.MethodPost {
 		// The page dismisses the worker, and comes back without it.
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.Tour(*t), hopCookieLifetime))
-		return pages.Write(w, http.StatusOK, goOn(h.app.Prefix+"/hop"))
+		return pages.Write(w, http.StatusOK, pages.Going(h.app.Prefix+"/hop"))
 	}
 	var types []string
 	for i, app := range h.app.appsOf(it, s) {
@@ -211,51 +208,56 @@ func (h *Handler) answerOver(w http.ResponseWriter, t *tour.Tour, it *tour.Itine
 			t.Set(s.First+i, st.Result)
 		}
 	}
-	return pages.Write(w, http.StatusOK, h.app.plainPage(t, it).Says(pages.TextWasDone))
+	return pages.Write(w, http.StatusOK, h.app.hop(t, it, t.Next(it)).DonePage())
 }
 
 // answerForeign: nobody knows that the user meant it. The button asks.
 func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request) error {
 	h.logRefused(r, http.StatusForbidden)
-	return pages.Write(w, http.StatusForbidden, h.everywherePage(r, inbound.Origin(r), pages.TextAskEverywhere))
+	return pages.Write(w, http.StatusForbidden, h.everywherePage(r, inbound.Origin(r), pages.AskForeign))
 }
 
 // hopPage asks the sites of one registrable domain, and then goes on.
 func (a *App) hopPage(t *tour.Tour, it *tour.Itinerary) pages.Page {
-	p := pages.TextGoingOn
-	p.OnTour = true
-	p.Forget, p.Self, p.Returns = true, a.Prefix+"/hop", t.At == 0
-	if t.Cookies {
-		p.Text = pages.TextClearing
-	}
-	p.Done, p.Steps = t.Steps(it)
-	for _, app := range t.Asks(it) {
-		s, at := it.Find(app)
-		p.Asks = append(p.Asks, pages.Ask{a.siteURL(s, at), s.Origin.Host + at})
-	}
 	after := t.AfterAsking(it)
 	here := it.Stops[t.At].Domain
 	n := after.Next(it)
 	if n < 0 && t.At != 0 {
 		n = 0
 	}
-	if t.Open && n <= 0 && it.Hub > 0 && it.Stops[it.Hub].Domain == here {
-		p.Over = it.Stops[it.Hub].Origin.String() + a.Prefix + "/site"
-	} else if after.Open && n == 0 && t.At != it.Hub {
+	tellsHub := t.Open && n <= 0 && it.Hub > 0 && it.Stops[it.Hub].Domain == here
+	if !tellsHub && after.Open && n == 0 && t.At != it.Hub {
 		n = it.Hub
 	}
-	p.Form = a.hopForm(t, it, max(n, 0))
-	p.Form.ByItself = true
+	hop := a.hop(t, it, n)
+	for _, app := range t.Asks(it) {
+		s, at := it.Find(app)
+		hop.Asks = append(hop.Asks, pages.Ask{a.siteURL(s, at), s.Origin.Host + at})
+	}
+	if tellsHub {
+		hop.Hub = it.Stops[it.Hub].Origin
+	}
 	if n > 0 && it.Stops[n].Domain != here {
-		p.Stops = a.nextStops(after, it)
+		hop.Stops = nextStops(after, it)
 	}
 	switch {
 	case t.At > 0 && t.IsDue(&it.Stops[t.At]):
-		p.Plain = a.Prefix + "/hop?" + plainParameter
-	case t.At == 0 && n < 0 && len(p.Asks) == 0:
-		p.Plain = a.Prefix + "/hop?t=" + p.Form.Fields[0][1]
+		hop.Plain = hop.Path + "?" + plainParameter
+	case t.At == 0 && n < 0 && len(hop.Asks) == 0:
+		hop.Plain = hop.Path + "?t=" + hop.Token
 	}
-	return p
+	return hop.Page()
+}
+
+// hop is what every page of this tour shows, with the way to stop n, -1 for
+// none: then back to the start.
+func (a *App) hop(t *tour.Tour, it *tour.Itinerary, n int) pages.Hop {
+	done, all := t.Steps(it)
+	return pages.Hop{
+		Done: done, Steps: all, Clears: t.Cookies, Last: n < 0, AtStart: t.At == 0,
+		Path: a.Prefix + "/hop", SitePath: a.Prefix + "/site",
+		Next: it.Stops[max(n, 0)].Origin, Token: a.seals.Tour(*t),
+	}
 }
 
 // maxNextStops is how many sites a page looks at, for one that it can go to.
@@ -264,52 +266,27 @@ const maxNextStops = 3
 // nextStops are where the page may go on, the start at the end. Names that are
 // known inside a network only would lead the person to the browser's own error
 // page.
-func (a *App) nextStops(after *tour.Tour, it *tour.Itinerary) (stops []pages.NextStop) {
+func nextStops(after *tour.Tour, it *tour.Itinerary) (stops []pages.NextStop) {
 	for range maxNextStops {
 		n := after.Next(it)
 		if n < 0 {
 			break
 		}
-		stops = append(stops, a.nextStop(it, n))
+		stops = append(stops, pages.NextStop{Number: n, Origin: it.Stops[n].Origin})
 		after.Skip(it, strconv.Itoa(n))
 	}
 	if len(stops) > 0 {
-		stops = append(stops, a.nextStop(it, 0))
+		stops = append(stops, pages.NextStop{Number: 0, Origin: it.Stops[0].Origin})
 	}
 	return stops
 }
 
-func (a *App) nextStop(it *tour.Itinerary, n int) pages.NextStop {
-	o := it.Stops[n].Origin
-	return pages.NextStop{Number: n, Origin: o, Hop: o.String() + a.Prefix + "/hop", Site: o.String() + a.Prefix + "/site"}
-}
-
 // plainPage has nothing but the button that leads to the next site.
 func (a *App) plainPage(t *tour.Tour, it *tour.Itinerary) pages.Page {
-	p := pages.TextPlain
-	p.OnTour = true
-	p.Done, p.Steps = t.Steps(it)
-	n := t.Next(it)
-	if n < 0 {
-		p.Text = pages.TextLastDone
-	}
-	p.Form = a.hopForm(t, it, max(n, 0))
-	return p
-}
-
-func (a *App) hopForm(t *tour.Tour, it *tour.Itinerary, n int) *pages.Form {
-	to := it.Stops[n].Origin
-	return &pages.Form{
-		Method: "post", Action: to.String() + a.Prefix + "/hop", Button: fmt.Sprintf(pages.TextContinueTo, to.Host), Origin: to.String(),
-		Fields: [][2]string{{"t", a.seals.Tour(*t)}, {"o", ""}},
-	}
+	return a.hop(t, it, t.Next(it)).PlainPage()
 }
 
 // overPage is for a step that nobody knows anything of.
 func (a *App) overPage() pages.Page {
-	p := pages.TextOver
-	p.OnTour = true
-	p.Link, p.LinkText = a.Prefix+"/", pages.TextEverywhere
-	p.Form = &pages.Form{Method: "post", Action: a.Prefix + "/hop", Button: pages.TextContinue, Fields: [][2]string{{"t", ""}}, Kept: true}
-	return p
+	return pages.Over(a.Prefix+"/", a.Prefix+"/hop")
 }

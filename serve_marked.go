@@ -111,9 +111,8 @@ func (h *Handler) signedInAgain(rest journey.Journey, r *http.Request) bool {
 	if rest.Sweep.Rest == nil {
 		return false
 	}
-	_, others := rest.Sweep.Rest.StillPresented(r.Header["Cookie"])
-	return slices.ContainsFunc(others, func(c cookie.Cookie) bool {
-		return h.sessions.Is(c.Name, c.Value) && !rest.Knows(rest.Sweep.Rest.Digest(c))
+	return slices.ContainsFunc(rest.Sweep.Rest.Since(r.Header["Cookie"], rest.Seen), func(c cookie.Cookie) bool {
+		return h.sessions.Is(c.Name, c.Value)
 	})
 }
 

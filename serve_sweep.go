@@ -37,8 +37,8 @@ func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin.Ori
 	} else if rd.Landing == nil {
 		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	}
-	if left != nil && left.Round%cookie.RoundsBetweenPages == 0 {
-		return pages.Write(w, http.StatusOK, goOn(next))
+	if left != nil && left.NeedsPage() {
+		return pages.Write(w, http.StatusOK, pages.Going(next))
 	}
 	return pages.Redirect(w, next)
 }

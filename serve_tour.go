@@ -50,7 +50,7 @@ func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd journey.S
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
 		// (BR-04: Chromium); the page dismisses the worker and goes on.
-		return pages.Write(w, http.StatusOK, goOn(l.hop(h, rd)))
+		return pages.Write(w, http.StatusOK, pages.Going(l.hop(h, rd)))
 	}
 	// "cookies" waits for the second round: in Chromium it would take from
 	// other sites what they still need (CSD-06).
@@ -212,9 +212,8 @@ func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *t
 	if t.Next(it) >= 0 {
 		return pages.Write(w, http.StatusOK, h.app.overPage())
 	}
-	p := h.app.landingPage(journey.Landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcome.Cleared, Tour: t})
-	p.Forget = false
-	return pages.Write(w, http.StatusOK, p)
+	l := journey.Landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcome.Cleared, Tour: t}
+	return pages.Write(w, http.StatusOK, h.app.landingPage(l, ""))
 }
 
 // forgetOlder drops what a site remembers of a tour that began here and never
@@ -248,11 +247,11 @@ func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.O
 		// form-action in Chromium, WebKit).
 		line, address := h.app.seals.ResumeURL(own, &rest)
 		hdr.Add("Set-Cookie", line)
-		return pages.Write(w, http.StatusOK, goOn(address))
+		return pages.Write(w, http.StatusOK, pages.Going(address))
 	}
 	hdr.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
 	if !rest.Sweep.IsLast() || rest.Sweep.Landing == nil {
-		return pages.Write(w, http.StatusOK, goOn(h.app.seals.NextURL(rest.Sweep)))
+		return pages.Write(w, http.StatusOK, pages.Going(h.app.seals.NextURL(rest.Sweep)))
 	}
 	l := *rest.Sweep.Landing
 	return h.land(w, r, own, l)

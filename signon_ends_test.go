@@ -44,8 +44,8 @@ func TestRevokedSignOnEndsOnly(t *testing.T) {
 	verifier := strings.Repeat("v", 43)
 	v := &journey.Visit{Provider: "main", ID: "id", Stage: journey.StageHint, Verifier: verifier}
 	own := origin.Origin{Scheme: "https", Host: "sso.example.com"}
-	question := provider.AuthRequest{Client: "edge", RedirectURI: "https://sso.example.com/.universal-logout/callback", State: s.app.seals.State(v, own), Nonce: "n", Verifier: verifier}
-	asked := question.Url("https://sso.example.com/auth")
+	question := provider.Question{Client: "edge", RedirectURI: "https://sso.example.com/.universal-logout/callback", State: s.app.seals.State(v, own), Nonce: "n", Verifier: verifier}
+	asked := question.URL("https://sso.example.com/auth")
 	another := question
 	another.Verifier = strings.Repeat("w", 43)
 	v.Stage = journey.StageEnd
@@ -62,9 +62,9 @@ func TestRevokedSignOnEndsOnly(t *testing.T) {
 		"... somewhere":                   {"GET", asked + "&request_uri=https%3A%2F%2Fevil.example", false},
 		"... for more than an ID token":   {"GET", strings.Replace(asked, "scope=openid", "scope=openid+offline_access", 1), false},
 		"... said twice":                  {"GET", asked + "&client_id=other", false},
-		"... whose code others redeem":    {"GET", another.Url("https://sso.example.com/auth"), false},
+		"... whose code others redeem":    {"GET", another.URL("https://sso.example.com/auth"), false},
 		"... without a challenge":         {"GET", strings.Replace(asked, "code_challenge=", "nothing=", 1), false},
-		"... with the state of an end":    {"GET", ending.Url("https://sso.example.com/auth"), false},
+		"... with the state of an end":    {"GET", ending.URL("https://sso.example.com/auth"), false},
 		"the portal's logout":             {"GET", "https://auth.example.com/?logout=1&url=" + url.QueryEscape("https://sso.example.com/"), true},
 		"the portal itself":               {"GET", "https://auth.example.com/", false},
 		"the portal, another word":        {"GET", "https://auth.example.com/?url=https%3A%2F%2Fapp.example.com", false},

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// What clear_site_data may name. "cookies" reaches every site of the
+// What Clear-Site-Data and the config's clear_site_data may name. "cookies" reaches every site of the
 // registrable domain in Chromium (BR-02), "cache" scans the whole cache there
 // (BR-03), so both are for who asks for them.
 const (
@@ -15,6 +15,7 @@ const (
 	ClearCache   = "cache"
 )
 
+// CompileClearSiteData reads the config's clear_site_data. Nothing is storage.
 func CompileClearSiteData(types []string, keepCookies bool) ([]string, error) {
 	switch {
 	case len(types) == 0:
@@ -39,7 +40,7 @@ func CompileClearSiteData(types []string, keepCookies bool) ([]string, error) {
 	return types, nil
 }
 
-// appClearSiteData reads the Clear-Site-Data lines of an app: quoted types,
+// AppClearSiteData reads the Clear-Site-Data lines of an app: quoted types,
 // exactly as browsers compare them (CSD-01). "*" becomes what it meant when
 // the app was written.
 func AppClearSiteData(lines []string) (types []string) {
@@ -65,7 +66,7 @@ func isToken(s string) bool {
 	})
 }
 
-// union keeps the order of a and appends what only b has.
+// Union keeps the order of a and appends what only b has.
 func Union(a, b []string) []string {
 	all := slices.Clone(a)
 	for _, t := range b {
@@ -76,11 +77,12 @@ func Union(a, b []string) []string {
 	return all
 }
 
+// Without is a copy of types that lacks one.
 func Without(types []string, unwanted string) []string {
 	return slices.DeleteFunc(slices.Clone(types), func(t string) bool { return t == unwanted })
 }
 
-// clearSiteData is the header's value, "" for nothing.
+// ClearSiteData is the header's value, "" for nothing.
 func ClearSiteData(types []string) string {
 	if len(types) == 0 {
 		return ""

@@ -53,7 +53,7 @@ func (p *Policy) spareKept(lines []string) (rest, spared []string) {
 	}
 	rest = cookie.WithoutPairs(lines, func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
-		if p.Sessions.Keep.Matches(name) {
+		if p.Sessions.ToldToKeep(name) {
 			spared = append(spared, pair)
 			return true
 		}

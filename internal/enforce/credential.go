@@ -77,63 +77,20 @@ func credentialOf(list *revocation.List, value string, now time.Time) (c Credent
 // isSecret reports whether nobody can guess a value. An app's numbers and names
 // of sessions can be counted up, and a value of many people is mostly a word.
 func isSecret(value string) bool {
-	for start := 0; start < len(value); {
-		end := start
-		for end < len(value) && cookie.IsBase64(value[end]) {
-			end++
-		}
-		if run := value[start:end]; len(run) >= cookie.MinCredential && isRandom(run) {
-			return true
-		}
-		start = end + 1
-	}
-	return false
+	return cookie.AnyRun(value, cookie.MinCredential, isRandom)
 }
 
-// isRandom is looksRandom for a cookie that is known to hold a session, and may
-// have a shorter value. Capitals alone make no word a secret: whoever presents
-// it chooses them, and they count for nothing when it is looked up.
-func isRandom(run string) bool {
-	var seen [256]bool
-	var distinct, letters, vowels, consonants, most, changes, mixed int
-	last := -1
-	for i := range len(run) {
-		c, class := run[i], 3
-		switch {
-		case c >= '0' && c <= '9':
-			class = 0
-		case c >= 'a' && c <= 'z':
-			class = 1
-		case c >= 'A' && c <= 'Z':
-			class = 2
-		}
-		if last >= 0 && class != last && class != 3 && last != 3 {
-			changes++ // 3 is punctuation: a-slug-of-2024 changes only there
-			if class == 0 || last == 0 {
-				mixed++
-			}
-		}
-		last = class
-		if class == 1 || class == 2 {
-			letters++
-			if consonants++; strings.IndexByte("aeiou", c|0x20) >= 0 {
-				vowels++
-				consonants = 0
-			}
-		} else {
-			consonants = 0
-		}
-		most = max(most, consonants)
-		if !seen[c] {
-			seen[c] = true
-			distinct++
-		}
-	}
-	if letters == 0 || distinct < 8 {
+// isRandom asks less than what makes cookies of unknown names sessions: this
+// one is known to hold one, and may have a shorter value. Capitals alone make
+// no word a secret: whoever presents it chooses them, and they count for
+// nothing when it is looked up.
+func isRandom(run cookie.Run) bool {
+	letters := run.Lower + run.Upper
+	if letters == 0 || run.Distinct < 8 {
 		return false
 	}
-	noWord := most > 3 || vowels*10 < letters*3
-	return changes >= len(run)/6 && (mixed > 2 || noWord) || mixed > 1 && noWord
+	noWord := run.Consonants > 3 || run.Vowels*10 < letters*3
+	return run.Changes >= run.Length/6 && (run.DigitChanges > 2 || noWord) || run.DigitChanges > 1 && noWord
 }
 
 // NotDurable says what an error of the list means for those who log out.

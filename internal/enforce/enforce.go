@@ -220,7 +220,7 @@ func (p *Policy) refuseHeader(w http.ResponseWriter, r *http.Request, name strin
 		return p.reject(w, r, ref)
 	}
 	ref.expire(w.Header())
-	return pages.WriteJSON(w, http.StatusUnauthorized, pages.LogoutAnswer{Message: pages.TextStatus[http.StatusUnauthorized].Text})
+	return pages.WriteErrorJSON(w, http.StatusUnauthorized)
 }
 
 // revokeSetAgain looks at an answer that was under way while something was

@@ -70,7 +70,7 @@ func (p *Policy) forgettable(refused []revocation.Refused, kept []string) (names
 		if len(names) == cookie.MaxSessionCookies {
 			break
 		}
-		kept := p.Sessions.Keep.Matches(c.Name) || p.Sessions.BuiltinKeep.Matches(c.Name) && !strings.ContainsAny(c.Value, ", \t")
+		kept := p.Sessions.ToldToKeep(c.Name) || p.Sessions.Kept(c.Name) && !strings.ContainsAny(c.Value, ", \t")
 		if c.Value != "" && cookie.IsCookieName(c.Name) && !others[c.Name] && !kept && !slices.Contains(names, c.Name) {
 			names = append(names, c.Name)
 		}

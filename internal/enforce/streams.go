@@ -92,10 +92,7 @@ func (p *Policy) serveStream(w http.ResponseWriter, r *http.Request, next caddyh
 // stream is open, whatever the names of cookies: apps differ in how they read
 // names.
 func (p *Policy) presentsAny(r *http.Request) (found bool) {
-	cookie.Each(r.Header["Cookie"], func(name, value string) bool {
-		found = len(value) >= cookie.MinCredential && !cookie.IsOwn(name) && !p.Sessions.Kept(name)
-		return !found
-	})
+	found = p.Sessions.MayBeIn(r.Header["Cookie"])
 	for _, name := range p.Headers {
 		for _, line := range r.Header[name] {
 			eachTaken(name, line, func(value string) bool {

@@ -95,7 +95,7 @@ func (s *Seals) OpenSweep(r *http.Request, own origin.Origin) (rd Sweep, ok bool
 func (s *Seals) State(v *Visit, own origin.Origin) string {
 	st := State{ID: v.ID, Site: own.String(), Made: s.Now().Unix(), Provider: v.Provider}
 	if v.Stage == StageHint {
-		st.Question = provider.QuestionOf(provider.ChallengeOf(v.Verifier))
+		st.Question = provider.Question{Verifier: v.Verifier}.Mark()
 	}
 	return stateToken.Seal(s.Keys, st)
 }

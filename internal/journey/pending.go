@@ -2,9 +2,7 @@ package journey
 
 import (
 	"crypto/subtle"
-	"slices"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
@@ -17,15 +15,6 @@ type Journey struct {
 	Touring bool       `json:"w,omitempty"` // the browser is on its way
 	Sweep   Sweep      `json:"r"`
 	Seen    []byte     `json:"s,omitempty"` // digests of the cookies that were no business of the logout
-}
-
-func (rest Journey) Knows(digest string) bool {
-	for seen := range slices.Chunk(rest.Seen, cookie.DigestSize) {
-		if string(seen) == digest {
-			return true
-		}
-	}
-	return false
 }
 
 const (

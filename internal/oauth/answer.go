@@ -13,21 +13,13 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 const (
 	maxAnswer     = 64 << 10
 	maxRetryAfter = time.Minute // REV-08
 )
-
-// RetryError says that the server asked to come again, or did not answer.
-type RetryError struct {
-	After time.Duration // 0 if the server did not say when
-	Err   error
-}
-
-func (e *RetryError) Error() string { return "try again: " + e.Err.Error() }
-func (e *RetryError) Unwrap() error { return e.Err }
 
 // RefusedError is what the server said no with.
 type RefusedError struct {
@@ -43,7 +35,7 @@ func (e *RefusedError) Error() string {
 }
 
 // post sends the form and returns the status and body of a 2xx answer, a
-// RefusedError, a RetryError, or another error for what makes no sense.
+// RefusedError, a work.RetryError, or another error for what makes no sense.
 func (c Client) post(ctx context.Context, hc *http.Client, endpoint string, supported []string, form url.Values) (status int, body []byte, err error) {
 	r, err := c.request(ctx, endpoint, supported, form)
 	if err != nil {
@@ -54,14 +46,14 @@ func (c Client) post(ctx context.Context, hc *http.Client, endpoint string, supp
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	w, err := direct.Do(r)
 	if err != nil {
-		return 0, nil, &RetryError{Err: fmt.Errorf("no answer from the server: %w", reason(err))}
+		return 0, nil, &work.RetryError{Err: fmt.Errorf("no answer from the server: %w", reason(err))}
 	}
 	defer w.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(w.Body, maxAnswer+1))
 	// Above all the status counts. Of a refusal the body is a detail.
 	switch status = w.StatusCode; {
 	case status == http.StatusTooManyRequests || status >= 500:
-		return 0, nil, &RetryError{
+		return 0, nil, &work.RetryError{
 			After: retryAfter(w.Header.Get("Retry-After"), c.now()),
 			Err:   fmt.Errorf("the server answered with status %d", status),
 		}
@@ -72,7 +64,7 @@ func (c Client) post(ctx context.Context, hc *http.Client, endpoint string, supp
 	case status < 200:
 		return 0, nil, fmt.Errorf("the server answered with status %d", status)
 	case err != nil:
-		return status, nil, &RetryError{Err: fmt.Errorf("the answer broke off: %w", reason(err))}
+		return status, nil, &work.RetryError{Err: fmt.Errorf("the answer broke off: %w", reason(err))}
 	case len(body) > maxAnswer:
 		return status, nil, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
 	}

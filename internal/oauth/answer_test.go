@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 func wantRetry(t *testing.T, err error, after time.Duration) {
 	t.Helper()
 	quiet(t, err)
-	if retry, ok := errors.AsType[*RetryError](err); !ok || retry.After != after {
+	if retry, ok := errors.AsType[*work.RetryError](err); !ok || retry.After != after {
 		t.Errorf("%v, want to try again after %v", err, after)
 	}
 }
@@ -30,7 +32,7 @@ func wantRefused(t *testing.T, err error, status int, code string) {
 func wantPlain(t *testing.T, err error) {
 	t.Helper()
 	quiet(t, err)
-	_, retry := errors.AsType[*RetryError](err)
+	_, retry := errors.AsType[*work.RetryError](err)
 	_, refused := errors.AsType[*RefusedError](err)
 	if err == nil || retry || refused {
 		t.Errorf("%v, want another error", err)

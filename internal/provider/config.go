@@ -10,8 +10,9 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
 )
 
-// Config is what the configuration says of a provider. The root package
-// documents it for users.
+// Config is what the configuration says of a provider, as written: with
+// placeholders of the environment and of files. The root package documents it for
+// users.
 type Config struct {
 	Issuer, LogoutURL                             string
 	ClientID, ClientSecret, ClientKey, ClientAuth string
@@ -20,10 +21,9 @@ type Config struct {
 	EndSessionEndpoint, RevocationEndpoint        string
 	JWKSURI                                       string
 	AuthorizationEndpoint, TokenEndpoint          string
-	ServerLogout                                  *ServerLogout // nil: none, or not known yet
-	HasServerLogout                               bool
+	ServerLogout                                  *ServerLogout // nil: none
 	TLSTrust                                      []string
-	Quirks                                        string
+	QuirksOf                                      string // whose, as "keycloak"; "": told by the issuer
 }
 
 // singles are the words with one value that may come from the environment or a
@@ -72,11 +72,11 @@ func (c Config) CheckWritten() error {
 			return nil
 		}
 	}
-	return c.Check()
+	return c.check()
 }
 
-// Check finds what cannot work.
-func (c *Config) Check() error {
+// check finds what cannot work, once all is known.
+func (c *Config) check() error {
 	switch {
 	case c.IsPortal() && c.Issuer != "":
 		return errors.New("an OpenID provider has an issuer, a portal has a logout_url; write one of the two")
@@ -107,8 +107,8 @@ func (c *Config) Check() error {
 }
 
 func (c *Config) checkClient() error {
-	if c.Quirks != "" && !isQuirk(c.Quirks) {
-		return fmt.Errorf("quirks: %q is none of %s", c.Quirks, strings.Join(quirkNames(), ", "))
+	if c.QuirksOf != "" && !isQuirk(c.QuirksOf) {
+		return fmt.Errorf("quirks: %q is none of %s", c.QuirksOf, strings.Join(quirkNames(), ", "))
 	}
 	switch method := oauth.Method(c.ClientAuth); {
 	case c.ClientID == "" && (c.ClientSecret != "" || c.ClientKey != "" || c.ClientAuth != ""):

@@ -55,7 +55,7 @@ func TestWrittenIsChecked(t *testing.T) {
 		"is the only placeholder":     {LogoutURL: "/x?{sid}"},
 		"needs a client_secret":       {Issuer: "https://sso.example.com", ClientID: "edge", ClientAuth: "client_secret_post"},
 		"a portal has a logout_url":   {LogoutURL: "/x", ServerLogout: &ServerLogout{}},
-		"quirks: \"x\" is none of":    {Issuer: "https://sso.example.com", Quirks: "x"},
+		"quirks: \"x\" is none of":    {Issuer: "https://sso.example.com", QuirksOf: "x"},
 		"a secret or key is there":    {Issuer: "https://sso.example.com", ClientSecret: "s"},
 		"no path that every browser ": {LogoutURL: "/\\evil.example"},
 	} {

@@ -26,7 +26,7 @@ type EndSession struct {
 // url builds the address, by what is known. ok is false
 // when there is nothing that the provider could act on without asking; then
 // the user goes there by a click, to the bare endpoint.
-func (e EndSession) url(endpoint string, q Ways) (address string, ok bool) {
+func (e EndSession) url(endpoint string, q Quirks) (address string, ok bool) {
 	if q.NoHint || len(e.Hint) > maxEndSessionURL {
 		e.Hint = ""
 	}
@@ -42,7 +42,7 @@ func (e EndSession) url(endpoint string, q Ways) (address string, ok bool) {
 	}
 }
 
-func (e EndSession) parameters(q Ways) url.Values {
+func (e EndSession) parameters(q Quirks) url.Values {
 	values := make(url.Values)
 	set := func(name, value string) {
 		if value != "" {
@@ -81,12 +81,12 @@ func withQuery(endpoint string, values url.Values) string {
 func (p *Provider) EndSessionURL(ctx context.Context, m Metadata, e EndSession) (address string, sent EndSession, ok bool) {
 	sent, ok = p.accepts(ctx, m, e)
 	if ok {
-		address, ok = sent.url(m.EndSession, m.Ways)
+		address, ok = sent.url(m.EndSession, m.Quirks)
 	}
 	if !ok {
 		return p.bareEndpoint(ctx, m), EndSession{}, false
 	}
-	if sent.ReturnURI == "" || m.Ways.NoState {
+	if sent.ReturnURI == "" || m.Quirks.NoState {
 		sent.State = ""
 	}
 	return address, sent, true
@@ -102,11 +102,11 @@ func (p *Provider) bareEndpoint(ctx context.Context, m Metadata) string {
 // accepts finds out what of a request the provider accepts: all of it,
 // only without the return address, or nothing.
 func (p *Provider) accepts(ctx context.Context, m Metadata, e EndSession) (accepted EndSession, ok bool) {
-	if m.Ways.HintRequired || e.Client == "" {
+	if m.Quirks.HintRequired || e.Client == "" {
 		// There is nothing more to learn without a hint, and one would end the
 		// session: with the answer, not with the browser.
 		alive := p.probe(ctx, m.EndSession, "the provider's logout is out of order")
-		return e, alive.verdict != probeUnreachable && (alive.verdict != probeRefused || m.Ways.HintRequired)
+		return e, alive.verdict != probeUnreachable && (alive.verdict != probeRefused || m.Quirks.HintRequired)
 	}
 	full := p.tryLogout(ctx, m, e)
 	if full != probeRefused {
@@ -120,7 +120,7 @@ func (p *Provider) accepts(ctx context.Context, m Metadata, e EndSession) (accep
 // tryLogout asks for a logout of nobody.
 func (p *Provider) tryLogout(ctx context.Context, m Metadata, e EndSession) verdict {
 	e.Hint, e.State = "", ""
-	address, _ := e.url(m.EndSession, m.Ways)
+	address, _ := e.url(m.EndSession, m.Quirks)
 	answer := p.probe(ctx, address,
 		"the provider refuses a logout with this address to return to: is it registered as a post-logout redirect URI of the client? Until then people stay on the provider's page",
 		zap.String("client_id", e.Client), zap.String("post_logout_redirect_uri", e.ReturnURI))
@@ -140,7 +140,7 @@ func isErrorRedirect(location, returnURI string) bool {
 // Carries reports whether an address of the provider's logout has room for an ID
 // token as hint. One of our own is mostly shorter.
 func (m Metadata) Carries(token IDToken) bool {
-	return len(token.Raw) <= m.Ways.longestURL()-roomBesideHint
+	return len(token.Raw) <= m.Quirks.longestURL()-roomBesideHint
 }
 
 // roomBesideHint is what the other parameters take.

@@ -82,10 +82,10 @@ func TestEndSessionURL(t *testing.T) {
 // does not is left out and never cut.
 func TestLongHintIsDroppedWhole(t *testing.T) {
 	for name, tc := range map[string]struct {
-		quirks Ways
+		quirks Quirks
 		limit  int
 	}{
-		"usual": {Ways{}, 4096},
+		"usual": {Quirks{}, 4096},
 		"entra": {quirksByName["entra"], 2000},
 	} {
 		for _, client := range []string{"edge", ""} {
@@ -168,13 +168,13 @@ func TestEndSessionURLByWhatIsAccepted(t *testing.T) {
 		"no client":         {"", "", func(url.Values) bool { return true }, false, "", "https://sso.example.com/end"},
 		"no state":          {"cognito", "edge", func(url.Values) bool { return true }, true, "", ""},
 	} {
-		p := newLab(t, Config{Issuer: "https://sso.example.com", Quirks: tc.quirks})
-		p.Http = &http.Client{Transport: transport(func(w http.ResponseWriter, r *http.Request) {
+		p := newLab(t, Config{Issuer: "https://sso.example.com", QuirksOf: tc.quirks})
+		p.AskThrough(transport(func(w http.ResponseWriter, r *http.Request) {
 			if !tc.accepts(r.URL.Query()) {
 				w.WriteHeader(400)
 			}
-		})}
-		m := Metadata{Issuer: p.Issuer, EndSession: "https://sso.example.com/end", Ways: p.Ways}
+		}))
+		m := Metadata{Issuer: p.Issuer, EndSession: "https://sso.example.com/end", Quirks: p.Quirks}
 		address, sent, ok := p.EndSessionURL(t.Context(), m, EndSession{Client: tc.client, ReturnURI: "https://app.example.com/bye", State: "s"})
 		if tc.wantLink != "" {
 			if ok || address != strings.TrimSuffix(tc.wantLink, "none") {

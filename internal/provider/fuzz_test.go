@@ -24,7 +24,7 @@ func FuzzProviderMetadata(f *testing.F) {
 	}
 	p := newLab(f, Config{Issuer: "https://sso.example.com", ClientID: "edge"})
 	f.Fuzz(func(t *testing.T, doc string) {
-		p.Http = &http.Client{Transport: transport(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(doc)) })}
+		p.AskThrough(transport(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(doc)) }))
 		m, err := p.fetchMetadata(t.Context())
 		if err != nil {
 			return
@@ -39,7 +39,7 @@ func FuzzProviderMetadata(f *testing.F) {
 			if err := origin.CheckEndpoint(endpoint); err != nil {
 				t.Errorf("%q: %v", doc, err)
 			}
-			address, _ := EndSession{"h", "edge", "https://app.example.com/bye", "s"}.url(endpoint, Ways{})
+			address, _ := EndSession{"h", "edge", "https://app.example.com/bye", "s"}.url(endpoint, Quirks{})
 			u, err := url.Parse(address)
 			if err != nil || !strings.HasPrefix(address, endpoint) || !origin.SameEndpoint(address, endpoint) || u.Query().Get("id_token_hint") == "" {
 				t.Errorf("%q becomes %q, %v", endpoint, address, err)

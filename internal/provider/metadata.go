@@ -29,7 +29,7 @@ type Metadata struct {
 	TokenAuth         []string `json:"token_endpoint_auth_methods_supported"`
 	ResponseHasIssuer bool     `json:"authorization_response_iss_parameter_supported"`
 
-	Ways Ways // of EndSession
+	Quirks Quirks // of EndSession
 }
 
 const (
@@ -102,10 +102,10 @@ func (p *Provider) askedSince(last time.Time) (Metadata, bool) {
 
 // override lets the configuration win over discovery (RPI-01).
 func (p *Provider) override(m Metadata) Metadata {
-	m.Ways = p.Ways
-	if m.EndSession == "" && p.EndSessionEndpoint == "" && p.Ways.legacy != nil && m.Issuer != "" {
-		m.EndSession = strings.TrimSuffix(p.Issuer, "/") + "/" + p.Ways.legacy.path
-		m.Ways = p.Ways.legacyLogout()
+	m.Quirks = p.Quirks
+	if m.EndSession == "" && p.EndSessionEndpoint == "" && p.Quirks.legacy != nil && m.Issuer != "" {
+		m.EndSession = strings.TrimSuffix(p.Issuer, "/") + "/" + p.Quirks.legacy.path
+		m.Quirks = p.Quirks.legacyLogout()
 	}
 	for _, endpoint := range []struct {
 		configured string
@@ -140,7 +140,7 @@ func (p *Provider) discover(ctx context.Context) Metadata {
 		return m
 	}
 	// A CA that was not there yet may be by the next time.
-	p.Http = nil
+	p.http = nil
 	p.env.Logger().Warn("the provider's metadata is not to be had; what was known of it before is used",
 		zap.String("provider", p.Name), zap.Error(err))
 	return p.metadata

@@ -282,9 +282,9 @@ func TestMetadataNamesNothingOfThisMachine(t *testing.T) {
 		"https://LocalHost/x", "https://sso.LOCALHOST./x", "https://0.0.0.0/x", "https://[::]/x",
 	} {
 		s := newLab(t, Config{Issuer: elsewhere, ClientID: "edge", ClientSecret: "secret"})
-		s.Http = &http.Client{Transport: transport(func(w http.ResponseWriter, _ *http.Request) {
+		s.AskThrough(transport(func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"issuer":%q,"end_session_endpoint":%[2]q,"jwks_uri":%[2]q,"authorization_endpoint":%[2]q,"token_endpoint":%[2]q,"revocation_endpoint":%[2]q}`, elsewhere, endpoint)
-		})}
+		}))
 		m, err := s.asks()
 		if got := m.EndSession + m.JWKS + m.Authorization + m.Token + m.Revocation; err != nil || got != "" {
 			t.Errorf("%s: %s %v", endpoint, got, err)

@@ -19,7 +19,7 @@ const returnURLPlaceholder = "{return_url}"
 func (c *Config) IsPortal() bool { return c.LogoutURL != "" }
 
 func (c *Config) checkPortal() error {
-	other := c.ClientAuth+c.Quirks != "" || c.HasServerLogout || c.ServerLogout != nil || c.JustInTimeHint != nil
+	other := c.ClientAuth+c.QuirksOf != "" || c.ServerLogout != nil || c.JustInTimeHint != nil
 	for _, value := range c.singles() {
 		other = other || *value != ""
 	}

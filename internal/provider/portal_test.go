@@ -37,7 +37,7 @@ func TestPortalURL(t *testing.T) {
 		"on the site":  {"/logout?rd={return_url}", "/logout?rd=https%3A%2F%2Fa.example%2F", "/logout", 502, true},
 	} {
 		p := newLab(t, Config{LogoutURL: tc.logoutURL})
-		p.Http = &http.Client{Transport: transport(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(tc.status) })}
+		p.AskThrough(transport(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(tc.status) }))
 		address, endpoint, ok := p.PortalURL(t.Context(), "https://a.example/")
 		if address != tc.address || endpoint != tc.endpoint || ok != tc.ok {
 			t.Errorf("%s: %q %q %v", name, address, endpoint, ok)

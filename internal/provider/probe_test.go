@@ -14,7 +14,7 @@ import (
 func TestProbesAreBoundedAndRare(t *testing.T) {
 	p := newLab(t, Config{Issuer: "https://sso.example.com"})
 	var asked atomic.Int32
-	p.Http = &http.Client{Transport: transport(func(http.ResponseWriter, *http.Request) { asked.Add(1) })}
+	p.AskThrough(transport(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	for i := range 300 {
 		if got := p.probe(t.Context(), fmt.Sprintf("https://sso.example.com/?%d", i), "advice"); got.verdict != probeFine {
 			t.Fatalf("%+v", got)
@@ -38,11 +38,11 @@ func TestProbesAreShared(t *testing.T) {
 	var asked atomic.Int32
 	var status atomic.Int32
 	release := make(chan struct{})
-	p.Http = &http.Client{Transport: transport(func(w http.ResponseWriter, _ *http.Request) {
+	p.AskThrough(transport(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		<-release
 		w.WriteHeader(int(status.Load()))
-	})}
+	}))
 	status.Store(200)
 	var all sync.WaitGroup
 	for range 10 {

@@ -28,7 +28,7 @@ type Provider struct {
 	Config
 	Name string
 
-	Ways Ways // what it does in its own way
+	Quirks Quirks // what it does in its own way
 
 	env     Env
 	client  oauth.Client
@@ -36,7 +36,8 @@ type Provider struct {
 	flights singleflight.Group // of questions to it: one for all who want to know the same
 
 	mu       sync.Mutex
-	Http     *http.Client         // nil until needed, and again after a failure
+	http     *http.Client         // nil until needed, and again after a failure
+	wire     http.RoundTripper    // nil: the network
 	metadata Metadata             // the last that was good
 	asked    time.Time            // when the provider was last asked for it
 	failure  error                // what came of that
@@ -57,13 +58,18 @@ type Env struct {
 	Work    *work.Runner
 }
 
-// New checks a configuration, and asks nobody.
-func New(name string, config Config, env Env) (*Provider, error) {
-	if err := config.Check(); err != nil {
+// New reads a configuration with what the environment and files say, checks it,
+// and asks nobody.
+func New(name string, written Config, env Env) (*Provider, error) {
+	config, err := written.resolved()
+	if err != nil {
+		return nil, err
+	}
+	if err := config.check(); err != nil {
 		return nil, err
 	}
 	p := &Provider{
-		Config: config, Name: name, env: env, Ways: quirksOf(config.Quirks, config.Issuer),
+		Config: config, Name: name, env: env, Quirks: quirksOf(config.QuirksOf, config.Issuer),
 		refused: make(map[string]time.Time),
 		probed:  bounded.NewMap[string, probe](maxProbes, fineProbeFor), probes: rate.NewLimiter(1, maxProbes/4),
 		client: oauth.Client{
@@ -80,11 +86,11 @@ func New(name string, config Config, env Env) (*Provider, error) {
 		p.client.Key = key
 	}
 	if config.ServerLogout != nil {
-		if err := config.ServerLogout.Check(); err != nil {
+		if err := config.ServerLogout.check(); err != nil {
 			return nil, fmt.Errorf("server_logout: %w", err)
 		}
 	}
-	_, err := p.trust()
+	_, err = p.trust()
 	return p, err
 }
 
@@ -112,7 +118,7 @@ func (p *Provider) clientFor(id string, m Metadata) oauth.Client {
 	if id == p.ClientID {
 		c = p.client
 	}
-	if p.Ways.Audience == audienceTokenEndpoint && m.Token != "" {
+	if p.Quirks.Audience == audienceTokenEndpoint && m.Token != "" {
 		c.Audience = m.Token
 	}
 	return c

@@ -53,7 +53,7 @@ func challengeOf(verifier string) string {
 // asked, knows hints, redeems codes of the client, and redirects back to us
 // instead of showing a page. The question needs no state, nonce or verifier yet.
 func (p *Provider) TakesQuestion(ctx context.Context, m Metadata, q Question) bool {
-	return !m.Ways.NoHint && p.JustInTime(q.Client) && m.Authorization != "" && m.Token != "" && m.JWKS != "" &&
+	return !m.Quirks.NoHint && p.JustInTime(q.Client) && m.Authorization != "" && m.Token != "" && m.JWKS != "" &&
 		p.redeems(q.Client) && p.answersSilently(ctx, m, q)
 }
 

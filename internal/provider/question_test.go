@@ -31,11 +31,11 @@ func TestReadAnswer(t *testing.T) {
 			AuthorizationEndpoint: "https://sso.example.com/auth", TokenEndpoint: "https://sso.example.com/token", RevocationEndpoint: "https://sso.example.com/revoke",
 		})
 		asked := 0
-		p.Http = &http.Client{Transport: transport(func(w http.ResponseWriter, _ *http.Request) {
+		p.AskThrough(transport(func(w http.ResponseWriter, _ *http.Request) {
 			asked++
 			w.WriteHeader(tc.status)
 			_, _ = w.Write([]byte(`{"error":"invalid_client"}`))
-		})}
+		}))
 		query, err := url.ParseQuery(tc.query)
 		if err != nil {
 			t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Ways are what a provider does in its own way at logout.
-type Ways struct {
+// Quirks are what a provider does in its own way at logout.
+type Quirks struct {
 	HintRequired    bool    // parameters without an ID token lead to an error page: then none are sent
 	NoHint          bool    // it knows no id_token_hint
 	returnParameter string  // if it is not post_logout_redirect_uri
@@ -26,7 +26,7 @@ type legacy struct{ path, returnParameter string }
 // they mean.
 // Each was read in the provider's code or documentation; only what Keycloak
 // and oidc-provider do is tried by our own tests.
-var quirksByName = map[string]Ways{
+var quirksByName = map[string]Quirks{
 	// keycloak: LogoutEndpoint.java asks for confirmation without a hint, and
 	// answers post_logout_redirect_uri without client_id and hint with an error
 	// page, neither of which the standard forbids.
@@ -80,13 +80,13 @@ func quirkNames() []string {
 }
 
 // quirksOf are those of a name, or of an issuer that tells by its address.
-func quirksOf(name, issuer string) Ways {
+func quirksOf(name, issuer string) Quirks {
 	if name != "" {
 		return quirksByName[name]
 	}
 	u, err := url.Parse(issuer)
 	if err != nil {
-		return Ways{}
+		return Quirks{}
 	}
 	host := "." + strings.ToLower(u.Hostname())
 	for _, name := range quirkNames() {
@@ -96,16 +96,16 @@ func quirksOf(name, issuer string) Ways {
 			return q
 		}
 	}
-	return Ways{}
+	return Quirks{}
 }
 
 // legacyLogout are the quirks of the logout address that stands in for the
 // one that discovery does not name.
-func (q Ways) legacyLogout() Ways {
-	return Ways{NoHint: true, NoState: true, returnParameter: q.legacy.returnParameter}
+func (q Quirks) legacyLogout() Quirks {
+	return Quirks{NoHint: true, NoState: true, returnParameter: q.legacy.returnParameter}
 }
 
-func (q Ways) longestURL() int {
+func (q Quirks) longestURL() int {
 	if q.maxURL > 0 {
 		return q.maxURL
 	}
@@ -113,7 +113,7 @@ func (q Ways) longestURL() int {
 }
 
 // ReturnParameter is how the provider calls a post_logout_redirect_uri.
-func (q Ways) ReturnParameter() string {
+func (q Quirks) ReturnParameter() string {
 	if q.returnParameter != "" {
 		return q.returnParameter
 	}

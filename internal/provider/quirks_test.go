@@ -17,11 +17,11 @@ func TestLegacyLogoutAddress(t *testing.T) {
 		"legacy":     {&Provider{Config: Config{Issuer: "https://t.eu.auth0.com/"}}, Metadata{Issuer: "https://t.eu.auth0.com/"}, "https://t.eu.auth0.com/v2/logout?client_id=edge&returnTo=https%3A%2F%2Fapp.example.com%2Fbye", false},
 		"discovered": {&Provider{Config: Config{Issuer: "https://t.eu.auth0.com/"}}, Metadata{Issuer: "https://t.eu.auth0.com/", EndSession: "https://t.eu.auth0.com/oidc/logout"}, "https://t.eu.auth0.com/oidc/logout?", true},
 		"configured": {&Provider{Config: Config{Issuer: "https://t.eu.auth0.com/", EndSessionEndpoint: "https://t.eu.auth0.com/x"}}, Metadata{Issuer: "https://t.eu.auth0.com/"}, "https://t.eu.auth0.com/x?", true},
-		"own domain": {&Provider{Config: Config{Issuer: "https://login.example.com/", Quirks: "auth0"}}, Metadata{Issuer: "https://login.example.com/"}, "https://login.example.com/v2/logout?client_id=edge&returnTo=", false},
+		"own domain": {&Provider{Config: Config{Issuer: "https://login.example.com/", QuirksOf: "auth0"}}, Metadata{Issuer: "https://login.example.com/"}, "https://login.example.com/v2/logout?client_id=edge&returnTo=", false},
 	} {
-		tc.p.Ways = quirksOf(tc.p.Quirks, tc.p.Issuer)
+		tc.p.Quirks = quirksOf(tc.p.QuirksOf, tc.p.Issuer)
 		m := tc.p.override(tc.discovered)
-		got, ok := EndSession{"h", "edge", "https://app.example.com/bye", "s"}.url(m.EndSession, m.Ways)
+		got, ok := EndSession{"h", "edge", "https://app.example.com/bye", "s"}.url(m.EndSession, m.Quirks)
 		if !ok || !strings.HasPrefix(got, tc.want) || strings.Contains(got, "state=s") != tc.state || strings.Contains(got, "id_token_hint") != tc.state {
 			t.Errorf("%s: %s", name, got)
 		}

@@ -16,9 +16,9 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 // ServerLogout is a request from server to server that ends the session that an
@@ -78,11 +78,11 @@ func (s *ServerLogout) CheckWritten() error {
 	if err != nil {
 		return err
 	}
-	return r.Check()
+	return r.check()
 }
 
-// Check finds what cannot work.
-func (s *ServerLogout) Check() error {
+// check finds what cannot work, once all is known.
+func (s *ServerLogout) check() error {
 	if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodGet}, s.Method) {
 		return fmt.Errorf("%q is no method for a logout; write POST or DELETE before the address", s.Method)
 	}
@@ -186,7 +186,7 @@ func (p *Provider) callServer(ctx context.Context, s *ServerLogout, sid, sub str
 		if inURL, ok := errors.AsType[*url.Error](err); ok {
 			err = inURL.Err // the address has sid or sub in it
 		}
-		return &oauth.RetryError{Err: err}
+		return &work.RetryError{Err: err}
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxDiscarded))
@@ -198,7 +198,7 @@ func (p *Provider) callServer(ctx context.Context, s *ServerLogout, sid, sub str
 	case worked:
 		return nil
 	case res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests:
-		return &oauth.RetryError{Err: fmt.Errorf("the server answers with status %d", res.StatusCode)}
+		return &work.RetryError{Err: fmt.Errorf("the server answers with status %d", res.StatusCode)}
 	}
 	return fmt.Errorf("the server answers with status %d", res.StatusCode)
 }

@@ -14,7 +14,7 @@ import (
 
 // Tokens are the provider's tokens that came with a logout.
 type Tokens struct {
-	Id, Access, Refresh []string
+	ID, Access, Refresh []string
 	Cookies             []string // the names of those that came as cookies
 }
 
@@ -35,7 +35,7 @@ func (p *Provider) TokensIn(presented []cookie.Cookie, said Tokens) (t Tokens) {
 	for _, kind := range []struct {
 		said   []string
 		tokens *[]string
-	}{{said.Id, &t.Id}, {said.Access, &t.Access}, {said.Refresh, &t.Refresh}} {
+	}{{said.ID, &t.ID}, {said.Access, &t.Access}, {said.Refresh, &t.Refresh}} {
 		for _, token := range kind.said {
 			addToken(kind.tokens, token)
 			for _, c := range presented {
@@ -62,7 +62,7 @@ func (p *Provider) TokensIn(presented []cookie.Cookie, said Tokens) (t Tokens) {
 		case slices.Contains(accessTokenNames, name):
 			addToken(&t.Access, c.Value)
 		case isJWT:
-			addToken(&t.Id, c.Value)
+			addToken(&t.ID, c.Value)
 		case slices.Contains(idTokenNames, name): // an encrypted one
 		default:
 			continue
@@ -84,7 +84,7 @@ func addToken(tokens *[]string, token string) {
 }
 
 // None reports whether there is nothing to end.
-func (t Tokens) None() bool { return len(t.Id) == 0 && len(t.Access) == 0 && len(t.Refresh) == 0 }
+func (t Tokens) None() bool { return len(t.ID) == 0 && len(t.Access) == 0 && len(t.Refresh) == 0 }
 
 // AreAll reports whether cookies are nothing but the provider's tokens.
 func (t Tokens) AreAll(cookies []cookie.Cookie) bool {
@@ -99,7 +99,7 @@ func (p *Provider) EndTokens(ctx context.Context, clients []string, t Tokens) {
 	if p.ServerLogout == nil {
 		return
 	}
-	if token, ok := p.FirstIDToken(ctx, t.Id, clients); ok {
+	if token, ok := p.FirstIDToken(ctx, t.ID, clients); ok {
 		p.LogoutOnServer(ctx, token)
 	}
 }

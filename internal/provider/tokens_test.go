@@ -38,7 +38,7 @@ func TestClientAuthentication(t *testing.T) {
 		"none is configured":          {config: Config{ClientAuth: "none"}, supported: []string{"client_secret_basic"}, form: url.Values{"client_id": {"odd client&"}}},
 		"a key":                       {config: Config{ClientKey: key}, assertion: true, form: url.Values{"client_id": {"odd client&"}}},
 		"the site's client":           {config: Config{ClientSecret: secret}, site: true, form: url.Values{"client_id": {"app"}}},
-		"a key at hydra, where it is": {config: Config{Quirks: "hydra", ClientKey: key}, assertion: true, form: url.Values{"client_id": {"odd client&"}}},
+		"a key at hydra, where it is": {config: Config{QuirksOf: "hydra", ClientKey: key}, assertion: true, form: url.Values{"client_id": {"odd client&"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +65,7 @@ func TestClientAuthentication(t *testing.T) {
 			want := url.Values{"token": {"an-access-token"}, "token_type_hint": {"access_token"}}
 			maps.Copy(want, tc.form)
 			if tc.assertion {
-				wantAssertion(t, got.form.Get("client_assertion"), map[bool]string{true: k.URL + "/token", false: k.URL}[tc.config.Quirks == "hydra"])
+				wantAssertion(t, got.form.Get("client_assertion"), map[bool]string{true: k.URL + "/token", false: k.URL}[tc.config.QuirksOf == "hydra"])
 				got.form.Del("client_assertion")
 				want.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 			}
@@ -123,17 +123,17 @@ func TestTokensIn(t *testing.T) {
 		want      Tokens
 	}{
 		"by name":           {[]cookie.Cookie{{Name: "__Host-AccessToken", Value: "a"}, {Name: "refresh_token", Value: "r"}, {Name: "id-token", Value: "encrypted"}, {Name: "sessionid", Value: "s"}}, Tokens{}, Tokens{Access: []string{"a"}, Refresh: []string{"r"}, Cookies: []string{"__Host-AccessToken", "refresh_token", "id-token"}}},
-		"a JWT of any name": {[]cookie.Cookie{{Name: "x", Value: ours}}, Tokens{}, Tokens{Id: []string{ours}, Cookies: []string{"x"}}},
+		"a JWT of any name": {[]cookie.Cookie{{Name: "x", Value: ours}}, Tokens{}, Tokens{ID: []string{ours}, Cookies: []string{"x"}}},
 		"another issuer's":  {[]cookie.Cookie{{Name: "x", Value: foreign}, {Name: "refresh_token", Value: "r"}}, Tokens{}, Tokens{Refresh: []string{"r"}, Cookies: []string{"refresh_token"}}},
 		"the app's own":     {[]cookie.Cookie{{Name: "id_token", Value: foreign}, {Name: "refresh_token", Value: "r"}}, Tokens{}, Tokens{}},
 		"said":              {[]cookie.Cookie{{Name: "x", Value: "r"}}, Tokens{Refresh: []string{"r"}, Access: []string{"a"}}, Tokens{Refresh: []string{"r"}, Access: []string{"a"}, Cookies: []string{"x"}}},
-		"said, too long":    {nil, Tokens{Id: []string{strings.Repeat("x", maxIDToken+1)}}, Tokens{}},
+		"said, too long":    {nil, Tokens{ID: []string{strings.Repeat("x", maxIDToken+1)}}, Tokens{}},
 	} {
 		got := p.TokensIn(tc.presented, tc.said)
-		if !slices.Equal(got.Id, tc.want.Id) || !slices.Equal(got.Access, tc.want.Access) || !slices.Equal(got.Refresh, tc.want.Refresh) || !slices.Equal(got.Cookies, tc.want.Cookies) {
+		if !slices.Equal(got.ID, tc.want.ID) || !slices.Equal(got.Access, tc.want.Access) || !slices.Equal(got.Refresh, tc.want.Refresh) || !slices.Equal(got.Cookies, tc.want.Cookies) {
 			t.Errorf("%s: %+v", name, got)
 		}
-		if got.None() != (len(got.Id)+len(got.Access)+len(got.Refresh) == 0) {
+		if got.None() != (len(got.ID)+len(got.Access)+len(got.Refresh) == 0) {
 			t.Errorf("%s: None is %v", name, got.None())
 		}
 	}

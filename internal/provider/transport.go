@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 const (
@@ -27,7 +27,7 @@ var errUnreachable = errors.New("the provider cannot be reached")
 
 // isUnreachable: no browser would get an answer either.
 func isUnreachable(err error) bool {
-	var later *oauth.RetryError
+	var later *work.RetryError
 	return errors.Is(err, errUnreachable) || errors.As(err, &later)
 }
 
@@ -84,11 +84,39 @@ func (p *Provider) httpClient(ctx context.Context, endpoint string) (*http.Clien
 // elsewhere (JWT-13).
 func (p *Provider) uncountedClient(ctx context.Context) (*http.Client, error) {
 	p.mu.Lock()
-	client := p.Http
+	client, wire := p.http, p.wire
 	p.mu.Unlock()
 	if client != nil {
 		return client, nil
 	}
+	if wire == nil {
+		var err error
+		if wire, err = p.network(ctx); err != nil {
+			return nil, err
+		}
+	}
+	client = &http.Client{
+		Transport:     wire,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.http == nil {
+		p.http = client
+	}
+	return p.http, nil
+}
+
+// AskThrough has the provider asked another way than over the network: a test
+// has one in its own process, under a name that nobody resolves.
+func (p *Provider) AskThrough(wire http.RoundTripper) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wire, p.http = wire, nil
+}
+
+// network is how the provider is asked, with the roots that it may have.
+func (p *Provider) network(ctx context.Context) (http.RoundTripper, error) {
 	roots, err := p.trust()
 	if err != nil {
 		return nil, err
@@ -98,25 +126,16 @@ func (p *Provider) uncountedClient(ctx context.Context) (*http.Client, error) {
 	if pem, err := p.env.Storage.Load(ctx, "pki/authorities/local/root.crt"); err == nil {
 		roots.AppendCertsFromPEM(pem)
 	}
-	client = &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            dialLoopbackNames,
-			TLSClientConfig:        &tls.Config{RootCAs: roots, InsecureSkipVerify: p.Insecure()}, //nolint:gosec // only if the config says insecure
-			ForceAttemptHTTP2:      true,
-			TLSHandshakeTimeout:    discoveryTimeout,
-			IdleConnTimeout:        30 * time.Second,
-			MaxIdleConnsPerHost:    4,
-			MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.Http == nil {
-		p.Http = client
-	}
-	return p.Http, nil
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialLoopbackNames,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, InsecureSkipVerify: p.Insecure()}, //nolint:gosec // only if the config says insecure
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    discoveryTimeout,
+		IdleConnTimeout:        30 * time.Second,
+		MaxIdleConnsPerHost:    4,
+		MaxResponseHeaderBytes: 64 << 10,
+	}, nil
 }
 
 // Insecure reports whether anybody in between may say that he is the provider.

@@ -18,7 +18,7 @@ func TestItinerariesAreBounded(t *testing.T) {
 			t.Errorf("port %d: found %d times", port, found)
 		}
 	}
-	if n := len(its.known); n > maxItineraries {
+	if n := its.known.Len(); n > maxItineraries {
 		t.Errorf("%d are kept", n)
 	}
 }

@@ -1,9 +1,9 @@
 package tour
 
 import (
-	"sync"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/bounded"
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
@@ -27,48 +27,27 @@ type Step struct {
 	Rest   *cookie.Leftover // what was presented when it began
 }
 
-// Steps are single-use. They are for concurrent use.
+// Steps are single-use: of all that ask for one with the same key, one does it.
+// They are for concurrent use. One is forgotten when its token is worth nothing
+// any more, or when there are too many.
 type Steps struct {
-	mu    sync.Mutex
-	known map[StepKey]*Step
-	order []StepKey // the oldest first
+	known *bounded.Map[StepKey, *Step]
 }
 
 // NewSteps knows of none yet.
-func NewSteps() *Steps { return &Steps{known: make(map[StepKey]*Step)} }
+func NewSteps() *Steps {
+	return &Steps{bounded.NewMap[StepKey, *Step](maxSteps, Lifetime+time.Minute)}
+}
 
 // Begin returns a step, and whether the caller has to do it.
 func (ss *Steps) Begin(key StepKey, now time.Time) (s *Step, mine bool) {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	ss.forget(now)
-	if s := ss.known[key]; s != nil {
-		return s, false
-	}
-	s = &Step{began: now, done: make(chan struct{})}
-	ss.known[key] = s
-	ss.order = append(ss.order, key)
-	return s, true
+	return ss.known.GetOrPut(key, now, func() *Step { return &Step{began: now, done: make(chan struct{})} })
 }
 
 // Find returns a step that was begun here, nil without one.
 func (ss *Steps) Find(key StepKey) *Step {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	return ss.known[key]
-}
-
-// forget drops steps whose tokens are worth nothing any more, and the oldest
-// one if there are too many.
-func (ss *Steps) forget(now time.Time) {
-	for len(ss.order) > 0 {
-		oldest := ss.known[ss.order[0]]
-		if now.Sub(oldest.began) <= Lifetime+time.Minute && len(ss.order) < maxSteps {
-			return
-		}
-		delete(ss.known, ss.order[0])
-		ss.order = ss.order[1:]
-	}
+	s, _ := ss.known.Get(key)
+	return s
 }
 
 // Finish says what came of the step, once.

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
 )
 
 // Runner runs pieces of work. It lasts as long as a configuration.
@@ -31,6 +29,15 @@ const (
 	backgroundTimeout = 3 * time.Minute
 )
 
+// RetryError says that the server asked to come again, or did not answer.
+type RetryError struct {
+	After time.Duration // 0 if the server did not say when
+	Err   error
+}
+
+func (e *RetryError) Error() string { return "try again: " + e.Err.Error() }
+func (e *RetryError) Unwrap() error { return e.Err }
+
 // Try does something now and, while the server is not ready for it, once more
 // for each of the retries (REV-08, REV-10).
 func (r *Runner) Try(ctx context.Context, what, provider string, do func(context.Context) error) {
@@ -38,7 +45,7 @@ func (r *Runner) Try(ctx context.Context, what, provider string, do func(context
 		once, stop := context.WithTimeout(ctx, tryTimeout)
 		err := r.Caught(what, func() error { return do(once) })
 		stop()
-		var later *oauth.RetryError
+		var later *RetryError
 		switch {
 		case err == nil:
 			return

@@ -9,8 +9,6 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/oauth"
 )
 
 // quietRunner is one whose log nobody sees but the test.
@@ -23,7 +21,7 @@ func quietRunner(places int) (*Runner, *observer.ObservedLogs) {
 // TestRetrySchedule: REV-08, REV-10. 1, 5 and 25 s, or what the server says;
 // what cannot work is not tried again; nothing is left running.
 func TestRetrySchedule(t *testing.T) {
-	busy := func(after time.Duration) error { return &oauth.RetryError{After: after, Err: errors.New("busy")} }
+	busy := func(after time.Duration) error { return &RetryError{After: after, Err: errors.New("busy")} }
 	for name, tc := range map[string]struct {
 		answers []error
 		at      []time.Duration
@@ -48,7 +46,7 @@ func TestRetrySchedule(t *testing.T) {
 					err := tc.answers[len(at)-1]
 					if err == context.DeadlineExceeded {
 						<-ctx.Done()
-						return &oauth.RetryError{Err: ctx.Err()}
+						return &RetryError{Err: ctx.Err()}
 					}
 					return err
 				})
