@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
@@ -83,7 +81,7 @@ func (f *fanout) askAtOnce(p browserPage, asks []string) []outcome.Outcome {
 		wg.Go(func() {
 			_, answer := f.askSite(&jar{now: f.jar.now, cookies: slices.Clone(f.jar.cookies)}, p.url, ask, token)
 			if w, ok := f.app.seals.OpenReport(answer); ok {
-				outs[i] = tour.Outcomes[w.Result.Plain()]
+				outs[i] = w.Result.Plain().Outcome()
 			}
 		})
 	}

@@ -8,15 +8,14 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 )
 
-// TestItinerariesAreBounded: a request may name any port, and each is a way of
-// its own; the way that a tour needs is always right.
-func TestItinerariesAreBounded(t *testing.T) {
-	const maxItineraries = 64
+// TestItineraryOfAnyPort: a request may name any port, and each is a way of its
+// own; the way that a tour needs is always right.
+func TestItineraryOfAnyPort(t *testing.T) {
 	lab := newTourLab(t, "", groupSites...)
 	var l *sites.Server
 	for _, l = range lab.app.registry().listeners {
 	}
-	for port := range 3 * maxItineraries {
+	for port := range 200 { // more than are kept
 		for _, host := range groupSites[:2] {
 			start := origin.Parse("https://" + host + ":" + strconv.Itoa(port+1000))
 			for range 2 {
@@ -29,8 +28,5 @@ func TestItinerariesAreBounded(t *testing.T) {
 	}
 	if it := lab.app.itineraryFrom(l, origin.Parse("https://"+groupSites[0]), "another"); len(it.Stops) != 0 {
 		t.Errorf("another group has %d sites", len(it.Stops))
-	}
-	if n := lab.app.registry().itineraries.Len(); n > maxItineraries {
-		t.Errorf("%d are kept", n)
 	}
 }

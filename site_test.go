@@ -295,3 +295,6 @@ const (
 	maxKept         = 64 << 10
 	graceTime       = 150 * time.Millisecond
 )
+
+// againTime is how long a step of a tour answers as it did at first.
+const againTime = 5 * time.Second

@@ -10,15 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 	"github.com/universal-logout/caddy-universal-logout/internal/nested"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // callTimeout is what the tests here give a call.

@@ -211,7 +211,7 @@ func TestAStepIsJoined(t *testing.T) {
 			t.Errorf("%d %v %+v", s.res.StatusCode, s.res.Header, w)
 		}
 	}
-	lab.clock = lab.clock.Add(tour.AgainTime + time.Second)
+	lab.clock = lab.clock.Add(againTime + time.Second)
 	res, word := ask()
 	if w, ok := lab.app.seals.OpenReport(word); !ok || w.Result.Plain() != tour.Ended {
 		t.Errorf("%d %+v", res.StatusCode, w)

@@ -103,7 +103,7 @@ func TestReplaysEndNoFreshSession(t *testing.T) {
 					if alive := lab.alive(j, "fresh"); len(alive) != len(lab.hosts) {
 						t.Fatalf("%s: the fresh sessions are alive at %v only", what, alive)
 					}
-					if tc.later > tour.AgainTime && p.Header.Get("Clear-Site-Data") != "" {
+					if tc.later > againTime && p.Header.Get("Clear-Site-Data") != "" {
 						t.Errorf("%s: clears %s", what, p.Header.Get("Clear-Site-Data"))
 					}
 					if strings.HasSuffix(r.URL.Path, "/hop") {

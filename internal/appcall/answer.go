@@ -1,40 +1,20 @@
-// Package appcall asks the apps behind a site: it runs the browser's own request
-// or one of ours through the site's handlers, bounded in time and bytes, and ends
-// an app's session.
 package appcall
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"mime"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/quic-go/quic-go/http3"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-	"github.com/universal-logout/caddy-universal-logout/internal/nested"
-	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
-const (
-	// MaxKept is how much of an answer is kept back, and how much of a body
-	// that nobody will see is read so that the connection can be used again.
-	MaxKept = 64 << 10
-
-	// drainTime is how long the rest of an answer may take whose header is known.
-	drainTime = 100 * time.Millisecond
-
-	// graceTime is how long a handler may take to notice that it was cancelled
-	// before its answer is no longer waited for. FastCGI never notices.
-	graceTime = 150 * time.Millisecond
-)
+// maxKept is how much of an answer is kept back, and how much of a body that
+// nobody will see is read so that the connection can be used again.
+const maxKept = 64 << 10
 
 // ErrDiscarded is what a handler gets that writes an answer for nobody.
 var ErrDiscarded = errors.New("the rest of the answer to a logout is not needed")
@@ -103,6 +83,7 @@ func (a *Answer) Header() http.Header {
 	return a.header
 }
 
+// WriteHeader implements http.ResponseWriter.
 func (a *Answer) WriteHeader(status int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -114,6 +95,7 @@ func (a *Answer) WriteHeader(status int) {
 	close(a.headed)
 }
 
+// Write implements http.ResponseWriter.
 func (a *Answer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	a.mu.Lock()
@@ -123,7 +105,7 @@ func (a *Answer) Write(p []byte) (int, error) {
 		return 0, a.enough()
 	case a.passed:
 		return a.w.Write(p)
-	case a.passes && len(a.body)+len(p) <= MaxKept:
+	case a.passes && len(a.body)+len(p) <= maxKept:
 		a.body = append(a.body, p...)
 	case a.passes:
 		if err := a.send(); err != nil {
@@ -138,7 +120,7 @@ func (a *Answer) Write(p []byte) (int, error) {
 
 // hold takes what nobody, or only we, will see. The lock is held.
 func (a *Answer) hold(p []byte) (int, error) {
-	wanted := p[:min(len(p), MaxKept-a.read)]
+	wanted := p[:min(len(p), maxKept-a.read)]
 	a.read += len(wanted)
 	if a.keep {
 		a.body = append(a.body, wanted...)
@@ -160,10 +142,10 @@ func (a *Answer) enough() error {
 // send gives the browser what was kept back. The lock is held.
 func (a *Answer) send() error {
 	a.passed = true
-	h := a.w.Header()
-	clear(h)
-	maps.Copy(h, a.final)
-	a.amend(h)
+	hdr := a.w.Header()
+	clear(hdr)
+	maps.Copy(hdr, a.final)
+	a.amend(hdr)
 	a.w.WriteHeader(a.status)
 	body := a.body
 	a.body = nil
@@ -195,9 +177,9 @@ func (a *Answer) complete() {
 }
 
 // isBrokenJSON reports whether an answer says that it is JSON and is not.
-func isBrokenJSON(h http.Header, body []byte) bool {
-	mediaType, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && mediaType == "application/json" && h.Get("Content-Encoding") == "" && len(body) > 0 && !json.Valid(body)
+func isBrokenJSON(hdr http.Header, body []byte) bool {
+	mediaType, _, err := mime.ParseMediaType(hdr.Get("Content-Type"))
+	return err == nil && mediaType == "application/json" && hdr.Get("Content-Encoding") == "" && len(body) > 0 && !json.Valid(body)
 }
 
 // FlushError is called from timers of other goroutines.
@@ -244,115 +226,14 @@ func (a *Answer) abandon() {
 	a.over = true
 }
 
-// Result is what came of asking an app.
-type Result struct {
-	Status  int         // 0: no answer
-	Header  http.Header // of the answer, nil without one
-	Body    []byte      // its first 64 KiB, if a call of ours asked for it
-	Passed  bool        // the browser has it
-	Claimed bool        // a handler behind us answered
-	Err     error       // why there is no (whole) answer
-}
-
-// OngoingOf is the answer that a handler of ours in front of this one waits for,
-// nil if there is none.
-func OngoingOf(r *http.Request) *Answer {
-	answer, _ := nested.Answer(r).(*Answer)
-	return answer
-}
-
-// Ask runs the browser's own request through next and waits for the answer no
-// longer than its deadline, whatever the handlers behind us do.
-//
-// The app is told to end the session even if the browser has left meanwhile:
-// that is what its user asked for.
-func Ask(r *http.Request, next caddyhttp.Handler, answer *Answer) Result {
-	ctx := nested.WithAnswer(context.WithoutCancel(r.Context()), answer)
-	// A handler that goes on after we stopped waiting must not write to what
-	// Caddy reads when this request ends.
-	if vars, ok := ctx.Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
-		ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, maps.Clone(vars))
-	}
-	ctx = context.WithValue(ctx, caddyhttp.ExtraLogFieldsCtxKey, new(caddyhttp.ExtraLogFields))
-	return answer.await(ctx, next, func(ctx context.Context) (*http.Request, error) { return r.Clone(ctx), nil })
-}
-
-// await serves a request and waits for its answer, and a moment for handlers to
-// notice that nobody waits any more.
-func (a *Answer) await(ctx context.Context, next caddyhttp.Handler, newRequest func(context.Context) (*http.Request, error)) Result {
-	// A plain cancel: reverse_proxy takes a deadline for a sick upstream and
-	// stops sending requests to it.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r, err := newRequest(ctx)
-	if err != nil {
-		return Result{Err: err}
-	}
-	done := make(chan error, 1)
-	go func() { done <- serveRecovered(next, a, r) }()
-
-	late := time.NewTimer(time.Until(a.Deadline))
-	defer late.Stop()
-	headed := a.headed
-	if a.keep {
-		headed = nil
-	}
-	select {
-	case err := <-done:
-		return a.result(err)
-	case <-a.claimed:
-		return a.result(<-done)
-	case <-headed:
-		// All that matters of an answer that is held is known by now.
-		if !a.isPassing() {
-			late.Reset(min(drainTime, time.Until(a.Deadline)))
-		}
-		select {
-		case err := <-done:
-			return a.result(err)
-		case <-late.C:
-		}
-	case <-late.C:
-	}
-	if !a.stop() {
-		return a.result(<-done)
-	}
-	cancel()
-	if err, ok := work.WaitFor(done, graceTime); ok && a.w != nil {
-		return a.result(err)
-	}
-	// Of a call of ours it does not count what the handler says: it was us.
-	a.abandon()
-	return a.result(context.DeadlineExceeded)
-}
-
-// Panicked carries a panic of the handlers behind us out of their goroutine.
-type Panicked struct {
-	value any
-	stack []byte
-}
-
-func (p Panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
-
-// serveRecovered: reverse_proxy panics with http.ErrAbortHandler whenever a
-// body breaks off, also because we did not want the rest.
-func serveRecovered(next caddyhttp.Handler, w http.ResponseWriter, r *http.Request) (err error) {
-	defer func() {
-		if p := recover(); p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this too
-			err = http.ErrAbortHandler
-		} else if p != nil {
-			err = Panicked{p, debug.Stack()}
-		}
-	}()
-	return next.ServeHTTP(w, r)
-}
-
+// isPassing reports whether the answer goes to the browser.
 func (a *Answer) isPassing() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.passes
 }
 
+// result is what came of it. Nothing more is waited for.
 func (a *Answer) result(err error) Result {
 	if err == nil {
 		a.WriteHeader(http.StatusOK) // what net/http makes of a handler that wrote nothing
@@ -372,50 +253,3 @@ func (a *Answer) result(err error) Result {
 	}
 	return res.settled()
 }
-
-// settled reads the status out of an error, and our own cancelling out of a
-// status.
-func (res Result) settled() Result {
-	var handlerErr caddyhttp.HandlerError
-	if res.Status == 0 && errors.As(res.Err, &handlerErr) {
-		res.Status = handlerErr.StatusCode
-	}
-	if res.Status == statusClientClosed {
-		res.Status, res.Err = 0, context.DeadlineExceeded
-	}
-	return res
-}
-
-// PassOn gives what the handler that took over returned to who called us.
-func (res Result) PassOn() error {
-	var crashed Panicked
-	switch {
-	case errors.Is(res.Err, http.ErrAbortHandler):
-		panic(http.ErrAbortHandler)
-	case errors.As(res.Err, &crashed):
-		panic(crashed)
-	}
-	return res.Err
-}
-
-// statusClientClosed is reverse_proxy's word for "the request was cancelled",
-// and here only we cancel.
-const statusClientClosed = 499
-
-// EndsSession reports whether an answer deletes or replaces a session cookie
-// that was presented.
-func (res Result) EndsSession(presented []cookie.Cookie, failed bool, now time.Time) bool {
-	for _, line := range res.Header["Set-Cookie"] {
-		sc := cookie.ParseSet(line, now)
-		for _, c := range presented {
-			// With an error, a new value may be one that comes with every answer.
-			if sc.Name == c.Name && (sc.Expired || sc.Value != c.Value && !failed) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// NoSuchLogout is what apps answer that have no logout of their own.
-var NoSuchLogout = []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}

@@ -3,63 +3,19 @@ package appcall
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
-
-// SessionCall is what ends the session of an app: the call that the
-// configuration names, or what follows from the app's own logout paths.
-type SessionCall struct {
-	Tries   []Call // until one is not answered with "there is no such thing"
-	Derived bool   // from the paths
-	CSRF    *Token // nil: none
-	Success []int  // statuses that say so, besides cookies
-	Timeout time.Duration
-}
-
-// CallsOf are the tries that follow from the paths of an app: the first that
-// names its method, or else the first. Without a method, most apps take GET;
-// those that do not say so.
-func CallsOf(rs *logoutpath.Rules) []Call {
-	var chosen *logoutpath.Rule
-	for i := range rs.Rules {
-		rule := &rs.Rules[i]
-		if slices.Contains(rule.Segments, "*") {
-			continue
-		}
-		if chosen == nil || chosen.Method == "" && rule.Method != "" {
-			chosen = rule
-		}
-	}
-	if chosen == nil {
-		return nil
-	}
-	u := url.URL{Path: "/" + strings.Join(chosen.Segments, "/")}
-	pairs := make([]string, 0, len(chosen.Query))
-	for _, pair := range chosen.Query {
-		pairs = append(pairs, url.QueryEscape(pair[0])+"="+url.QueryEscape(pair[1]))
-	}
-	u.RawQuery = strings.Join(pairs, "&")
-	if chosen.Method != "" {
-		return []Call{{Method: chosen.Method, URI: u.RequestURI()}}
-	}
-	return []Call{{Method: http.MethodGet, URI: u.RequestURI()}, {Method: http.MethodPost, URI: u.RequestURI()}}
-}
 
 // Ended is what became of an app's session that a logout at another site ended.
 type Ended struct {
@@ -80,8 +36,8 @@ type Ending struct {
 	Logger   *zap.Logger
 }
 
-// ending is the end of one session.
-type ending struct {
+// sessionEnd is the end of one session.
+type sessionEnd struct {
 	*Ending
 	from Browser
 	next caddyhttp.Handler
@@ -105,7 +61,7 @@ func (e *Ending) End(from Browser, next caddyhttp.Handler, own origin.Origin, cu
 	if e.Call == nil || len(e.Call.Tries) == 0 {
 		return Ended{Outcome: outcome.Cleared}
 	}
-	one := &ending{
+	one := &sessionEnd{
 		Ending: e, from: from, next: next, cut: (&url.URL{Path: cut}).EscapedPath(),
 		began: e.Now(), deadline: time.Now().Add(e.Call.Timeout),
 		presented: slices.Clone(presented), cookies: slices.Clone(from.cookies),
@@ -122,7 +78,7 @@ func (e *Ending) End(from Browser, next caddyhttp.Handler, own origin.Origin, cu
 
 // run fetches the CSRF token, if the app wants one, and sends the call. If the
 // session could not be ended it says why, for the log.
-func (e *ending) run() (res Result, out outcome.Outcome, why string) {
+func (e *sessionEnd) run() (res Result, out outcome.Outcome, why string) {
 	token := ""
 	if csrf := e.Call.CSRF; csrf != nil {
 		res = e.send(csrf.Page)
@@ -143,11 +99,11 @@ func (e *ending) run() (res Result, out outcome.Outcome, why string) {
 			call = e.Call.CSRF.addTo(call, token)
 		}
 		res = e.send(call)
-		if out = e.outcome(res); out == outcome.Ended || !slices.Contains(NoSuchLogout, res.Status) {
+		if out = e.outcome(res); out == outcome.Ended || !res.HasNoLogout() {
 			break
 		}
 	}
-	if e.Call.Derived && out == outcome.Failed && slices.Contains(NoSuchLogout, res.Status) {
+	if e.Call.Derived && out == outcome.Failed && res.HasNoLogout() {
 		return res, outcome.Cleared, "" // nothing was refused: there is no such logout
 	}
 	if res.Status == 0 && errors.Is(res.Err, context.DeadlineExceeded) {
@@ -161,7 +117,7 @@ func (e *ending) run() (res Result, out outcome.Outcome, why string) {
 
 const tooLate = "logout_call: the app did not answer in time"
 
-func (e *ending) send(call Call) Result {
+func (e *sessionEnd) send(call Call) Result {
 	call.URI = e.cut + call.URI
 	res := e.from.send(e.next, call, e.cookies, e.deadline)
 	e.relay(res.Header["Set-Cookie"])
@@ -169,7 +125,7 @@ func (e *ending) send(call Call) Result {
 }
 
 // outcome of a call: as that of a logout, but statuses may count too.
-func (e *ending) outcome(res Result) outcome.Outcome {
+func (e *sessionEnd) outcome(res Result) outcome.Outcome {
 	failed := res.Status == 0 || res.Status >= 400
 	switch {
 	case slices.Contains(e.Call.Success, res.Status), res.EndsSession(e.presented, failed, e.began):
@@ -182,7 +138,7 @@ func (e *ending) outcome(res Result) outcome.Outcome {
 
 // take lets the next call have the cookies that an answer sets: tokens are
 // bound to them.
-func (e *ending) take(res Result) {
+func (e *sessionEnd) take(res Result) {
 	lines, before := res.Header["Set-Cookie"], slices.Clone(e.presented)
 	for _, line := range lines[:min(len(lines), cookie.MaxSessionCookies)] {
 		sc := cookie.ParseSet(line, e.began)
@@ -201,13 +157,13 @@ func (e *ending) take(res Result) {
 		}
 		e.cookies = append(e.cookies, pair)
 		if slices.ContainsFunc(before, isIt) {
-			e.presented = append(e.presented, cookie.Cookie{sc.Name, sc.Value})
+			e.presented = append(e.presented, cookie.Cookie{Name: sc.Name, Value: sc.Value})
 		}
 	}
 }
 
 // relay keeps the lines that may go on to the browser, the last of equal ones.
-func (e *ending) relay(lines []string) {
+func (e *sessionEnd) relay(lines []string) {
 	for _, line := range lines[:min(len(lines), cookie.MaxSessionCookies)] {
 		if !e.Sessions.MayPass(cookie.ParseSet(line, e.began)) {
 			continue
@@ -221,7 +177,7 @@ func (e *ending) relay(lines []string) {
 
 // logFailed names nothing that the configuration or the app may hold secret: no
 // path, no header, no cookie.
-func (e *ending) logFailed(own origin.Origin, res Result, why string) {
+func (e *sessionEnd) logFailed(own origin.Origin, res Result, why string) {
 	fields := []zap.Field{
 		zap.String("host", own.Host), zap.String("app", e.App), zap.Int("app_status", res.Status),
 		zap.Duration("took", e.Now().Sub(e.began)),

@@ -45,7 +45,7 @@ func FuzzCSRF(f *testing.F) {
 		}
 		r := httptest.NewRequest("GET", "https://app.example.com/", nil)
 		r.Header.Set("Cookie", cookies)
-		e := &ending{Ending: &Ending{Sessions: sc}, cookies: Snapshot(r, origin.New("https", "app.example.com")).cookies, presented: sc.In(r.Header["Cookie"]), began: now}
+		e := &sessionEnd{Ending: &Ending{Sessions: sc}, cookies: Snapshot(r, origin.New("https", "app.example.com")).cookies, presented: sc.In(r.Header["Cookie"]), began: now}
 		e.take(Result{Header: http.Header{"Set-Cookie": {line}}})
 		sent := strings.Join(e.cookies, "; ")
 		if !httpguts.ValidHeaderFieldValue(sent) || strings.Contains(sent, "universal-logout") && !strings.Contains(cookies+line, "universal-logout") {

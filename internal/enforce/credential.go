@@ -1,8 +1,6 @@
 package enforce
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -10,15 +8,11 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-	"github.com/universal-logout/caddy-universal-logout/internal/jwks"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 
 // maxRevoked is how many credentials one request can have refused.
 const maxRevoked = 16
-
-// expiryGrace: apps take a JWT for valid a little longer than it says.
-const expiryGrace = 5 * time.Minute
 
 // Credential is one that a logout presented and that only its owner can have.
 type Credential struct {
@@ -56,8 +50,7 @@ func (p *Policy) CredentialsIn(r *http.Request, presented []cookie.Cookie) (foun
 	for _, c := range presented {
 		all = add(c.Value) && all
 		pairs = append(pairs, c.Name+"="+c.Value)
-		// FastAPI's apps keep a whole header in a cookie, and take either.
-		if word, token, found := strings.Cut(strings.Trim(asAppsRead(c.Value), `"`), " "); found && strings.EqualFold(word, "Bearer") {
+		if token, ok := revocation.Bearer(c.Value); ok {
 			add(token)
 		}
 		// Of what others sign, the beginning is no secret.
@@ -76,90 +69,9 @@ func (p *Policy) CredentialsIn(r *http.Request, presented []cookie.Cookie) (foun
 // credentialOf is false for what others could guess or have, too.
 func credentialOf(list *revocation.List, value string, now time.Time) (c Credential, ok bool) {
 	fingerprint, ok := list.Fingerprint(value)
-	until, ofSomebody := lifeOf(value, now)
-	return Credential{fingerprint, until}, ok && ofSomebody && isSecret(value) && !isBentJWT(value)
-}
-
-// lifeOf reads a JWT: when it expires, and whether it is anybody's at all. One
-// without a name in it, as pages have that anybody can open, is many people's.
-// Claims are not verified here, but they decide about this very token only.
-func lifeOf(value string, now time.Time) (until time.Time, ofSomebody bool) {
-	claims, err := jwks.Peek(otherwiseSigned(plainBase64(value)))
-	if err != nil {
-		return time.Time{}, true
-	}
-	if exp, ok := claims.Time("exp"); ok && exp.After(now) { // an app that still takes it looks at no exp
-		until = exp.Add(expiryGrace)
-	}
-	if sub := claims.String("sub"); slices.Contains(anybody, sub) || sub != "" && (sub == claims.String("azp") || sub == claims.String("client_id")) {
-		return until, false // what programs get for themselves
-	}
-	for name := range claims {
-		if slices.Contains(ofPeople, strings.ToLower(strings.ReplaceAll(name, "_", ""))) {
-			return until, true
-		}
-	}
-	return until, false
-}
-
-// What claims are called that say whose a token is, and what nobody's say.
-var (
-	ofPeople = []string{
-		"sub", "sid", "jti", "uid", "userid", "email", "username", "id", "user", "login", "preferredusername", "uniquename", "nameid",
-		"upn", "oid", "uuid", "guid", "identity", "account", "accountid", "memberid", "customerid", "session", "sessionid", "sessionstate",
-		"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
-	}
-	anybody = []string{"anonymous", "anon", "guest", "public"}
-)
-
-// plainBase64 is what lenient apps read of a value: dots, and base64 in one
-// alphabet.
-func plainBase64(value string) string {
-	return strings.Map(func(c rune) rune {
-		switch {
-		case c == '+':
-			return '-'
-		case c == '/':
-			return '_'
-		case c == '.' || c < 0x80 && cookie.IsBase64(byte(c)):
-			return c
-		}
-		return -1
-	}, asAppsRead(value))
-}
-
-// otherwiseSigned is a JWT with another signature: its own has several spellings.
-func otherwiseSigned(token string) string {
-	if strings.Count(token, ".") != 2 {
-		return token
-	}
-	return token[:strings.LastIndexByte(token, '.')] + ".AA"
-}
-
-// isBentJWT reports whether a value begins like a JWT and is none as it stands,
-// though it may be one in a spelling that counts as the same: with other
-// capitals, say. Nobody says then whose it is.
-func isBentJWT(value string) bool {
-	plain := plainBase64(value)
-	if len(plain) < 3 || !strings.EqualFold(strings.NewReplacer(".", "", "-", "", "_", "").Replace(plain)[:3], "eyj") {
-		return false
-	}
-	parts := strings.Split(plain, ".")
-	head, err := base64.RawURLEncoding.DecodeString(parts[0])
-	if err != nil || !json.Valid(head) {
-		return true
-	}
-	if claims, err := jwks.ParseClaims(head); err != nil || !claims.Has("alg") {
-		return false // another kind of signed text
-	}
-	switch len(parts) {
-	case 3:
-		payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-		return err != nil || !json.Valid(payload)
-	case 5: // encrypted: it is nobody's guess
-		return false
-	}
-	return true
+	token, isBent := revocation.AsJWT(value)
+	until, ofSomebody := lifeOf(token, now)
+	return Credential{fingerprint, until}, ok && ofSomebody && isSecret(value) && !isBent
 }
 
 // isSecret reports whether nobody can guess a value. An app's numbers and names

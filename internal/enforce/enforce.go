@@ -105,9 +105,9 @@ func (p *Policy) serveWatched(w http.ResponseWriter, r *http.Request, next caddy
 
 // lookBack is what a request pays afterwards. The header is the one that it
 // came with, whatever handlers made of it.
-func (p *Policy) lookBack(w http.ResponseWriter, r *http.Request, header http.Header, list *revocation.List, version uint64) {
+func (p *Policy) lookBack(w http.ResponseWriter, r *http.Request, hdr http.Header, list *revocation.List, version uint64) {
 	if list.Version() != version {
-		p.revokeSetAgain(w.Header(), r, header["Cookie"], list)
+		p.revokeSetAgain(w.Header(), r, hdr["Cookie"], list)
 	}
 }
 

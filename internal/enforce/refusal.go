@@ -8,14 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 

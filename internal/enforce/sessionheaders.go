@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 

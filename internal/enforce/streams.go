@@ -11,16 +11,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/nested"
-	"github.com/universal-logout/caddy-universal-logout/internal/work"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 const (

@@ -11,20 +11,20 @@ import (
 )
 
 // fill revokes n credentials that nobody presents.
-func fill(t testing.TB, l *List, n int) {
+func fill(t testing.TB, list *List, n int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(3, 4))
 	const batch = 1000
 	records := make([]journal.Record, 0, batch)
-	until := seconds(l.now().Add(time.Hour))
+	until := seconds(list.now().Add(time.Hour))
 	for range n {
 		e := entry{kind: ofCredential, until: until, fingerprint: fingerprint(random.Uint64(), random.Uint64(), random.Uint32())}
 		if records = append(records, e.encode()); len(records) == batch {
-			l.merge(records)
+			list.merge(records)
 			records = records[:0]
 		}
 	}
-	l.merge(records)
+	list.merge(records)
 }
 
 const jwtHead = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjEifQ."
@@ -78,12 +78,12 @@ func cookieLines() map[string][]string {
 // TestRequestsAllocateNothing: T3.
 func TestRequestsAllocateNothing(t *testing.T) {
 	for _, n := range []int{0, 200_000} {
-		l := open(t)
-		fill(t, l, n)
+		list := open(t)
+		fill(t, list, n)
 		for name, lines := range cookieLines() {
 			t.Run(fmt.Sprint(n, " revoked, ", name), func(t *testing.T) {
 				if allocs := testing.AllocsPerRun(100, func() {
-					if l.RefusesAny(lines) {
+					if list.RefusesAny(lines) {
 						t.Error("refused")
 					}
 				}); allocs != 0 {
@@ -92,17 +92,17 @@ func TestRequestsAllocateNothing(t *testing.T) {
 			})
 		}
 	}
-	l := open(t)
+	list := open(t)
 	values := []string{opaqueID, jwtOf(4096, rand.New(rand.NewPCG(1, 2))), python, percent(opaqueID)}
-	revoke(t, l, values...)
+	revoke(t, list, values...)
 	for _, value := range values {
 		lines := []string{"a=" + value}
-		f, _ := l.Fingerprint(value)
+		f, _ := list.Fingerprint(value)
 		if allocs := testing.AllocsPerRun(100, func() {
-			if !l.RefusesAny(lines) || !l.Refuses(value) || l.IsBound(f) {
+			if !list.RefusesAny(lines) || !list.Refuses(value) || list.IsBound(f) {
 				t.Error("not refused")
 			}
-			if _, ok := l.Fingerprint(value); !ok {
+			if _, ok := list.Fingerprint(value); !ok {
 				t.Error("no fingerprint")
 			}
 		}); allocs != 0 {

@@ -8,101 +8,101 @@ import (
 
 // apply puts a record into effect, whoever made it. It is false if there is no
 // room for it.
-func (l *List) apply(e *entry, now uint32) bool {
+func (list *List) apply(e *entry, now uint32) bool {
 	switch e.kind {
 	case ofCredential:
 		// A flood of credentials leaves room for what providers and admins
 		// revoke.
-		if !l.refuse(e.fingerprint, e.until, now, l.hasRoom(l.max-l.max/10)) {
+		if !list.refuse(e.fingerprint, e.until, now, list.hasRoom(list.max-list.max/10)) {
 			return false
 		}
 	case ofSession:
-		if !l.sessions.add(e.sid, e.until, now, l.hasRoom(l.max)) {
+		if !list.sessions.add(e.sid, e.until, now, list.hasRoom(list.max)) {
 			return false
 		}
-		l.any.Store(true)
-		for _, f := range l.bindings.ofSession(e.sid, now) {
-			l.refuse(f, e.until, now, nil)
+		list.any.Store(true)
+		for _, f := range list.bindings.ofSession(e.sid, now) {
+			list.refuse(f, e.until, now, nil)
 		}
 	case ofSubject:
-		if !l.subjects.add(e.sub, e.moment, e.until, now, l.hasRoom(l.max)) {
+		if !list.subjects.add(e.sub, e.moment, e.until, now, list.hasRoom(list.max)) {
 			return false
 		}
-		l.any.Store(true)
-		before, _ := l.subjects.get(e.sub)
-		for _, f := range l.bindings.ofSubject(e.sub, now, before.refuses) {
-			l.refuse(f, e.until, now, nil)
+		list.any.Store(true)
+		before, _ := list.subjects.get(e.sub)
+		for _, f := range list.bindings.ofSubject(e.sub, now, before.refuses) {
+			list.refuse(f, e.until, now, nil)
 		}
 	case ofBinding:
-		_, ok := l.bind(e, now)
+		_, ok := list.bind(e, now)
 		return ok
 	}
-	l.version.Add(1)
+	list.version.Add(1)
 	return true
 }
 
 // refuse a credential.
-func (l *List) refuse(f Fingerprint, until, now uint32, room func() bool) bool {
-	if !l.credentials.add(f.digest(), until, now, room) {
+func (list *List) refuse(f Fingerprint, until, now uint32, room func() bool) bool {
+	if !list.credentials.add(f.digest(), until, now, room) {
 		return false
 	}
-	l.filter.add(f.sample(), now, until, uint32(min(l.lifetime.Load()/1e9, 1<<32-1)))
-	l.any.Store(true)
+	list.filter.add(f.sample(), now, until, uint32(min(list.lifetime.Load()/1e9, 1<<32-1)))
+	list.any.Store(true)
 	return true
 }
 
-func (l *List) used() int64 {
-	return l.credentials.n.Load() + l.sessions.n.Load() + l.subjects.n.Load()
+func (list *List) used() int64 {
+	return list.credentials.n.Load() + list.sessions.n.Load() + list.subjects.n.Load()
 }
 
 // hasRoom is asked before an entry is added that is not there yet.
-func (l *List) hasRoom(limit int64) func() bool {
+func (list *List) hasRoom(limit int64) func() bool {
 	return func() bool {
-		used := l.used()
+		used := list.used()
 		if used >= limit {
-			l.tell(2, "the list of revocations is full: new ones are turned away", used)
+			list.tell(2, "the list of revocations is full: new ones are turned away", used)
 			return false
 		}
-		if used >= l.max*8/10 {
-			l.tell(1, "the list of revocations is nearly full", used)
+		if used >= list.max*8/10 {
+			list.tell(1, "the list of revocations is nearly full", used)
 		}
 		return true
 	}
 }
 
 // tell says how full the list is, once for each level.
-func (l *List) tell(level int32, message string, used int64) {
-	if was := l.alarm.Load(); was < level && l.alarm.CompareAndSwap(was, level) {
-		l.logger.Error(message, zap.Int64("entries", used), zap.Int64("max", l.max))
+func (list *List) tell(level int32, message string, used int64) {
+	if was := list.alarm.Load(); was < level && list.alarm.CompareAndSwap(was, level) {
+		list.logger.Error(message, zap.Int64("entries", used), zap.Int64("max", list.max))
 	}
 }
 
 // bind ties a credential to a session, whoever saw it, and makes e all that is
 // known of it. It is false for one that belongs to somebody else.
-func (l *List) bind(e *entry, now uint32) (changed, ok bool) {
-	changed, ok, full := l.bindings.add(e, now)
-	if full && l.bindings.alarm.CompareAndSwap(false, true) {
-		l.logger.Error("no room for more bindings of credentials to sessions: revoking a session refuses no credential first seen now", zap.Int("max", maxBindings))
+func (list *List) bind(e *entry, now uint32) (changed, ok bool) {
+	changed, ok, full := list.bindings.add(e, now)
+	if full && list.bindings.alarm.CompareAndSwap(false, true) {
+		list.logger.Error("no room for more bindings of credentials to sessions: revoking a session refuses no credential first seen now", zap.Int("max", maxBindings))
 	}
 	if !ok {
 		return false, false
 	}
 	// The binding is there before we look: a revocation of the session that
 	// comes after this finds it.
-	if until := l.refusedUntil(e); until > 0 {
-		l.refuse(e.fingerprint, until, now, nil)
-		l.version.Add(1)
+	if until := list.refusedUntil(e); until > 0 {
+		list.refuse(e.fingerprint, until, now, nil)
+		list.version.Add(1)
 	}
 	return changed, true
 }
 
 // merge puts records into effect that the journal had, or other nodes wrote.
-func (l *List) merge(records []journal.Record) {
-	now := seconds(l.now())
+func (list *List) merge(records []journal.Record) {
+	now := seconds(list.now())
 	for i := range records {
 		e, ok := decode(&records[i])
 		if ok && e.until > now {
-			l.apply(&e, now)
+			list.apply(&e, now)
 		}
 	}
 }

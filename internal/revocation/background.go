@@ -20,7 +20,7 @@ const (
 	maxWaiting = 100_000
 )
 
-func (l *List) sweepEach(ctx context.Context, interval time.Duration) {
+func (list *List) sweepEach(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
@@ -28,30 +28,30 @@ func (l *List) sweepEach(ctx context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			l.sweep(ctx, sweepPause)
+			list.sweep(ctx, sweepPause)
 		}
 	}
 }
 
 // sweep drops what expired, part by part: nobody waits for more than one.
-func (l *List) sweep(ctx context.Context, pause time.Duration) {
-	now := seconds(l.now())
+func (list *List) sweep(ctx context.Context, pause time.Duration) {
+	now := seconds(list.now())
 	parts := func(sweep func(part int) bool) {
 		for part := 0; sweep(part) && ctx.Err() == nil; part++ {
 			time.Sleep(pause)
 		}
 	}
-	for _, t := range []*table{&l.credentials, &l.sessions} {
+	for _, t := range []*table{&list.credentials, &list.sessions} {
 		parts(func(part int) bool {
 			t.sweep(part, now)
 			return part+1 < shards
 		})
 	}
-	parts(func(part int) bool { return l.bindings.sweep(part, now) })
-	l.subjects.sweep(now)
-	l.filter.sweep(now)
-	if used := l.used(); used < l.max*7/10 {
-		l.alarm.Store(0) // it is worth telling again
+	parts(func(part int) bool { return list.bindings.sweep(part, now) })
+	list.subjects.sweep(now)
+	list.filter.sweep(now)
+	if used := list.used(); used < list.max*7/10 {
+		list.alarm.Store(0) // it is worth telling again
 	}
 }
 
@@ -88,22 +88,22 @@ func (r *records) take() (taken []journal.Record, lost int) {
 }
 
 // writeBindings hands bindings to the journal, those of the last moment too.
-func (l *List) writeBindings(ctx context.Context) {
+func (list *List) writeBindings(ctx context.Context) {
 	for open := true; open; {
 		select {
 		case <-ctx.Done():
 			open = false
-		case <-l.bound.wake:
+		case <-list.bound.wake:
 		}
-		records, lost := l.bound.take()
+		records, lost := list.bound.take()
 		if lost > 0 {
-			l.logger.Error("bindings came faster than they were written: some are forgotten at the next start", zap.Int("bindings", lost))
+			list.logger.Error("bindings came faster than they were written: some are forgotten at the next start", zap.Int("bindings", lost))
 		}
 		if len(records) > 0 {
 			// The journal keeps what it cannot write, and says so.
 			closing, done := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-			if err := l.journal.Append(closing, records...); err != nil {
-				l.logger.Warn("bindings are not yet on disk", zap.Int("bindings", len(records)), zap.Error(err))
+			if err := list.journal.Append(closing, records...); err != nil {
+				list.logger.Warn("bindings are not yet on disk", zap.Int("bindings", len(records)), zap.Error(err))
 			}
 			done()
 		}

@@ -126,15 +126,15 @@ func (b *bindings) unlist(place uint32, heads map[digest]uint32, d digest, of fu
 	if d == (digest{}) {
 		return
 	}
-	l := *of(b.at(place))
-	if l.after != 0 {
-		of(b.at(l.after)).before = l.before
+	own := *of(b.at(place))
+	if own.after != 0 {
+		of(b.at(own.after)).before = own.before
 	}
 	switch {
-	case l.before != 0:
-		of(b.at(l.before)).after = l.after
-	case l.after != 0:
-		heads[d] = l.after
+	case own.before != 0:
+		of(b.at(own.before)).after = own.after
+	case own.after != 0:
+		heads[d] = own.after
 	default:
 		delete(heads, d)
 	}

@@ -137,17 +137,17 @@ func (s *chunks) join(same []chunk, next int, last bool, yield func(stem string,
 
 // refusesChunks looks up what cookies are together, and puts the stems of those
 // that are refused into all, or stops at the first if that is nil.
-func (l *List) refusesChunks(lines []string, all map[string]Fingerprint) (refused bool) {
+func (list *List) refusesChunks(lines []string, all map[string]Fingerprint) (refused bool) {
 	var s *chunks
 	select {
-	case s = <-l.spare:
+	case s = <-list.spare:
 	default:
 		s = new(chunks)
 	}
-	s.list = l
+	s.list = list
 	s.read(lines)
 	s.each(func(stem string, value []byte) bool {
-		f, is := l.refusesValue(unsafe.String(&value[0], len(value)))
+		f, is := list.refusesValue(unsafe.String(&value[0], len(value)))
 		if is && all != nil {
 			all[stem] = f
 		}
@@ -159,7 +159,7 @@ func (l *List) refusesChunks(lines []string, all map[string]Fingerprint) (refuse
 		clear(s.joined[:cap(s.joined)])
 		s.found = s.found[:0]
 		select {
-		case l.spare <- s:
+		case list.spare <- s:
 		default:
 		}
 	}
@@ -168,16 +168,16 @@ func (l *List) refusesChunks(lines []string, all map[string]Fingerprint) (refuse
 
 // mayBegin is false for the first chunk of what is certainly not refused: one
 // that is as long as what the filter knows tells all of it, but for JWTs.
-func (l *List) mayBegin(value string) bool {
+func (list *List) mayBegin(value string) bool {
 	a, b, _ := text{s: value}.sample()
 	isLong := b>>(128-8*sampled)&0xff != 0
-	return !isLong || a>>56 == 'e' || value[0] == '"' || l.filter.has(l.keys.sample(a, b))
+	return !isLong || a>>56 == 'e' || value[0] == '"' || list.filter.has(list.keys.sample(a, b))
 }
 
 // withoutRefusedChunks is the part of WithoutRefused for values that are cut.
-func (l *List) withoutRefusedChunks(lines []string, refused []Refused) ([]string, []Refused) {
+func (list *List) withoutRefusedChunks(lines []string, refused []Refused) ([]string, []Refused) {
 	stems := map[string]Fingerprint{}
-	if !l.refusesChunks(lines, stems) {
+	if !list.refusesChunks(lines, stems) {
 		return lines, refused
 	}
 	var kept []string

@@ -25,20 +25,20 @@ func TestChunks(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.framework, func(t *testing.T) {
-			l := open(t)
-			revoke(t, l, whole)
+			list := open(t)
+			revoke(t, list, whole)
 			lines := append(test.lines, "theme1=dark; theme2=light")
-			kept, refused := l.WithoutRefused(lines)
-			if !l.RefusesAny(lines) || len(refused) < 2 || l.RefusesAny(kept) || !strings.Contains(strings.Join(kept, ";"), "theme2=light") {
+			kept, refused := list.WithoutRefused(lines)
+			if !list.RefusesAny(lines) || len(refused) < 2 || list.RefusesAny(kept) || !strings.Contains(strings.Join(kept, ";"), "theme2=light") {
 				t.Errorf("%q passes: kept %q, refused %v", lines, kept, refused)
 			}
-			if allocs := testing.AllocsPerRun(10, func() { l.RefusesAny(lines) }); allocs != 0 {
+			if allocs := testing.AllocsPerRun(10, func() { list.RefusesAny(lines) }); allocs != 0 {
 				t.Errorf("%v allocations", allocs)
 			}
 			// The other way round: chunks are presented at logout, the whole later.
-			l = open(t)
-			revoke(t, l, Joined(lines[:len(test.lines)])...)
-			if !l.Refuses(whole) && !strings.Contains(test.framework, "duplicate") {
+			list = open(t)
+			revoke(t, list, Joined(lines[:len(test.lines)])...)
+			if !list.Refuses(whole) && !strings.Contains(test.framework, "duplicate") {
 				t.Error("the whole passes")
 			}
 		})

@@ -10,33 +10,33 @@ import (
 func TestRememberedLines(t *testing.T) {
 	const line, other = "theme=dark; sid=" + opaqueID, "sid=" + opaqueID + "; theme=dark"
 	for name, revoke := range map[string]func(*testing.T, *List, Fingerprint) Revocation{
-		"credential": func(_ *testing.T, l *List, f Fingerprint) Revocation { return l.OfCredential(f, time.Time{}) },
-		"session": func(t *testing.T, l *List, f Fingerprint) Revocation {
-			if !l.Bind(f, Session{Issuer: "issuer", Sid: "sid"}) {
+		"credential": func(_ *testing.T, list *List, f Fingerprint) Revocation { return list.OfCredential(f, time.Time{}) },
+		"session": func(t *testing.T, list *List, f Fingerprint) Revocation {
+			if !list.Bind(f, Session{Issuer: "issuer", Sid: "sid"}) {
 				t.Fatal("not bound")
 			}
-			return l.OfSession("issuer", "sid")
+			return list.OfSession("issuer", "sid")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &clock{testStart}
-			l := openAt(t, c, Options{})
-			fill(t, l, 1)
+			list := openAt(t, c, Options{})
+			fill(t, list, 1)
 			clean := func(want bool) {
 				t.Helper()
 				for range 3 {
 					for _, line := range []string{line, other} {
-						if l.RefusesAny([]string{line}) == want {
+						if list.RefusesAny([]string{line}) == want {
 							t.Errorf("clean: %t", !want)
 						}
 					}
 				}
 			}
 			clean(true)
-			f, _ := l.Fingerprint(opaqueID)
-			r := revoke(t, l, f)
+			f, _ := list.Fingerprint(opaqueID)
+			r := revoke(t, list, f)
 			clean(true)
-			if err := l.Revoke(t.Context(), r); err != nil {
+			if err := list.Revoke(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 			clean(false)
@@ -51,19 +51,19 @@ func TestRememberedLines(t *testing.T) {
 // TestBoundToARefusedSession: also a line that was clean before it was known
 // whose session it has.
 func TestBoundToARefusedSession(t *testing.T) {
-	l := openAt(t, &clock{testStart}, Options{})
-	if err := l.Revoke(t.Context(), l.OfSession("issuer", "sid")); err != nil {
+	list := openAt(t, &clock{testStart}, Options{})
+	if err := list.Revoke(t.Context(), list.OfSession("issuer", "sid")); err != nil {
 		t.Fatal(err)
 	}
 	lines := []string{"sid=" + opaqueID}
 	for range 2 { // it is remembered the first time
-		if l.RefusesAny(lines) {
+		if list.RefusesAny(lines) {
 			t.Error("refused before anybody knows whose it is")
 		}
 	}
-	f, _ := l.Fingerprint(opaqueID)
-	l.Bind(f, Session{Issuer: "issuer", Sid: "sid"})
-	if !l.RefusesAny(lines) {
+	f, _ := list.Fingerprint(opaqueID)
+	list.Bind(f, Session{Issuer: "issuer", Sid: "sid"})
+	if !list.RefusesAny(lines) {
 		t.Error("not refused")
 	}
 }

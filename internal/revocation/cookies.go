@@ -4,18 +4,18 @@ import "strings"
 
 // RefusesAny reports whether Cookie header lines hold a value that is refused:
 // then WithoutRefused says which. It allocates nothing.
-func (l *List) RefusesAny(lines []string) bool {
-	if l.IsEmpty() {
+func (list *List) RefusesAny(lines []string) bool {
+	if list.IsEmpty() {
 		return false
 	}
-	version := l.Version() // before anything is looked at
+	version := list.Version() // before anything is looked at
 	anyChunks := false
 	for _, line := range lines {
-		place, mark := l.clean.of(line, version)
+		place, mark := list.clean.of(line, version)
 		if place.Load() == mark {
 			continue
 		}
-		refused, chunks, certain := l.refusesLine(line)
+		refused, chunks, certain := list.refusesLine(line)
 		if refused {
 			return true
 		}
@@ -24,20 +24,20 @@ func (l *List) RefusesAny(lines []string) bool {
 			place.Store(mark)
 		}
 	}
-	return anyChunks && l.refusesChunks(lines, nil)
+	return anyChunks && list.refusesChunks(lines, nil)
 }
 
 // refusesLine is quick with what browsers send: values without commas, and no
 // space but the one in front of each name. It also says whether there may be
 // chunks of a value, and whether it is certain: then no clock was asked.
-func (l *List) refusesLine(line string) (refused, chunks, certain bool) {
+func (list *List) refusesLine(line string) (refused, chunks, certain bool) {
 	if strings.IndexByte(line, '"') >= 0 {
-		if _, _, _, refused := l.refusesQuoted(line, 0); refused {
+		if _, _, _, refused := list.refusesQuoted(line, 0); refused {
 			return true, false, false
 		}
 	}
 	if isSeparated(line) {
-		refused, chunks = l.refusesPairs(line)
+		refused, chunks = list.refusesPairs(line)
 		return refused, chunks, false
 	}
 	certain = true
@@ -58,39 +58,39 @@ func (l *List) refusesLine(line string) (refused, chunks, certain bool) {
 		i += len(pair) + 1
 		equals := strings.IndexByte(pair, '=')
 		chunks = chunks || isChunk(pair, equals)
-		if value := pair[equals+1:]; len(value) >= minLength && l.isSuspect(value) {
-			if _, refused = l.refusesValue(trim(value)); refused {
+		if value := pair[equals+1:]; len(value) >= minLength && list.isSuspect(value) {
+			if _, refused = list.refusesValue(trim(value)); refused {
 				return true, chunks, false
 			}
 			certain = false
 		}
 	}
 	if spaces > 0 {
-		refused, chunks = l.refusesPairs(line)
+		refused, chunks = list.refusesPairs(line)
 		return refused, chunks, false
 	}
 	return false, chunks, certain
 }
 
 // isSuspect is false for values that are certainly not refused.
-func (l *List) isSuspect(value string) bool {
+func (list *List) isSuspect(value string) bool {
 	if value[0] == '"' || isJSONCookie(value) {
 		return true
 	}
 	t := text{s: value}
-	if l.isSuspectText(t) {
+	if list.isSuspectText(t) {
 		return true
 	}
 	t.raw = t.hasPercent()
-	return t.raw && l.isSuspectText(t)
+	return t.raw && list.isSuspectText(t)
 }
 
-func (l *List) isSuspectText(t text) bool {
+func (list *List) isSuspectText(t text) bool {
 	a, b, ok := t.sample()
 	if !ok {
 		return false
 	}
-	if l.filter.has(l.keys.sample(a, b)) {
+	if list.filter.has(list.keys.sample(a, b)) {
 		return true
 	}
 	if a>>56 != 'e' {
@@ -101,13 +101,13 @@ func (l *List) isSuspectText(t text) bool {
 		return false
 	}
 	a, b, _ = t.from(after).sample()
-	return l.filter.has(l.keys.sample(a, b))
+	return list.filter.has(list.keys.sample(a, b))
 }
 
 // refusesPairs is refusesLine for all others.
-func (l *List) refusesPairs(line string) (refused, chunks bool) {
+func (list *List) refusesPairs(line string) (refused, chunks bool) {
 	for pair := range strings.SplitSeq(line, ";") {
-		if _, refused := l.refusesPair(pair); refused {
+		if _, refused := list.refusesPair(pair); refused {
 			return true, chunks
 		}
 		name, _, _ := strings.Cut(pair, "=")
@@ -125,13 +125,13 @@ type Refused struct {
 
 // WithoutRefused takes what is refused out of Cookie header lines. Lines
 // without a cookie are left out, lines without a refused one stay as they are.
-func (l *List) WithoutRefused(lines []string) (kept []string, refused []Refused) {
-	if l.IsEmpty() {
+func (list *List) WithoutRefused(lines []string) (kept []string, refused []Refused) {
+	if list.IsEmpty() {
 		return lines, nil
 	}
 	// What is left may read otherwise than before: quotes enclose other things.
 	for range 3 {
-		if kept, refused = l.withoutRefused(lines, refused); !l.RefusesAny(kept) {
+		if kept, refused = list.withoutRefused(lines, refused); !list.RefusesAny(kept) {
 			return kept, refused
 		}
 		lines = kept
@@ -139,13 +139,13 @@ func (l *List) WithoutRefused(lines []string) (kept []string, refused []Refused)
 	return nil, refused // no browser sends such a thing
 }
 
-func (l *List) withoutRefused(lines []string, refused []Refused) (kept []string, all []Refused) {
+func (list *List) withoutRefused(lines []string, refused []Refused) (kept []string, all []Refused) {
 	for _, line := range lines {
 		before := len(refused)
 		var pairs []string
 		for pair := range strings.SplitSeq(line, ";") {
 			pair = trim(pair)
-			if f, is := l.refusesPair(pair); is {
+			if f, is := list.refusesPair(pair); is {
 				name, value, _ := strings.Cut(pair, "=")
 				refused = append(refused, Refused{strings.TrimRight(name, " \t"), strings.TrimLeft(value, " \t"), f})
 			} else if pair != "" {
@@ -155,11 +155,11 @@ func (l *List) withoutRefused(lines []string, refused []Refused) (kept []string,
 		if len(refused) > before {
 			line = strings.Join(pairs, "; ")
 		}
-		if line, refused = l.withoutQuoted(line, refused); len(pairs) > 0 && line != "" {
+		if line, refused = list.withoutQuoted(line, refused); len(pairs) > 0 && line != "" {
 			kept = append(kept, line)
 		}
 	}
-	return l.withoutRefusedChunks(kept, refused)
+	return list.withoutRefusedChunks(kept, refused)
 }
 
 // trim takes off what may stand around names and values.
@@ -181,23 +181,23 @@ func isSeparated(line string) bool {
 
 // refusesPair looks a cookie up by its value, whatever its name is: PHP, Java
 // and ASP.NET take several spellings of a name for the same.
-func (l *List) refusesPair(pair string) (f Fingerprint, refused bool) {
+func (list *List) refusesPair(pair string) (f Fingerprint, refused bool) {
 	value := trim(pair[strings.IndexByte(pair, '=')+1:])
 	if len(value) < minLength {
 		return f, false
 	}
-	if f, refused = l.refusesValue(value); refused {
+	if f, refused = list.refusesValue(value); refused {
 		return f, true
 	}
 	if isSeparated(value) || strings.IndexByte(value, ' ') >= 0 {
-		return l.refusesPieces(value)
+		return list.refusesPieces(value)
 	}
 	return f, false
 }
 
 // refusesPieces reads a value as parsers do that begin a new cookie behind a
 // comma (RFC 2109, Java's) or a space (Python's).
-func (l *List) refusesPieces(value string) (f Fingerprint, refused bool) {
+func (list *List) refusesPieces(value string) (f Fingerprint, refused bool) {
 	for i, began := 0, 0; i <= len(value); i++ {
 		if i < len(value) && value[i] != ',' && value[i] != ' ' && value[i] != '\t' {
 			continue
@@ -206,11 +206,11 @@ func (l *List) refusesPieces(value string) (f Fingerprint, refused bool) {
 		if began = i + 1; len(piece) < minLength {
 			continue
 		}
-		if f, refused = l.refusesValue(piece); refused {
+		if f, refused = list.refusesValue(piece); refused {
 			return f, true
 		}
 		if i := strings.IndexByte(piece, '='); i >= 0 && len(piece)-i > minLength {
-			if f, refused = l.refusesValue(piece[i+1:]); refused {
+			if f, refused = list.refusesValue(piece[i+1:]); refused {
 				return f, true
 			}
 		}
@@ -219,24 +219,24 @@ func (l *List) refusesPieces(value string) (f Fingerprint, refused bool) {
 }
 
 // refusesValue looks a value up as each of the ways to read it has it.
-func (l *List) refusesValue(value string) (f Fingerprint, refused bool) {
+func (list *List) refusesValue(value string) (f Fingerprint, refused bool) {
 	if len(value) < minLength {
 		return f, false
 	}
 	if isJSONCookie(value) {
-		if f, refused = l.refusesJSON(value); refused {
+		if f, refused = list.refusesJSON(value); refused {
 			return f, true
 		}
 	}
 	if value[0] != '"' {
-		return l.refusesDecoded(text{s: value})
+		return list.refusesDecoded(text{s: value})
 	}
 	// Who takes no quotes off, or only them: they do not count anyway.
-	if f, refused = l.refusesDecoded(text{s: value}); refused {
+	if f, refused = list.refusesDecoded(text{s: value}); refused {
 		return f, true
 	}
 	if isEscaped(value) {
-		if f, refused = l.refusesDecoded(text{s: value, quoted: true}); refused {
+		if f, refused = list.refusesDecoded(text{s: value, quoted: true}); refused {
 			return f, true
 		}
 	}
@@ -245,17 +245,17 @@ func (l *List) refusesValue(value string) (f Fingerprint, refused bool) {
 	}
 	// Node's old parser drops the last character of what begins with a quote,
 	// whatever it is.
-	return l.refusesDecoded(text{s: value[:len(value)-1]})
+	return list.refusesDecoded(text{s: value[:len(value)-1]})
 }
 
 // refusesDecoded looks a text up, and also as it is for apps that decode no
 // percent: Python's base64 passes over the sign and takes what follows it.
-func (l *List) refusesDecoded(t text) (f Fingerprint, refused bool) {
-	if f, refused = l.refusesText(t); refused || !t.hasPercent() {
+func (list *List) refusesDecoded(t text) (f Fingerprint, refused bool) {
+	if f, refused = list.refusesText(t); refused || !t.hasPercent() {
 		return f, refused
 	}
 	t.raw = true
-	return l.refusesText(t)
+	return list.refusesText(t)
 }
 
 // isEscaped reports whether backslashes mean something in a value: Python and
@@ -265,18 +265,18 @@ func isEscaped(value string) bool {
 }
 
 // refusesText asks the filter first: the usual value is done with then.
-func (l *List) refusesText(t text) (f Fingerprint, refused bool) {
+func (list *List) refusesText(t text) (f Fingerprint, refused bool) {
 	a, b, ok := t.sample()
 	if !ok {
 		return f, false
 	}
-	if l.filter.has(l.keys.sample(a, b)) {
-		if f, refused = l.refusesOpaque(t); refused {
+	if list.filter.has(list.keys.sample(a, b)) {
+		if f, refused = list.refusesOpaque(t); refused {
 			return f, true
 		}
 		whole, part := t.padded()
 		for _, end := range [...]int{whole, part, len(WithoutRoute(t.s))} {
-			if f, refused = l.refusesOpaque(t.to(end)); refused {
+			if f, refused = list.refusesOpaque(t.to(end)); refused {
 				return f, true
 			}
 		}
@@ -289,59 +289,59 @@ func (l *List) refusesText(t text) (f Fingerprint, refused bool) {
 		return f, false
 	}
 	a, b, _ = t.from(after).sample()
-	if l.filter.has(l.keys.sample(a, b)) {
-		if f, ok = l.keys.ofSigned(t); ok && l.refusesFingerprint(&f) {
+	if list.filter.has(list.keys.sample(a, b)) {
+		if f, ok = list.keys.ofSigned(t); ok && list.refusesFingerprint(&f) {
 			return f, true
 		}
 		_, end := t.padded()
-		if f, ok = l.keys.ofSigned(t.to(end)); ok && l.refusesFingerprint(&f) {
+		if f, ok = list.keys.ofSigned(t.to(end)); ok && list.refusesFingerprint(&f) {
 			return f, true
 		}
 	}
 	return f, false
 }
 
-func (l *List) refusesOpaque(t text) (f Fingerprint, refused bool) {
-	f, ambiguous, ok := l.keys.ofOpaque(t, natural)
-	if ok && l.refusesFingerprint(&f) {
+func (list *List) refusesOpaque(t text) (f Fingerprint, refused bool) {
+	f, ambiguous, ok := list.keys.ofOpaque(t, natural)
+	if ok && list.refusesFingerprint(&f) {
 		return f, true
 	}
 	for length := 0; ok && ambiguous && length < 4; length++ {
-		if f, _, _ = l.keys.ofOpaque(t, length); l.refusesFingerprint(&f) {
+		if f, _, _ = list.keys.ofOpaque(t, length); list.refusesFingerprint(&f) {
 			return f, true
 		}
 	}
 	return f, false
 }
 
-func (l *List) refusesFingerprint(f *Fingerprint) bool {
-	until := l.credentials.until(f.digest())
-	return until > 0 && until > seconds(l.now())
+func (list *List) refusesFingerprint(f *Fingerprint) bool {
+	until := list.credentials.until(f.digest())
+	return until > 0 && until > seconds(list.now())
 }
 
 // Refuses reports whether a credential is refused, or bound to a session that
 // is. It allocates nothing.
-func (l *List) Refuses(value string) bool {
-	if l.IsEmpty() {
+func (list *List) Refuses(value string) bool {
+	if list.IsEmpty() {
 		return false
 	}
-	_, refused := l.refusesValue(trim(value))
+	_, refused := list.refusesValue(trim(value))
 	return refused
 }
 
 // RefusesFingerprint is Refuses for a credential of which only that is left.
-func (l *List) RefusesFingerprint(f Fingerprint) bool {
-	return !l.IsEmpty() && l.refusesFingerprint(&f)
+func (list *List) RefusesFingerprint(f Fingerprint) bool {
+	return !list.IsEmpty() && list.refusesFingerprint(&f)
 }
 
 // Fingerprint of a credential's value as it stands in a header. It is false
 // for values too short to be one.
-func (l *List) Fingerprint(value string) (f Fingerprint, ok bool) {
+func (list *List) Fingerprint(value string) (f Fingerprint, ok bool) {
 	value = trim(value)
 	t := text{s: value, quoted: isEscaped(value)}
-	if f, ok = l.keys.ofSigned(t); ok {
+	if f, ok = list.keys.ofSigned(t); ok {
 		return f, true
 	}
-	f, _, ok = l.keys.ofOpaque(t, natural)
+	f, _, ok = list.keys.ofOpaque(t, natural)
 	return f, ok
 }

@@ -20,18 +20,18 @@ func FuzzCookieLines(f *testing.F) {
 	} {
 		f.Add(line, "a=b")
 	}
-	own, l := open(f), open(f)
-	revoke(f, l, opaqueID, hexID, uuid, padded, python)
+	own, list := open(f), open(f)
+	revoke(f, list, opaqueID, hexID, uuid, padded, python)
 	f.Fuzz(func(t *testing.T, first, second string) {
 		lines := []string{first, second}
-		kept, refused := l.WithoutRefused(lines)
-		if any := l.RefusesAny(lines); any != (len(refused) > 0) {
+		kept, refused := list.WithoutRefused(lines)
+		if any := list.RefusesAny(lines); any != (len(refused) > 0) {
 			t.Errorf("RefusesAny %v, refused %v", any, refused)
 		}
-		if l.RefusesAny(kept) {
+		if list.RefusesAny(kept) {
 			t.Errorf("kept %q", kept)
 		}
-		if !l.RefusesAny([]string{first + ";sid=" + opaqueID + ";" + second}) {
+		if !list.RefusesAny([]string{first + ";sid=" + opaqueID + ";" + second}) {
 			t.Error("passes between others")
 		}
 		// Whatever can be revoked is refused in the spelling presented.
@@ -57,7 +57,7 @@ func FuzzRecord(f *testing.F) {
 		r := e.encode()
 		f.Add(r[:])
 	}
-	l := open(f)
+	list := open(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var r journal.Record
 		copy(r[:], data)
@@ -67,6 +67,6 @@ func FuzzRecord(f *testing.F) {
 				t.Errorf("%+v became %+v", e, d)
 			}
 		}
-		l.merge([]journal.Record{r, r})
+		list.merge([]journal.Record{r, r})
 	})
 }

@@ -81,87 +81,87 @@ type List struct {
 
 // Open replays the journal. It returns when ctx is done at the latest.
 func Open(ctx context.Context, o Options) (*List, error) {
-	l := &List{
+	list := &List{
 		keys: *newKeys(o.Key), clean: newCleanLines(), logger: o.Logger, now: o.Now, max: int64(o.Max),
 		subjects: subjects{entries: map[digest]subject{}}, bindings: newBindings(), bound: newRecords(),
 		spare: make(chan *chunks, spareChunks),
 	}
-	if l.logger == nil {
-		l.logger = zap.NewNop()
+	if list.logger == nil {
+		list.logger = zap.NewNop()
 	}
-	if l.now == nil {
-		l.now = time.Now
+	if list.now == nil {
+		list.now = time.Now
 	}
-	if l.max <= 0 {
-		l.max = defaultMax
+	if list.max <= 0 {
+		list.max = defaultMax
 	}
-	l.SetLifetime(o.Lifetime)
+	list.SetLifetime(o.Lifetime)
 	var err error
-	l.journal, err = journal.Open(ctx, journal.Options{Dir: o.Dir, Storage: o.Storage, Apply: l.merge, Now: l.now, Logger: l.logger})
+	list.journal, err = journal.Open(ctx, journal.Options{Dir: o.Dir, Storage: o.Storage, Apply: list.merge, Now: list.now, Logger: list.logger})
 	if err != nil {
 		return nil, fmt.Errorf("journal of revocations: %w", err)
 	}
 	background, stop := context.WithCancel(context.Background()) // until Close
-	l.stop = stop
-	l.group.Go(func() { l.sweepEach(background, sweepInterval) })
-	l.group.Go(func() { l.writeBindings(background) })
-	return l, nil
+	list.stop = stop
+	list.group.Go(func() { list.sweepEach(background, sweepInterval) })
+	list.group.Go(func() { list.writeBindings(background) })
+	return list, nil
 }
 
 // Close returns when nothing of the list runs any more.
-func (l *List) Close() error {
-	l.stop()
-	l.group.Wait()
-	return l.journal.Close()
+func (list *List) Close() error {
+	list.stop()
+	list.group.Wait()
+	return list.journal.Close()
 }
 
 // SetLifetime changes how long what nobody says an end of is kept, from now
 // on.
-func (l *List) SetLifetime(lifetime time.Duration) {
+func (list *List) SetLifetime(lifetime time.Duration) {
 	if lifetime <= 0 {
 		lifetime = defaultLifetime
 	}
-	l.lifetime.Store(int64(lifetime))
+	list.lifetime.Store(int64(lifetime))
 }
 
 // end of what is revoked or bound now.
-func (l *List) end(now time.Time) time.Time {
-	return now.Add(time.Duration(l.lifetime.Load()))
+func (list *List) end(now time.Time) time.Time {
+	return now.Add(time.Duration(list.lifetime.Load()))
 }
 
 // IsEmpty is one atomic load: nothing at all is refused.
-func (l *List) IsEmpty() bool { return !l.any.Load() }
+func (list *List) IsEmpty() bool { return !list.any.Load() }
 
 // Version grows with every change to what is refused, by whichever node.
-func (l *List) Version() uint64 { return l.version.Load() }
+func (list *List) Version() uint64 { return list.version.Load() }
 
 // RefusesSession reports whether a session is refused: by its sid, or by its
 // sub if it started before the moment named. The zero Started is before all.
-func (l *List) RefusesSession(s Session) bool {
-	return !l.IsEmpty() && l.refusedUntil(l.digests(s)) > 0
+func (list *List) RefusesSession(s Session) bool {
+	return !list.IsEmpty() && list.refusedUntil(list.digests(s)) > 0
 }
 
 // HasSessions reports whether any (issuer, sid) or (issuer, sub) is refused: if
 // not, RefusesSession need not be asked. It allocates nothing and takes no lock.
-func (l *List) HasSessions() bool { return l.sessions.n.Load() > 0 || l.subjects.n.Load() > 0 }
+func (list *List) HasSessions() bool { return list.sessions.n.Load() > 0 || list.subjects.n.Load() > 0 }
 
 // digests of a session, as they stand in a binding.
-func (l *List) digests(s Session) *entry {
-	hi, _ := l.keys.issuer.of(s.Issuer)
+func (list *List) digests(s Session) *entry {
+	hi, _ := list.keys.issuer.of(s.Issuer)
 	return &entry{
-		sid: l.keys.sid.digest(s.Issuer, s.Sid), sub: l.keys.sub.digest(s.Issuer, s.Sub),
+		sid: list.keys.sid.digest(s.Issuer, s.Sid), sub: list.keys.sub.digest(s.Issuer, s.Sub),
 		issuer: uint32(hi), moment: milliseconds(s.Started),
 	}
 }
 
 // refusedUntil is the second until which a session is refused, 0 if it is not.
-func (l *List) refusedUntil(s *entry) (until uint32) {
-	now := seconds(l.now())
+func (list *List) refusedUntil(s *entry) (until uint32) {
+	now := seconds(list.now())
 	if s.sid != (digest{}) {
-		until = l.sessions.until(s.sid)
+		until = list.sessions.until(s.sid)
 	}
 	if s.sub != (digest{}) {
-		if sub, ok := l.subjects.get(s.sub); ok && sub.refuses(s.moment) {
+		if sub, ok := list.subjects.get(s.sub); ok && sub.refuses(s.moment) {
 			until = max(until, sub.until)
 		}
 	}
@@ -179,37 +179,37 @@ type Revocation struct {
 
 // OfCredential refuses a fingerprint until then, or for the list's Lifetime if
 // that is shorter or until is zero.
-func (l *List) OfCredential(f Fingerprint, until time.Time) Revocation {
+func (list *List) OfCredential(f Fingerprint, until time.Time) Revocation {
 	return Revocation{entry{kind: ofCredential, fingerprint: f}, until}
 }
 
 // OfSession refuses all credentials bound to (issuer, sid).
-func (l *List) OfSession(issuer, sid string) Revocation {
-	return Revocation{entry: entry{kind: ofSession, sid: l.keys.sid.digest(issuer, sid)}}
+func (list *List) OfSession(issuer, sid string) Revocation {
+	return Revocation{entry: entry{kind: ofSession, sid: list.keys.sid.digest(issuer, sid)}}
 }
 
 // OfSubject refuses all sessions of (issuer, sub) that started before then. Of
 // a session that started in the same second nobody knows whether it did, if
 // only the second is known: who logs in again gets in.
-func (l *List) OfSubject(issuer, sub string, notBefore time.Time) Revocation {
-	return Revocation{entry: entry{kind: ofSubject, sub: l.keys.sub.digest(issuer, sub), moment: notBefore.UnixMilli()}}
+func (list *List) OfSubject(issuer, sub string, notBefore time.Time) Revocation {
+	return Revocation{entry: entry{kind: ofSubject, sub: list.keys.sub.digest(issuer, sub), moment: notBefore.UnixMilli()}}
 }
 
 // OfBound is OfSession for the session that a credential is bound to. It is
 // false if there is none, or if its sid is not known.
-func (l *List) OfBound(f Fingerprint) (Revocation, bool) {
-	sid, ok := l.bindings.sid(f, seconds(l.now()))
+func (list *List) OfBound(f Fingerprint) (Revocation, bool) {
+	sid, ok := list.bindings.sid(f, seconds(list.now()))
 	return Revocation{entry: entry{kind: ofSession, sid: sid}}, ok
 }
 
 // Revoke takes effect here at once. It returns when it is durable, or with the
 // reason why it is not yet (it stays in effect), or with ErrFull.
-func (l *List) Revoke(ctx context.Context, revocations ...Revocation) error {
-	now := l.now()
+func (list *List) Revoke(ctx context.Context, revocations ...Revocation) error {
+	now := list.now()
 	var full error
 	written := make([]journal.Record, 0, len(revocations))
 	for _, r := range revocations {
-		until := l.end(now)
+		until := list.end(now)
 		if !r.until.IsZero() && r.until.Before(until) {
 			until = r.until.Add(time.Second - 1) // a part of a second counts
 		}
@@ -218,7 +218,7 @@ func (l *List) Revoke(ctx context.Context, revocations ...Revocation) error {
 		if _, ok := decode(&record); !ok || r.entry.until <= seconds(now) {
 			continue // nothing is named, or it has expired by itself
 		}
-		if !l.apply(&r.entry, seconds(now)) {
+		if !list.apply(&r.entry, seconds(now)) {
 			full = ErrFull
 			continue
 		}
@@ -227,7 +227,7 @@ func (l *List) Revoke(ctx context.Context, revocations ...Revocation) error {
 	if len(written) == 0 {
 		return full
 	}
-	if err := l.journal.Append(ctx, written...); err != nil {
+	if err := list.journal.Append(ctx, written...); err != nil {
 		return errors.Join(full, fmt.Errorf("in effect, but %w", err))
 	}
 	return full
@@ -236,22 +236,22 @@ func (l *List) Revoke(ctx context.Context, revocations ...Revocation) error {
 // Bind ties a credential to a session. A credential that is bound to another
 // sub already keeps that: then Bind is false. A later Started counts for
 // nothing. It does not wait for the disk.
-func (l *List) Bind(f Fingerprint, s Session) bool {
-	e := l.digests(s)
-	now := l.now()
-	e.kind, e.fingerprint, e.until = ofBinding, f, seconds(l.end(now))
+func (list *List) Bind(f Fingerprint, s Session) bool {
+	e := list.digests(s)
+	now := list.now()
+	e.kind, e.fingerprint, e.until = ofBinding, f, seconds(list.end(now))
 	if f == (Fingerprint{}) {
 		return false
 	}
-	changed, ok := l.bind(e, seconds(now))
+	changed, ok := list.bind(e, seconds(now))
 	if changed {
-		l.bound.put(e.encode())
+		list.bound.put(e.encode())
 	}
 	return ok
 }
 
 // IsBound reports whether a credential is bound. It allocates nothing.
-func (l *List) IsBound(f Fingerprint) bool { return l.bindings.has(f, seconds(l.now())) }
+func (list *List) IsBound(f Fingerprint) bool { return list.bindings.has(f, seconds(list.now())) }
 
 // Stats say how the list is doing.
 type Stats struct {
@@ -263,9 +263,9 @@ type Stats struct {
 
 // Stats are those of this moment. What expired in the last minutes may still
 // be counted.
-func (l *List) Stats() Stats {
+func (list *List) Stats() Stats {
 	return Stats{
-		Credentials: int(l.credentials.n.Load()), Sessions: int(l.sessions.n.Load()), Subjects: int(l.subjects.n.Load()),
-		Bindings: l.bindings.len(), Max: int(l.max), MaxBindings: maxBindings, Journal: l.journal.Stats(),
+		Credentials: int(list.credentials.n.Load()), Sessions: int(list.sessions.n.Load()), Subjects: int(list.subjects.n.Load()),
+		Bindings: list.bindings.len(), Max: int(list.max), MaxBindings: maxBindings, Journal: list.journal.Stats(),
 	}
 }

@@ -48,8 +48,8 @@ func median(values []float64) float64 {
 // revocations. Blocks of ours and of the naive way alternate; A/A is ours
 // against itself and says how far the figures can be trusted.
 func BenchmarkRefusesAny(b *testing.B) {
-	l := openAt(b, &clock{testStart}, Options{})
-	fill(b, l, 1_000_000)
+	list := openAt(b, &clock{testStart}, Options{})
+	fill(b, list, 1_000_000)
 	other := &naive{}
 	for i := range 1_000_000 {
 		other.refused.Store(sha256.Sum256([]byte{byte(i), byte(i >> 8), byte(i >> 16)}), struct{}{})
@@ -64,8 +64,8 @@ func BenchmarkRefusesAny(b *testing.B) {
 			for b.Loop() {
 				theirs = append(theirs, blockOf(block, other.refusesAny, lines[name]))
 				runtime.GC() // the naive way's garbage is not ours
-				first := blockOf(block, l.RefusesAny, lines[name])
-				second := blockOf(block, l.RefusesAny, lines[name])
+				first := blockOf(block, list.RefusesAny, lines[name])
+				second := blockOf(block, list.RefusesAny, lines[name])
 				ours, same = append(ours, first), append(same, second/first)
 			}
 			ns, naive := median(ours), median(theirs)
@@ -80,8 +80,8 @@ func BenchmarkRefusesAny(b *testing.B) {
 
 // BenchmarkLinear measures T8: what twice the bytes cost.
 func BenchmarkLinear(b *testing.B) {
-	l := openAt(b, &clock{testStart}, Options{})
-	fill(b, l, 1000)
+	list := openAt(b, &clock{testStart}, Options{})
+	fill(b, list, 1000)
 	shapes := map[string]func(bytes int) string{
 		"cookies":    func(n int) string { return strings.Repeat("sid="+opaqueID+"; ", n/(len(opaqueID)+6)) },
 		"value":      func(n int) string { return "v=" + strings.Repeat("a", n) },
@@ -96,7 +96,7 @@ func BenchmarkLinear(b *testing.B) {
 			times := make([][]float64, len(sizes))
 			for b.Loop() {
 				for i, size := range sizes {
-					times[i] = append(times[i], blockOf(max(1, (1<<20)/size), l.RefusesAny, []string{shape(size)}))
+					times[i] = append(times[i], blockOf(max(1, (1<<20)/size), list.RefusesAny, []string{shape(size)}))
 				}
 			}
 			for i, size := range sizes {
@@ -111,12 +111,12 @@ func BenchmarkLinear(b *testing.B) {
 // of the same size.
 func BenchmarkLookup(b *testing.B) {
 	const n = 1 << 20
-	l := openAt(b, &clock{testStart}, Options{})
+	list := openAt(b, &clock{testStart}, Options{})
 	digests, inMap := make([]digest, 2*n), make(map[digest]uint32, n)
 	for i := range digests {
-		digests[i] = l.keys.sid.digest("issuer", fmt.Sprint(i))
+		digests[i] = list.keys.sid.digest("issuer", fmt.Sprint(i))
 		if i < n {
-			l.credentials.add(digests[i], 1<<31, 0, nil)
+			list.credentials.add(digests[i], 1<<31, 0, nil)
 			inMap[digests[i]] = 1 << 31
 		}
 	}
@@ -129,7 +129,7 @@ func BenchmarkLookup(b *testing.B) {
 		return float64(time.Since(began).Nanoseconds()) / n
 	}
 	ways := map[string]func(d digest) uint32{
-		"loop": func(d digest) uint32 { return uint32(d[0]) }, "table": l.credentials.until, "map": func(d digest) uint32 { return inMap[d] },
+		"loop": func(d digest) uint32 { return uint32(d[0]) }, "table": list.credentials.until, "map": func(d digest) uint32 { return inMap[d] },
 	}
 	times := map[string][]float64{}
 	for b.Loop() {
@@ -157,8 +157,8 @@ func BenchmarkMemory(b *testing.B) {
 					return float64(m.HeapAlloc)
 				}
 				before := heap()
-				l := openAt(b, &clock{testStart}, Options{Max: 2 * n})
-				fill(b, l, n)
+				list := openAt(b, &clock{testStart}, Options{Max: 2 * n})
+				fill(b, list, n)
 				b.ReportMetric((heap()-before)/float64(n), "B/entry")
 				var collections []float64
 				for range 5 {
@@ -167,7 +167,7 @@ func BenchmarkMemory(b *testing.B) {
 					collections = append(collections, time.Since(began).Seconds()*1000)
 				}
 				b.ReportMetric(median(collections), "ms-collection")
-				runtime.KeepAlive(l)
+				runtime.KeepAlive(list)
 			}
 			b.ReportMetric(0, "ns/op")
 		})
@@ -177,10 +177,10 @@ func BenchmarkMemory(b *testing.B) {
 // BenchmarkReplay measures what a start costs beside reading the journal.
 func BenchmarkReplay(b *testing.B) {
 	const n = 1_000_000
-	l := openAt(b, &clock{testStart}, Options{})
+	list := openAt(b, &clock{testStart}, Options{})
 	records := make([]journal.Record, n)
 	for i := range records {
-		hi, lo := l.keys.sid.of(fmt.Sprint(i))
+		hi, lo := list.keys.sid.of(fmt.Sprint(i))
 		e := entry{kind: ofCredential, until: 1 << 31, fingerprint: fingerprint(hi, lo, uint32(hi*31))}
 		if i%4 == 0 {
 			e.kind, e.sid, e.sub, e.issuer, e.moment = ofBinding, digest(e.fingerprint[:]), digest(e.fingerprint[4:]), 1, int64(i)
@@ -188,9 +188,9 @@ func BenchmarkReplay(b *testing.B) {
 		records[i] = e.encode()
 	}
 	for b.Loop() {
-		l := openAt(b, &clock{testStart}, Options{})
+		list := openAt(b, &clock{testStart}, Options{})
 		for batch := range slices.Chunk(records, 4096) {
-			l.merge(batch)
+			list.merge(batch)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
@@ -203,8 +203,8 @@ func BenchmarkReplay(b *testing.B) {
 func BenchmarkSweep(b *testing.B) {
 	const n = 10_000_000
 	c := &clock{testStart}
-	l := openAt(b, c, Options{Max: 4 * n})
-	fill(b, l, n)
+	list := openAt(b, c, Options{Max: 4 * n})
+	fill(b, list, n)
 	random := uint64(1)
 	randomDigest := func() (d digest) {
 		for i := range d {
@@ -222,7 +222,7 @@ func BenchmarkSweep(b *testing.B) {
 		for began := time.Now(); time.Since(began) < time.Second; {
 			d := randomDigest()
 			at := time.Now()
-			l.credentials.until(d)
+			list.credentials.until(d)
 			times = append(times, float64(time.Since(at).Nanoseconds()))
 		}
 		stop.Store(true)
@@ -235,9 +235,9 @@ func BenchmarkSweep(b *testing.B) {
 	insert := func(stop *atomic.Bool, pause time.Duration) {
 		for !stop.Load() {
 			next++
-			d := l.keys.sid.digest("issuer", fmt.Sprint(next))
+			d := list.keys.sid.digest("issuer", fmt.Sprint(next))
 			at := time.Now()
-			l.credentials.add(d, 1<<31, seconds(c.now), nil)
+			list.credentials.add(d, 1<<31, seconds(c.now), nil)
 			inserts = append(inserts, float64(time.Since(at).Nanoseconds())/1e6)
 			time.Sleep(pause)
 		}
@@ -246,10 +246,10 @@ func BenchmarkSweep(b *testing.B) {
 	growing := func(stop *atomic.Bool) { insert(stop, 0) }
 	expiring := func(stop *atomic.Bool) {
 		for i := 0; !stop.Load(); i = (i + 1) % shards {
-			s := &l.credentials.shards[i]
+			s := &list.credentials.shards[i]
 			at := time.Now()
 			s.mu.Lock()
-			l.credentials.rebuild(s, seconds(c.now), 0)
+			list.credentials.rebuild(s, seconds(c.now), 0)
 			s.mu.Unlock()
 			rebuilds = append(rebuilds, float64(time.Since(at).Nanoseconds())/1e6)
 			time.Sleep(sweepPause)

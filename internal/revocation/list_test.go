@@ -16,9 +16,9 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/journal"
 )
 
-func fingerprintOf(t testing.TB, l *List, i int) Fingerprint {
+func fingerprintOf(t testing.TB, list *List, i int) Fingerprint {
 	t.Helper()
-	f, ok := l.Fingerprint(fmt.Sprintf("credential%08dcredential", i))
+	f, ok := list.Fingerprint(fmt.Sprintf("credential%08dcredential", i))
 	if !ok {
 		t.Fatal("no fingerprint")
 	}
@@ -30,45 +30,45 @@ func fingerprintOf(t testing.TB, l *List, i int) Fingerprint {
 func TestFull(t *testing.T) {
 	core, logs := observer.New(zapcore.ErrorLevel)
 	c := &clock{testStart}
-	l := openAt(t, c, Options{Max: 100, Logger: zap.New(core)})
+	list := openAt(t, c, Options{Max: 100, Logger: zap.New(core)})
 	full := 0
 	for i := range 200 {
-		err := l.Revoke(t.Context(), l.OfCredential(fingerprintOf(t, l, i), time.Time{}))
+		err := list.Revoke(t.Context(), list.OfCredential(fingerprintOf(t, list, i), time.Time{}))
 		if errors.Is(err, ErrFull) {
 			full++
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := l.RefusesFingerprint(fingerprintOf(t, l, i)), err == nil; got != want {
+		if got, want := list.RefusesFingerprint(fingerprintOf(t, list, i)), err == nil; got != want {
 			t.Fatalf("entry %d: refused %v, error %v", i, got, err)
 		}
 	}
 	if full != 110 {
 		t.Errorf("%d turned away", full)
 	}
-	if err := l.Revoke(t.Context(), l.OfCredential(fingerprintOf(t, l, 0), time.Time{})); err != nil {
+	if err := list.Revoke(t.Context(), list.OfCredential(fingerprintOf(t, list, 0), time.Time{})); err != nil {
 		t.Error("what is in the list already:", err)
 	}
 	for i := range 11 {
-		if err := l.Revoke(t.Context(), l.OfSession("issuer", fmt.Sprint(i))); (err != nil) != (i == 10) {
+		if err := list.Revoke(t.Context(), list.OfSession("issuer", fmt.Sprint(i))); (err != nil) != (i == 10) {
 			t.Errorf("session %d: %v", i, err)
 		}
 	}
-	if err := l.Revoke(t.Context(), l.OfSubject("issuer", "sub", c.now)); !errors.Is(err, ErrFull) {
+	if err := list.Revoke(t.Context(), list.OfSubject("issuer", "sub", c.now)); !errors.Is(err, ErrFull) {
 		t.Error(err)
 	}
-	if s := l.Stats(); s.Credentials != 90 || s.Sessions != 10 || s.Subjects != 0 || s.Max != 100 {
+	if s := list.Stats(); s.Credentials != 90 || s.Sessions != 10 || s.Subjects != 0 || s.Max != 100 {
 		t.Errorf("%+v", s)
 	}
 	if logs.Len() != 2 {
 		t.Errorf("told %d times", logs.Len())
 	}
 	c.now = c.now.Add(25 * time.Hour)
-	l.sweep(t.Context(), 0)
-	if s := l.Stats(); s.Credentials != 0 || s.Sessions != 0 {
+	list.sweep(t.Context(), 0)
+	if s := list.Stats(); s.Credentials != 0 || s.Sessions != 0 {
 		t.Errorf("after the end: %+v", s)
 	}
-	revoke(t, l, opaqueID)
+	revoke(t, list, opaqueID)
 }
 
 // TestWhoLogsInAgainGetsIn: in the very second of the revocation too.
@@ -89,16 +89,16 @@ func TestWhoLogsInAgainGetsIn(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := openAt(t, &clock{at}, Options{})
+			list := openAt(t, &clock{at}, Options{})
 			s := Session{Issuer: "issuer", Sub: "sub", Started: test.started}
-			before, after := fingerprintOf(t, l, 1), fingerprintOf(t, l, 2)
-			l.Bind(before, s)
-			if err := l.Revoke(t.Context(), l.OfSubject("issuer", "sub", at)); err != nil {
+			before, after := fingerprintOf(t, list, 1), fingerprintOf(t, list, 2)
+			list.Bind(before, s)
+			if err := list.Revoke(t.Context(), list.OfSubject("issuer", "sub", at)); err != nil {
 				t.Fatal(err)
 			}
-			l.Bind(after, s)
-			if l.RefusesSession(s) != test.refused || l.RefusesFingerprint(before) != test.refused || l.RefusesFingerprint(after) != test.refused {
-				t.Error(l.RefusesSession(s), l.RefusesFingerprint(before), l.RefusesFingerprint(after))
+			list.Bind(after, s)
+			if list.RefusesSession(s) != test.refused || list.RefusesFingerprint(before) != test.refused || list.RefusesFingerprint(after) != test.refused {
+				t.Error(list.RefusesSession(s), list.RefusesFingerprint(before), list.RefusesFingerprint(after))
 			}
 		})
 	}
@@ -106,22 +106,22 @@ func TestWhoLogsInAgainGetsIn(t *testing.T) {
 
 // TestBindings: one fingerprint never changes its sub.
 func TestBindings(t *testing.T) {
-	l := open(t)
-	f := fingerprintOf(t, l, 1)
-	if !l.Bind(f, Session{Issuer: "issuer", Sub: "alice", Sid: "1"}) || !l.Bind(f, Session{Issuer: "issuer", Sub: "alice", Sid: "2"}) {
+	list := open(t)
+	f := fingerprintOf(t, list, 1)
+	if !list.Bind(f, Session{Issuer: "issuer", Sub: "alice", Sid: "1"}) || !list.Bind(f, Session{Issuer: "issuer", Sub: "alice", Sid: "2"}) {
 		t.Error("not bound")
 	}
-	if l.Bind(f, Session{Issuer: "issuer", Sub: "mallory"}) || l.Bind(f, Session{Issuer: "other", Sub: "alice"}) || l.Bind(Fingerprint{}, Session{Issuer: "issuer"}) {
+	if list.Bind(f, Session{Issuer: "issuer", Sub: "mallory"}) || list.Bind(f, Session{Issuer: "other", Sub: "alice"}) || list.Bind(Fingerprint{}, Session{Issuer: "issuer"}) {
 		t.Error("bound to somebody else")
 	}
-	if !l.IsEmpty() || l.Version() != 0 {
+	if !list.IsEmpty() || list.Version() != 0 {
 		t.Error("bindings alone refuse something")
 	}
-	version := l.Version()
-	if err := l.Revoke(t.Context(), l.OfSession("issuer", "2")); err != nil || l.RefusesFingerprint(f) {
+	version := list.Version()
+	if err := list.Revoke(t.Context(), list.OfSession("issuer", "2")); err != nil || list.RefusesFingerprint(f) {
 		t.Error("another session's end counts", err)
 	}
-	if err := l.Revoke(t.Context(), l.OfSession("issuer", "1")); err != nil || !l.RefusesFingerprint(f) || l.Version() == version {
+	if err := list.Revoke(t.Context(), list.OfSession("issuer", "1")); err != nil || !list.RefusesFingerprint(f) || list.Version() == version {
 		t.Error("the session's end does not count", err)
 	}
 }
@@ -154,12 +154,12 @@ func TestMerge(t *testing.T) {
 // TestClockBackwards: what is refused stays so when the clock goes back.
 func TestClockBackwards(t *testing.T) {
 	c := &clock{testStart}
-	l := openAt(t, c, Options{})
-	revoke(t, l, opaqueID)
+	list := openAt(t, c, Options{})
+	revoke(t, list, opaqueID)
 	c.now = c.now.Add(-1000 * time.Hour)
-	revoke(t, l, hexID)
-	l.sweep(t.Context(), 0)
-	if !l.Refuses(opaqueID) || !l.Refuses(hexID) {
+	revoke(t, list, hexID)
+	list.sweep(t.Context(), 0)
+	if !list.Refuses(opaqueID) || !list.Refuses(hexID) {
 		t.Error("forgotten")
 	}
 }
@@ -167,23 +167,23 @@ func TestClockBackwards(t *testing.T) {
 // TestFilterGenerations: none is dropped while it is needed, and none kept.
 func TestFilterGenerations(t *testing.T) {
 	c := &clock{testStart}
-	l := openAt(t, c, Options{})
+	list := openAt(t, c, Options{})
 	value := func(day int) string { return fmt.Sprintf("%08dcredentialcredential", day) }
 	for day := range 20 {
-		revoke(t, l, value(2*day))
+		revoke(t, list, value(2*day))
 		c.now = c.now.Add(12 * time.Hour)
-		revoke(t, l, value(2*day+1))
+		revoke(t, list, value(2*day+1))
 		c.now = c.now.Add(11 * time.Hour)
-		if !l.Refuses(value(2*day)) || !l.Refuses(value(2*day+1)) {
+		if !list.Refuses(value(2*day)) || !list.Refuses(value(2*day+1)) {
 			t.Fatal(day, "forgotten")
 		}
 		if day%3 == 0 {
-			l.sweep(t.Context(), 0)
+			list.sweep(t.Context(), 0)
 		}
 	}
 	c.now = c.now.Add(48 * time.Hour)
-	l.sweep(t.Context(), 0)
-	if l.filter.old.Load() != nil {
+	list.sweep(t.Context(), 0)
+	if list.filter.old.Load() != nil {
 		t.Error("an old generation is kept")
 	}
 }
@@ -194,12 +194,12 @@ func TestWhileReading(t *testing.T) {
 	const n = 20_000
 	var now atomic.Int64
 	now.Store(testStart.Unix())
-	l, err := Open(t.Context(), Options{Lifetime: time.Hour, Now: func() time.Time { return time.Unix(now.Load(), 0) }})
+	list, err := Open(t.Context(), Options{Lifetime: time.Hour, Now: func() time.Time { return time.Unix(now.Load(), 0) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := l.Close(); err != nil {
+		if err := list.Close(); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -208,12 +208,12 @@ func TestWhileReading(t *testing.T) {
 	for i := range lines {
 		lines[i] = []string{fmt.Sprintf("sid=%08dcredentialcredential", i)}
 		if i < n {
-			f, _ := l.Fingerprint(lines[i][0][4:])
+			f, _ := list.Fingerprint(lines[i][0][4:])
 			until := time.Time{}
 			if i%2 == 0 { // expires soon
 				until = testStart.Add(time.Minute)
 			}
-			revocations[i] = l.OfCredential(f, until)
+			revocations[i] = list.OfCredential(f, until)
 		}
 	}
 	var written atomic.Int64
@@ -223,7 +223,7 @@ func TestWhileReading(t *testing.T) {
 		group.Go(func() {
 			for i := reader; ctx.Err() == nil; i = (i + 7919) % (2 * n) {
 				done, later := written.Load(), now.Load() > testStart.Unix()
-				refused := l.RefusesAny(lines[i])
+				refused := list.RefusesAny(lines[i])
 				switch {
 				case i >= n && refused:
 					t.Error("refused, but never revoked")
@@ -237,11 +237,11 @@ func TestWhileReading(t *testing.T) {
 	}
 	group.Go(func() {
 		for ctx.Err() == nil {
-			l.sweep(ctx, 10*time.Microsecond)
+			list.sweep(ctx, 10*time.Microsecond)
 		}
 	})
 	for i, r := range revocations {
-		if err := l.Revoke(t.Context(), r); err != nil {
+		if err := list.Revoke(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 		written.Store(int64(i + 1))
@@ -249,7 +249,7 @@ func TestWhileReading(t *testing.T) {
 			now.Store(testStart.Add(2 * time.Minute).Unix())
 		}
 		if i%100 == 0 {
-			l.Bind(revocations[(i+n/2)%n].entry.fingerprint, Session{Issuer: "issuer", Sid: fmt.Sprint(i % 10)})
+			list.Bind(revocations[(i+n/2)%n].entry.fingerprint, Session{Issuer: "issuer", Sid: fmt.Sprint(i % 10)})
 		}
 	}
 	stop()

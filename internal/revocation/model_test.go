@@ -90,7 +90,7 @@ func TestAgreesWithModel(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 7))
 			c := &clock{testStart}
 			const lifetime = 1000 * time.Second
-			l := openAt(t, c, Options{Lifetime: lifetime})
+			list := openAt(t, c, Options{Lifetime: lifetime})
 			m := &model{lifetime, map[string]time.Time{}, map[string]time.Time{}, map[string]modelSubject{}, map[string]*modelBinding{}}
 			pick := func(of string, n int) string { return fmt.Sprintf("%s-%d", of, random.IntN(n)) }
 			value := func() string { return fmt.Sprintf("credential%08dcredential", random.IntN(40)) }
@@ -113,7 +113,7 @@ func TestAgreesWithModel(t *testing.T) {
 				switch random.IntN(8) {
 				case 0:
 					v := value()
-					f, _ := l.Fingerprint(v)
+					f, _ := list.Fingerprint(v)
 					var until time.Time
 					end := c.now.Add(lifetime)
 					if random.IntN(2) > 0 {
@@ -122,33 +122,33 @@ func TestAgreesWithModel(t *testing.T) {
 							end = until
 						}
 					}
-					if err := l.Revoke(t.Context(), l.OfCredential(f, until)); err != nil {
+					if err := list.Revoke(t.Context(), list.OfCredential(f, until)); err != nil {
 						t.Fatal(err)
 					}
 					m.refused[v] = later(m.refused[v], end)
 				case 1:
 					issuer, sid := pick("https://issuer", 2), pick("sid", 10)
-					if err := l.Revoke(t.Context(), l.OfSession(issuer, sid)); err != nil {
+					if err := list.Revoke(t.Context(), list.OfSession(issuer, sid)); err != nil {
 						t.Fatal(err)
 					}
 					m.sids[issuer+" "+sid] = c.now.Add(lifetime)
 				case 2:
 					issuer, sub := pick("https://issuer", 2), pick("sub", 5)
-					if err := l.Revoke(t.Context(), l.OfSubject(issuer, sub, c.now)); err != nil {
+					if err := list.Revoke(t.Context(), list.OfSubject(issuer, sub, c.now)); err != nil {
 						t.Fatal(err)
 					}
 					m.subs[issuer+" "+sub] = modelSubject{c.now, c.now.Add(lifetime)}
 				case 3, 4:
 					v, s := value(), session()
-					f, _ := l.Fingerprint(v)
-					if ours, model := l.Bind(f, s), m.bind(v, s, c.now); ours != model {
+					f, _ := list.Fingerprint(v)
+					if ours, model := list.Bind(f, s), m.bind(v, s, c.now); ours != model {
 						t.Fatalf("step %d: Bind(%q, %v) = %v, want %v", step, v, s, ours, model)
 					}
 				case 5:
 					v := value()
-					f, _ := l.Fingerprint(v)
-					if r, ok := l.OfBound(f); ok {
-						if err := l.Revoke(t.Context(), r); err != nil {
+					f, _ := list.Fingerprint(v)
+					if r, ok := list.OfBound(f); ok {
+						if err := list.Revoke(t.Context(), r); err != nil {
 							t.Fatal(err)
 						}
 						b := m.bound[v]
@@ -163,22 +163,22 @@ func TestAgreesWithModel(t *testing.T) {
 						c.now = c.now.Add(lifetime / 2)
 					}
 				case 7:
-					l.sweep(t.Context(), 0)
+					list.sweep(t.Context(), 0)
 				}
 				m.apply(c.now)
 				for i := range 40 {
 					v := fmt.Sprintf("credential%08dcredential", i)
-					f, _ := l.Fingerprint(v)
-					if got, want := l.Refuses(v), m.refused[v].After(c.now); got != want || got != l.RefusesFingerprint(f) || got != l.RefusesAny([]string{"sid=" + v}) {
+					f, _ := list.Fingerprint(v)
+					if got, want := list.Refuses(v), m.refused[v].After(c.now); got != want || got != list.RefusesFingerprint(f) || got != list.RefusesAny([]string{"sid=" + v}) {
 						t.Fatalf("step %d: Refuses(%q) = %v, want %v", step, v, got, want)
 					}
 					b := m.bound[v]
-					if got, want := l.IsBound(f), b != nil && b.until.After(c.now); got != want {
+					if got, want := list.IsBound(f), b != nil && b.until.After(c.now); got != want {
 						t.Fatalf("step %d: IsBound(%q) = %v, want %v", step, v, got, want)
 					}
 				}
 				s := session()
-				if got, want := l.RefusesSession(s), !m.hits(s, c.now).IsZero(); got != want {
+				if got, want := list.RefusesSession(s), !m.hits(s, c.now).IsZero(); got != want {
 					t.Fatalf("step %d: RefusesSession(%v) = %v, want %v", step, s, got, want)
 				}
 			}

@@ -14,27 +14,27 @@ func BenchmarkOpen(b *testing.B) {
 	for name, storage := range map[string]certmagic.Storage{"alone": nil, "shared": &certmagic.FileStorage{Path: b.TempDir()}} {
 		b.Run(name, func(b *testing.B) {
 			o := Options{Dir: b.TempDir(), Storage: storage}
-			l := openAt(b, &clock{testStart}, o)
+			list := openAt(b, &clock{testStart}, o)
 			random := rand.New(rand.NewPCG(3, 4))
 			for range 1000 {
 				revocations := make([]Revocation, 1000)
 				for i := range revocations {
-					revocations[i] = l.OfCredential(fingerprint(random.Uint64(), random.Uint64(), random.Uint32()), time.Time{})
+					revocations[i] = list.OfCredential(fingerprint(random.Uint64(), random.Uint64(), random.Uint32()), time.Time{})
 				}
-				if err := l.Revoke(b.Context(), revocations...); err != nil {
+				if err := list.Revoke(b.Context(), revocations...); err != nil {
 					b.Fatal(err)
 				}
 			}
-			if err := l.Close(); err != nil {
+			if err := list.Close(); err != nil {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				l := openAt(b, &clock{testStart}, o)
-				if got := l.Stats().Credentials; got != 1_000_000 {
+				list := openAt(b, &clock{testStart}, o)
+				if got := list.Stats().Credentials; got != 1_000_000 {
 					b.Fatalf("%d of a million", got)
 				}
 				b.StopTimer()
-				if err := l.Close(); err != nil {
+				if err := list.Close(); err != nil {
 					b.Fatal(err)
 				}
 				b.StartTimer()

@@ -17,26 +17,20 @@ func isJSONCookie(value string) bool {
 
 // refusesJSON reads a value as Express does: j: and JSON behind it, which is
 // text in whichever escapes.
-func (l *List) refusesJSON(value string) (f Fingerprint, refused bool) {
-	decoded := make([]byte, 0, len(value))
-	for t, i := (text{s: value}), 0; i < len(value); {
-		var c byte
-		c, i = t.at(i)
-		decoded = append(decoded, c)
-	}
-	encoded, is := strings.CutPrefix(string(decoded), "j:")
+func (list *List) refusesJSON(value string) (f Fingerprint, refused bool) {
+	encoded, is := strings.CutPrefix(text{s: value}.decoded(), "j:")
 	var s string
 	if !is || json.Unmarshal([]byte(encoded), &s) != nil {
 		return f, false
 	}
-	return l.refusesText(text{s: s, raw: true})
+	return list.refusesText(text{s: s, raw: true})
 }
 
 // refusesQuoted reads what is in quotes, and nothing else of a line, as parsers
 // do that look for the end of the quotes first: separators in them are part of
 // the value (Python, RFC 2109), what follows them is none (Tomcat). It says
 // where the quotes are.
-func (l *List) refusesQuoted(line string, from int) (began, end int, f Fingerprint, refused bool) {
+func (list *List) refusesQuoted(line string, from int) (began, end int, f Fingerprint, refused bool) {
 	for began = from; ; began = max(end, began+1) {
 		i := strings.IndexByte(line[began:], '"')
 		if i < 0 {
@@ -56,7 +50,7 @@ func (l *List) refusesQuoted(line string, from int) (began, end int, f Fingerpri
 			end-- // it may begin another one
 			continue
 		}
-		if f, refused = l.refusesValue(line[began:end]); refused {
+		if f, refused = list.refusesValue(line[began:end]); refused {
 			return began, end, f, true
 		}
 		end--
@@ -64,10 +58,10 @@ func (l *List) refusesQuoted(line string, from int) (began, end int, f Fingerpri
 }
 
 // withoutQuoted takes the cookies out of a line that refusesQuoted finds.
-func (l *List) withoutQuoted(line string, refused []Refused) (string, []Refused) {
+func (list *List) withoutQuoted(line string, refused []Refused) (string, []Refused) {
 	for from := 0; strings.IndexByte(line, '"') >= 0; {
-		began, end, f, is := l.refusesQuoted(line, from)
-		if !is || l.IsEmpty() {
+		began, end, f, is := list.refusesQuoted(line, from)
+		if !is || list.IsEmpty() {
 			break
 		}
 		from = strings.LastIndexByte(line[:began], ';') + 1
@@ -93,4 +87,11 @@ func WithoutRoute(value string) string {
 		}
 	}
 	return value
+}
+
+// Bearer is the token in a value that is a whole Authorization header. FastAPI's
+// apps keep it like that in a cookie, and take either.
+func Bearer(value string) (token string, ok bool) {
+	word, token, found := strings.Cut(strings.Trim(lenient(value).decoded(), `"`), " ")
+	return token, found && strings.EqualFold(word, "Bearer")
 }

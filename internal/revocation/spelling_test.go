@@ -31,16 +31,16 @@ func openAt(t testing.TB, c *clock, o Options) *List {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
-	l, err := Open(t.Context(), o)
+	list, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
+		if err := list.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return l
+	return list
 }
 
 func open(t testing.TB) *List { return openAt(t, &clock{testStart}, Options{}) }
@@ -53,31 +53,31 @@ func wantRefused(t *testing.T, tests []spelling) {
 	t.Helper()
 	for _, test := range tests {
 		t.Run(test.requirement, func(t *testing.T) {
-			l := open(t)
-			revoke(t, l, test.revoked)
+			list := open(t)
+			revoke(t, list, test.revoked)
 			lines := []string{"theme=dark; consent=0123456789abcdefghij", test.presented}
-			if !l.RefusesAny(lines) {
+			if !list.RefusesAny(lines) {
 				t.Errorf("%q passes", test.presented)
 			}
-			kept, refused := l.WithoutRefused(lines)
-			if len(refused) == 0 || l.RefusesAny(kept) || kept[0] != lines[0] {
+			kept, refused := list.WithoutRefused(lines)
+			if len(refused) == 0 || list.RefusesAny(kept) || kept[0] != lines[0] {
 				t.Errorf("kept %q, refused %v", kept, refused)
 			}
-			if l.RefusesAny(lines[:1]) {
+			if list.RefusesAny(lines[:1]) {
 				t.Error("others are refused")
 			}
 		})
 	}
 }
 
-func revoke(t testing.TB, l *List, values ...string) {
+func revoke(t testing.TB, list *List, values ...string) {
 	t.Helper()
 	for _, value := range values {
-		f, ok := l.Fingerprint(value)
+		f, ok := list.Fingerprint(value)
 		if !ok {
 			t.Fatalf("%q has no fingerprint", value)
 		}
-		if err := l.Revoke(t.Context(), l.OfCredential(f, time.Time{})); err != nil {
+		if err := list.Revoke(t.Context(), list.OfCredential(f, time.Time{})); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -228,12 +228,12 @@ func TestEverySpellingOfJWT(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.requirement, func(t *testing.T) {
-			l := open(t)
-			revoke(t, l, test.revoked)
-			if !l.RefusesAny([]string{"token=" + test.presented}) {
+			list := open(t)
+			revoke(t, list, test.revoked)
+			if !list.RefusesAny([]string{"token=" + test.presented}) {
 				t.Errorf("%q passes", test.presented)
 			}
-			if !l.Refuses(test.presented) {
+			if !list.Refuses(test.presented) {
 				t.Error("as a header's value it passes")
 			}
 		})
@@ -253,18 +253,18 @@ func TestForgedSignatureRefusesNobody(t *testing.T) {
 	victim, _ := signedES256(t, claims)
 	forged, _ := signedES256(t, claims)
 	unsigned := victim[:strings.LastIndexByte(victim, '.')+1]
-	l := open(t)
+	list := open(t)
 	for _, value := range []string{forged, unsigned, unsigned + "x", victim[:len(unsigned)-1]} {
-		if f, ok := l.Fingerprint(value); ok {
-			if err := l.Revoke(t.Context(), l.OfCredential(f, time.Time{})); err != nil {
+		if f, ok := list.Fingerprint(value); ok {
+			if err := list.Revoke(t.Context(), list.OfCredential(f, time.Time{})); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if l.RefusesAny([]string{"token=" + victim}) || l.Refuses(victim) {
+	if list.RefusesAny([]string{"token=" + victim}) || list.Refuses(victim) {
 		t.Error("a forged signature refuses the true one")
 	}
-	if !l.Refuses(forged) {
+	if !list.Refuses(forged) {
 		t.Error("the forged one passes")
 	}
 }
@@ -272,13 +272,13 @@ func TestForgedSignatureRefusesNobody(t *testing.T) {
 // TestTooShort: values below 16 bytes are no credentials, whatever is put
 // around them.
 func TestTooShort(t *testing.T) {
-	l := open(t)
+	list := open(t)
 	for _, value := range []string{"", "dark", "0123456789abcde", `"0123456789abcde"`, " 0123456789abcde ", percent("012345678abcde"), "dark!!!!!!!!!!!!!!!!!!!", "da                 rk", "----------------", "%%%%%%%%%%%%%%%%%%%%", `"\\\\\\\\\\\\\\\\\\`} {
-		if _, ok := l.Fingerprint(value); ok {
+		if _, ok := list.Fingerprint(value); ok {
 			t.Errorf("%q has a fingerprint", value)
 		}
 	}
-	if _, ok := l.Fingerprint("0123456789abcdef"); !ok {
+	if _, ok := list.Fingerprint("0123456789abcdef"); !ok {
 		t.Error("16 bytes have none")
 	}
 }
@@ -287,10 +287,10 @@ func TestTooShort(t *testing.T) {
 // refused alone.
 func TestNeighbours(t *testing.T) {
 	for _, format := range []string{"session-of-alice-%d", "1234567890123456%d", "0b9f1f8e-5c0e-4f51-9d0a-6a3a1a0d2c7%x", "user.session.00000%d", "SESSION0000000000000%d", "sessionsession-%d", "sessionsession-a%d", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.sig%d", "sess=ion sess=ion+sess %d"} {
-		l := open(t)
+		list := open(t)
 		for i := range 9 {
-			revoke(t, l, fmt.Sprintf(format, i))
-			if l.Refuses(fmt.Sprintf(format, i+1)) {
+			revoke(t, list, fmt.Sprintf(format, i))
+			if list.Refuses(fmt.Sprintf(format, i+1)) {
 				t.Errorf(format+": its neighbour is refused", i)
 			}
 		}
@@ -299,7 +299,7 @@ func TestNeighbours(t *testing.T) {
 
 // TestSecretsNeverCollide: what other people present is not refused.
 func TestSecretsNeverCollide(t *testing.T) {
-	l := open(t)
+	list := open(t)
 	random := mathrand.New(mathrand.NewPCG(1, 2))
 	seen := map[Fingerprint]string{}
 	for i := range 200_000 {
@@ -311,7 +311,7 @@ func TestSecretsNeverCollide(t *testing.T) {
 		if i%3 == 0 { // alike but for little
 			value = fmt.Sprintf("prefix-%s-%08x-suffix", opaqueID, i)
 		}
-		f, ok := l.Fingerprint(value)
+		f, ok := list.Fingerprint(value)
 		if !ok {
 			t.Fatalf("%q has no fingerprint", value)
 		}
@@ -319,7 +319,7 @@ func TestSecretsNeverCollide(t *testing.T) {
 			t.Fatalf("%q and %q are the same", before, value)
 		}
 		if i%10 == 0 {
-			if g, _ := l.Fingerprint(percent(value)); f != g {
+			if g, _ := list.Fingerprint(percent(value)); f != g {
 				t.Fatalf("%q is another in percent", value)
 			}
 		}
@@ -341,15 +341,15 @@ func TestOtherKeysAreOtherFingerprints(t *testing.T) {
 // TestLongTexts: pieces make no difference, and every byte counts but for the
 // last.
 func TestLongTexts(t *testing.T) {
-	l := open(t)
+	list := open(t)
 	seen := map[Fingerprint]int{}
 	for n := 20; n < 3*hashPiece; n++ {
 		value := strings.Repeat("a", n)
-		f, ok := l.Fingerprint(value)
-		if g, _ := l.Fingerprint("!" + value + "!"); !ok || f != g {
+		f, ok := list.Fingerprint(value)
+		if g, _ := list.Fingerprint("!" + value + "!"); !ok || f != g {
 			t.Fatal(n, "spellings differ")
 		}
-		if g, _ := l.Fingerprint(percent(value)); f != g {
+		if g, _ := list.Fingerprint(percent(value)); f != g {
 			t.Fatal(n, "percent differs")
 		}
 		if before, ok := seen[f]; ok {

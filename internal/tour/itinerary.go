@@ -3,16 +3,15 @@ package tour
 import (
 	"cmp"
 	"crypto/sha256"
+	"iter"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/bounded"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 )
 
-// stop is one site of a group.
+// Stop is one site of a group.
 type Stop struct {
 	Origin origin.Origin
 	Domain string        // equal for sites that browsers call same-site
@@ -21,7 +20,18 @@ type Stop struct {
 	First  int           // number of its first app among those of all stops
 }
 
-// itinerary is a group as a tour goes through it: the site where it begins,
+// apps are their numbers among those of all stops.
+func (s *Stop) apps() iter.Seq[int] {
+	return func(yield func(app int) bool) {
+		for n := range s.Bases {
+			if !yield(s.First + n) {
+				return
+			}
+		}
+	}
+}
+
+// Itinerary is a group as a tour goes through it: the site where it begins,
 // then its siblings, then the other registrable domains.
 type Itinerary struct {
 	Group  string
@@ -32,34 +42,7 @@ type Itinerary struct {
 	Hub    int      // number of the hub's stop, -1 without one
 }
 
-// Itineraries keeps those that were asked for, by what they depend on: a tour
-// through n sites needs its own 2n times. Where a site has many names, or a
-// request may name any port, there is no end of them.
-type Itineraries[K comparable] struct {
-	known *bounded.Map[K, Itinerary]
-}
-
-func NewItineraries[K comparable]() *Itineraries[K] {
-	return &Itineraries[K]{bounded.NewMap[K, Itinerary](maxItineraries, 0)}
-}
-
-const maxItineraries = 64
-
-// Get returns the one that is kept, or what find finds. That takes a while, so
-// nobody else waits for it.
-func (its *Itineraries[K]) Get(key K, find func() Itinerary) Itinerary {
-	it, ok := its.known.Get(key)
-	if !ok {
-		it = find()
-		its.known.Put(key, it, time.Time{})
-	}
-	return it
-}
-
-// Len is how many are kept.
-func (its *Itineraries[K]) Len() int { return its.known.Len() }
-
-// order puts the stops of one registrable domain together, the start's first.
+// Order puts the stops of one registrable domain together, the start's first.
 // The hub comes soon, so that it knows of a tour that is not finished.
 func (it *Itinerary) Order(hub origin.Origin) {
 	start := it.Stops[0]
@@ -96,10 +79,20 @@ func (it *Itinerary) Order(hub origin.Origin) {
 	it.Digest = sum.Sum(nil)[:8]
 }
 
-// at is the number of the stop with an origin, -1 if there is none.
+// At is the number of the stop with an origin, -1 if there is none.
 func (it *Itinerary) At(o origin.Origin) int {
 	return slices.IndexFunc(it.Stops, func(s Stop) bool { return s.Origin == o })
 }
 
-// has reports whether an origin is a site of the group.
+// Has reports whether an origin is a site of the group.
 func (it *Itinerary) Has(o origin.Origin) bool { return it.At(o) >= 0 }
+
+// Find is the stop behind an app's number, and where on it the app lies.
+func (it *Itinerary) Find(app int) (s *Stop, base string) {
+	for i := range it.Stops {
+		if s := &it.Stops[i]; app >= s.First && app < s.First+len(s.Bases) {
+			return s, s.Bases[app-s.First]
+		}
+	}
+	return nil, ""
+}

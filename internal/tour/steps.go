@@ -15,16 +15,10 @@ const (
 	// againTime is how long a step answers as it did at first: the connection
 	// may have broken off with its answer (BR-13: Chromium loses some of
 	// many at a time), and the page asks once more.
-	AgainTime = 5 * time.Second
+	againTime = 5 * time.Second
 )
 
-// stepKey names a step of a logout: at one app, at one site.
-type StepKey struct {
-	logout string
-	what   string
-}
-
-// step is one that this process has done or is doing. A token is good for one
+// Step is one that this process has done or is doing. A token is good for one
 // of each: a second one could end a session that began since.
 type Step struct {
 	began  time.Time
@@ -33,12 +27,14 @@ type Step struct {
 	Rest   *cookie.Leftover // what was presented when it began
 }
 
-// Steps are single-use. One is forgotten when its token is worth nothing any
-// more, or when there are too many.
+// Steps are single-use: of all that ask for one with the same key, one does it.
+// They are for concurrent use. One is forgotten when its token is worth nothing
+// any more, or when there are too many.
 type Steps struct {
 	known *bounded.Map[StepKey, *Step]
 }
 
+// NewSteps knows of none yet.
 func NewSteps() *Steps {
 	return &Steps{bounded.NewMap[StepKey, *Step](maxSteps, Lifetime+time.Minute)}
 }
@@ -54,12 +50,13 @@ func (ss *Steps) Find(key StepKey) *Step {
 	return s
 }
 
+// Finish says what came of the step, once.
 func (s *Step) Finish(r Result, rest *cookie.Leftover) {
 	s.Result, s.Rest = r, rest
 	close(s.done)
 }
 
-// isOver reports whether its result is there.
+// IsOver reports whether its result is there.
 func (s *Step) IsOver() bool {
 	select {
 	case <-s.done:
@@ -69,11 +66,11 @@ func (s *Step) IsOver() bool {
 	}
 }
 
-// wait returns when the step is over, or when time is up.
+// Wait returns when the step is over, or when time is up.
 func (s *Step) Wait(limit time.Duration) bool {
 	_, over := work.WaitFor(s.done, limit)
 	return over
 }
 
-// isFresh: asked once more because of a broken connection, not again.
-func (s *Step) IsFresh(now time.Time) bool { return now.Sub(s.began) < AgainTime }
+// IsFresh: asked once more because of a broken connection, not again.
+func (s *Step) IsFresh(now time.Time) bool { return now.Sub(s.began) < againTime }

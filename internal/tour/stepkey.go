@@ -4,11 +4,18 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
-// partKey is the step of one app's part.
+// StepKey names a step of a logout: at one app, at one site.
+type StepKey struct {
+	logout string
+	what   string
+}
+
+// PartKey is the step of one app's part.
 func (t *Tour) PartKey(own origin.Origin, base string) StepKey {
 	return StepKey{t.ID, own.String() + base}
 }
 
+// HopKey is the step of a site in this round.
 func (t *Tour) HopKey(own origin.Origin) StepKey {
 	if t.Cookies {
 		return StepKey{t.ID, "cookies hop " + own.String()}

@@ -1,14 +1,5 @@
 package revocation
 
-import "strings"
-
-// Apps read more than one spelling of a credential as the same: cookies are
-// percent-decoded (PHP reads '+' as a space besides) and unquoted; base64 is
-// decoded in both alphabets, with and without padding, and many decoders pass
-// over what is no base64 at all (Python's, PHP's, Node's); hex and UUIDs may be
-// written in capitals. So only letters and digits count, whatever their case.
-// What is left of a credential is as hard to guess as the whole.
-//
 // The last character of base64 has bits that mean nothing, if the length is no
 // multiple of four. They are taken for zero where upper and lower case are
 // mixed, as in all base64 of secrets: elsewhere they would make neighbours of
@@ -28,95 +19,6 @@ const (
 	// long or more and cannot be guessed either.
 	signatureKept = 42
 )
-
-const (
-	junk        = 0
-	punctuation = 1 // data to some base64, but spelled in more than one way
-)
-
-// classes say what a character is: junk, punctuation, a dot, or else a letter
-// or digit, in lower case.
-var classes = func() (classes [256]byte) {
-	for c := byte('a'); c <= 'z'; c++ {
-		classes[c], classes[c-'a'+'A'] = c, c
-	}
-	for c := byte('0'); c <= '9'; c++ {
-		classes[c] = c
-	}
-	for _, c := range []byte("+/-_") {
-		classes[c] = punctuation
-	}
-	classes['.'] = '.'
-	return classes
-}()
-
-// text is a value in one of the ways to read it.
-type text struct {
-	s      string
-	quoted bool // backslashes mean something
-	raw    bool // and percent signs nothing
-}
-
-// at is the character at i, decoded, and where the next one is.
-func (t text) at(i int) (c byte, next int) {
-	c = t.s[i]
-	switch {
-	case c == '%' && i+2 < len(t.s) && !t.raw:
-		hi, lo := nibble(t.s[i+1]), nibble(t.s[i+2])
-		if hi|lo < 16 {
-			return hi<<4 | lo, i + 3
-		}
-	case c == '\\' && t.quoted && i+1 < len(t.s):
-		// Python decodes octal.
-		if i+3 < len(t.s) && isOctal(t.s[i+1], '3') && isOctal(t.s[i+2], '7') && isOctal(t.s[i+3], '7') {
-			return (t.s[i+1]-'0')<<6 | (t.s[i+2]-'0')<<3 | (t.s[i+3] - '0'), i + 4
-		}
-		return t.s[i+1], i + 2
-	}
-	return c, i + 1
-}
-
-func (t text) from(i int) text { return text{t.s[i:], t.quoted, t.raw} }
-
-func (t text) to(i int) text { return text{t.s[:i], t.quoted, t.raw} }
-
-// padded is where the padding of base64 ends: Python reads nothing of what
-// follows, neither in a value as a whole nor in its last part. 0: nowhere.
-func (t text) padded() (whole, part int) {
-	all, last, pads := 0, 0, 0
-	ends := func(n int) bool { return n%4 >= 2 && n%4+pads >= 4 }
-	for i := 0; i < len(t.s); {
-		var c byte
-		c, i = t.at(i)
-		switch class := classes[c]; {
-		case c == '=':
-			pads++
-			if whole == 0 && ends(all) {
-				whole = i
-			}
-			if part == 0 && ends(last) {
-				part = i
-			}
-		case class == '.':
-			last, part, pads = 0, 0, 0
-		case class != junk:
-			all, last, pads = all+1, last+1, 0
-		}
-	}
-	return whole, part
-}
-
-func nibble(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c|0x20 && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10
-	}
-	return 0xff
-}
-
-func isOctal(c, highest byte) bool { return '0' <= c && c <= highest }
 
 // scan hands what counts to a hash. The last character of each part is held
 // back until it is known that it is the last.
@@ -185,19 +87,6 @@ func (s *scan) end(length int) {
 	s.held, s.length, s.upper, s.lower = 0, 0, 0, 0
 }
 
-const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-// sextet is what a character of base64 stands for.
-func sextet(c byte) byte {
-	switch c {
-	case '+':
-		c = '-'
-	case '/':
-		c = '_'
-	}
-	return byte(strings.IndexByte(base64URL, c))
-}
-
 // natural is the length of a value as it stands there.
 const natural = -1
 
@@ -239,33 +128,6 @@ func (k *keys) ofOpaque(t text, length int) (f Fingerprint, ambiguous, ok bool) 
 	s.end(length)
 	hi, lo := s.sum()
 	return fingerprint(hi, lo, k.sample(a, b)), ambiguous, true
-}
-
-// dots are how many there are, and where the last one ends.
-func (t text) dots() (n, after int) {
-	if !t.quoted && strings.IndexByte(t.s, '%') < 0 {
-		for {
-			i := strings.IndexByte(t.s[after:], '.')
-			if i < 0 {
-				return n, after
-			}
-			n, after = n+1, after+i+1
-		}
-	}
-	for i := 0; i < len(t.s); {
-		var c byte
-		if c, i = t.at(i); c == '.' {
-			n, after = n+1, i
-		}
-	}
-	return n, after
-}
-
-// isSigned reports whether a value with so many dots and such a beginning is
-// to be taken for a JWT, signed or encrypted. An object of JSON begins with an
-// e in base64.
-func isSigned(begins uint64, dots int) bool {
-	return begins>>56 == 'e' && (dots == 2 || dots == 4)
 }
 
 // ofSigned is the fingerprint of a JWT. Each of its parts is base64 of its

@@ -1,0 +1,54 @@
+package finalheader
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestWriter: however an answer begins, final sees its header once, before it
+// goes out, and what it adds goes out with it.
+func TestWriter(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer func(w *Writer)
+		status int
+	}{
+		"a status":        {func(w *Writer) { w.WriteHeader(http.StatusTeapot); w.WriteHeader(http.StatusOK) }, http.StatusTeapot},
+		"a body":          {func(w *Writer) { _, _ = io.WriteString(w, "hello") }, http.StatusOK},
+		"a status first":  {func(w *Writer) { w.WriteHeader(http.StatusNotFound); _, _ = io.WriteString(w, "hello") }, http.StatusNotFound},
+		"a file":          {func(w *Writer) { _, _ = w.ReadFrom(strings.NewReader("hello")) }, http.StatusOK},
+		"a flush":         {func(w *Writer) { _ = http.NewResponseController(w).Flush() }, http.StatusOK},
+		"nothing":         {func(w *Writer) { w.Finish() }, http.StatusOK},
+		"another":         {func(w *Writer) { w.WriteHeader(http.StatusSwitchingProtocols) }, http.StatusSwitchingProtocols},
+		"an early hint":   {func(w *Writer) { w.WriteHeader(http.StatusEarlyHints); w.WriteHeader(http.StatusAccepted) }, http.StatusAccepted},
+		"all of it twice": {func(w *Writer) { _, _ = io.WriteString(w, "a"); _, _ = io.WriteString(w, "b"); w.Finish() }, http.StatusOK},
+	} {
+		var seen []int
+		rec := httptest.NewRecorder()
+		tc.answer(New(rec, func(status int, hdr http.Header) {
+			seen = append(seen, status)
+			hdr.Add("X-Final", "1")
+		}))
+		if len(seen) != 1 || seen[0] != tc.status {
+			t.Errorf("%s: final saw %v, want %d", name, seen, tc.status)
+		}
+		if name != "nothing" && name != "an early hint" && rec.Result().Header.Get("X-Final") != "1" {
+			t.Errorf("%s: what final adds stays behind: %v", name, rec.Result().Header)
+		}
+	}
+}
+
+// TestEarlyHints: they go out as they are, and final has not been there yet.
+func TestEarlyHints(t *testing.T) {
+	calls := 0
+	w := New(httptest.NewRecorder(), func(int, http.Header) { calls++ })
+	w.WriteHeader(http.StatusEarlyHints)
+	if calls != 0 {
+		t.Error("final saw an early hint")
+	}
+	if w.WriteHeader(http.StatusOK); calls != 1 {
+		t.Errorf("final was called %d times", calls)
+	}
+}
