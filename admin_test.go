@@ -137,7 +137,7 @@ func TestStatusOfTrouble(t *testing.T) {
 
 func TestRevokeByAdmin(t *testing.T) {
 	s := adminSite(t)
-	list := s.app.shared.revocations.list.Load()
+	list := s.app.process.revocations.list.Load()
 	long := strings.Repeat("x", 256)
 	for name, tc := range map[string]struct {
 		method, body, mediaType, header string
@@ -232,8 +232,8 @@ func TestRevokeWhileClosed(t *testing.T) {
 	s := adminSite(t)
 	closed := newRevocations()
 	closed.start.Do(func() {})
-	s.app.shared.revocations = closed
-	s.app.useShared(s.app.shared)
+	s.app.process.revocations = closed
+	s.app.use(s.app.process)
 	w, body := revokeBy(s.app, `{"issuer":"`+testIssuer+`","sub":"ana"}`)
 	if w.Code != 503 || !strings.Contains(body, "not revoked") {
 		t.Errorf("%d %s", w.Code, body)
@@ -278,7 +278,7 @@ func TestRevokeWithoutDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = list.Close() })
-	s.app.shared.revocations.list.Store(list)
+	s.app.process.revocations.list.Store(list)
 	w, body := revokeBy(s.app, `{"issuer":"`+testIssuer+`","sid":"of-ana"}`)
 	if w.Code != 503 || !strings.HasPrefix(body, "revoked on this node") || strings.Contains(body, "s3cr3t") {
 		t.Errorf("%d %s", w.Code, body)

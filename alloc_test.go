@@ -23,8 +23,8 @@ func TestPassThroughAllocatesNothing(t *testing.T) {
 		"off":          {Paths: []string{"off"}},
 		"with headers": {SessionHeaders: []string{"Authorization"}, OnRevoked: enforce.Reject},
 	} {
-		config.app = &App{Prefix: defaultPrefix, shared: &shared{revocations: inMemory(t, time.Now)}}
-		config.app.edge = config.app.newEdge()
+		config.edge = &App{Prefix: defaultPrefix, process: &process{revocations: inMemory(t, time.Now)}}
+		config.edge.enforcing = config.edge.newEnforcing()
 		if err := config.compile(); err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func TestPassThroughAllocatesNothing(t *testing.T) {
 				t.Errorf("%s, %s: %v allocations, a no-op handler has %v", name, kind, ours, noop)
 			}
 		}
-		list := config.app.shared.revocations.list.Load()
+		list := config.edge.process.revocations.list.Load()
 		for i := range 1000 {
 			f, _ := list.Fingerprint(strings.Repeat(string(rune('!'+i%90)), 16) + strconv.Itoa(i))
 			if err := list.Revoke(t.Context(), list.OfCredential(f, noEnd)); err != nil {

@@ -23,21 +23,21 @@ import (
 
 // answerPerson sends the browser to the landing page, or shows it at once.
 func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcall.Result, out outcome.Outcome) error {
-	h := w.Header()
+	hdr := w.Header()
 	l.followApp(res)
-	rd := l.round(l.landing(res, out), l.expire(h))
+	sweep := l.sweep(l.landing(res, out), l.expire(hdr))
 	if l.tour != nil {
-		return l.answerTour(w, r, rd)
+		return l.answerTour(w, r, sweep)
 	}
-	done, next := *rd.Landing, l.h.app.seals.NextURL(rd)
+	done, next := *sweep.Landing, l.h.edge.seals.NextURL(sweep)
 	inPlace := !guard.IsSafe(l.method) || guard.IsWebKit(r)
-	if l.visit == nil && rd.IsLast() && inPlace && !l.caller.ViaWorker {
+	if l.visit == nil && sweep.IsLast() && inPlace && !l.caller.ViaWorker {
 		// Here and now: the page with the form may forbid redirects to
 		// elsewhere (BR-09: form-action in Chromium, WebKit), and WebKit
 		// takes Clear-Site-Data from no redirect (BR-01), so that the app's service
 		// worker could answer the one to the landing page.
-		l.setClearSiteData(h, done.Clear)
-		p := l.h.app.landingPage(done, l.h.app.seals.DoneURL(done))
+		l.setClearSiteData(hdr, done.Clear)
+		p := l.h.edge.landingPage(done, l.h.edge.seals.DoneURL(done))
 		if slices.Contains(done.Clear, cookie.ClearCache) && l.secure {
 			p.EvictFrom = p.Self
 		}
@@ -45,13 +45,13 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcal
 	}
 	switch page := inPlace || l.caller.ViaWorker; {
 	case l.visit != nil && page:
-		next = l.hop(h, rd) // a page must not have the provider's address in it: that has the hint
+		next = l.resumeURL(hdr, sweep) // a page must not have the provider's address in it: that has the hint
 	case l.visit != nil:
 		ctx, stop := context.WithDeadline(r.Context(), l.visitDeadline())
 		defer stop()
-		next = l.h.app.depart(ctx, h, l.own, l.pending(rd))
+		next = l.h.edge.toProvider(ctx, hdr, l.own, l.journey(sweep))
 	}
-	h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, done.Browser, journey.LandingLifetime))
+	hdr.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, done.Browser, journey.LandingLifetime))
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
 		// (BR-04: Chromium); the page dismisses the worker and goes on.
@@ -59,7 +59,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcal
 	}
 	// "cookies" waits for the landing page: it would take browserCookie along,
 	// and in Chromium the cookies of sites that are still needed (CSD-06).
-	l.setClearSiteData(h, cookie.Without(done.Clear, cookie.ClearCookies))
+	l.setClearSiteData(hdr, cookie.Without(done.Clear, cookie.ClearCookies))
 	if !guard.IsSafe(l.method) || l.visit != nil && inPlace {
 		return pages.Write(w, http.StatusOK, pages.Going(next))
 	}
@@ -82,54 +82,54 @@ const visitGrace = 200 * time.Millisecond
 
 // answerScript gives our JSON in place of an answer that a script could not use.
 func (l *logout) answerScript(w http.ResponseWriter, res appcall.Result, out outcome.Outcome) error {
-	h := w.Header()
+	hdr := w.Header()
 	l.followApp(res)
-	rd := l.round(l.landing(res, out), l.expire(h))
-	types := rd.Landing.Clear
+	sweep := l.sweep(l.landing(res, out), l.expire(hdr))
+	types := sweep.Landing.Clear
 	answer := pages.NewAnswer(l.id, pages.AppOutcome{Host: l.own.Host, App: l.h.appName(), Outcome: out})
 	// A script may go anywhere from here: the next page continues too.
 	switch {
 	case l.visit != nil || l.tour != nil:
 		types = cookie.Without(types, cookie.ClearCookies)
-		hop := l.hop(h, rd)
+		hop := l.resumeURL(hdr, sweep)
 		answer.FrontChannelLogoutURL = l.own.String() + hop
 		// Who goes to the landing page at once reads what is true by then.
 		if l.visit != nil {
-			rd = rd.WithProvider(l.visit.Label, journey.VisitEnd{journey.ProviderAlive, hop})
+			sweep = sweep.WithProvider(l.visit.Label, journey.VisitEnd{journey.ProviderAlive, hop})
 		}
-		rd.Landing.Clear = types // "cookies" would take the marker that the link needs
-	case !rd.IsLast():
+		sweep.Landing.Clear = types // "cookies" would take the marker that the link needs
+	case !sweep.IsLast():
 		types = cookie.Without(types, cookie.ClearCookies)
-		h.Add("Set-Cookie", l.marker(l.pending(rd.WithoutLanding())))
+		hdr.Add("Set-Cookie", l.marker(l.journey(sweep.WithoutLanding())))
 	}
-	answer.RedirectURL = l.h.app.seals.NextURL(rd)
+	answer.RedirectURL = l.h.edge.seals.NextURL(sweep)
 	if !slices.Contains(types, cookie.ClearCookies) {
-		h.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, rd.Browser, journey.LandingLifetime))
+		hdr.Add("Set-Cookie", cookie.Own(l.own, cookie.BrowserCookie, sweep.Browser, journey.LandingLifetime))
 	}
-	l.setClearSiteData(h, types)
+	l.setClearSiteData(hdr, types)
 	return pages.WriteJSON(w, http.StatusOK, answer)
 }
 
 // amend changes an answer of the app that goes to a script.
-func (l *logout) amend(h http.Header, r *http.Request) {
-	res := appcall.Result{Status: http.StatusOK, Header: h.Clone()}
-	h["Set-Cookie"] = l.appCookies(h["Set-Cookie"])
-	h.Set("Cache-Control", "no-store")
+func (l *logout) amend(hdr http.Header, r *http.Request) {
+	res := appcall.Result{Status: http.StatusOK, Header: hdr.Clone()}
+	hdr["Set-Cookie"] = l.appCookies(hdr["Set-Cookie"])
+	hdr.Set("Cache-Control", "no-store")
 
-	rd := l.round(l.landing(res, l.conclude(r, l.outcome(res))), l.expire(h))
-	types := rd.Landing.Clear
+	sweep := l.sweep(l.landing(res, l.conclude(r, l.outcome(res))), l.expire(hdr))
+	types := sweep.Landing.Clear
 	if l.visit == nil && l.tour == nil {
-		rd = rd.WithoutLanding()
+		sweep = sweep.WithoutLanding()
 	}
-	if l.visit != nil || l.tour != nil || !rd.IsLast() {
+	if l.visit != nil || l.tour != nil || !sweep.IsLast() {
 		// "cookies" would take the marker with it (CSD-06).
 		types = cookie.Without(types, cookie.ClearCookies)
-		h.Add("Set-Cookie", l.marker(l.pending(rd)))
+		hdr.Add("Set-Cookie", l.marker(l.journey(sweep)))
 	}
-	if len(h["Set-Cookie"]) == 0 {
-		h.Del("Set-Cookie")
+	if len(hdr["Set-Cookie"]) == 0 {
+		hdr.Del("Set-Cookie")
 	}
-	l.setClearSiteData(h, types)
+	l.setClearSiteData(hdr, types)
 }
 
 // landing sums up a logout.
@@ -140,10 +140,10 @@ func (l *logout) landing(res appcall.Result, out outcome.Outcome) journey.Landin
 	done := journey.Landing{
 		ID: l.id, Host: l.own.Host, Began: l.began.Unix(), Outcome: out,
 		Target: l.target, Browser: rand.Text(),
-		Clear: cookie.Union(l.h.clear, cookie.AppClearSiteData(res.Header["Clear-Site-Data"])),
+		Clear: cookie.Union(l.h.clear, cookie.ParseClearSiteData(res.Header["Clear-Site-Data"])),
 	}
 	if l.tour != nil {
-		l.tour.Begin(l.app, out)
+		l.tour.Begin(l.appNo, out)
 		done.Tour = l.tour
 	}
 	if done.Target == "" && !l.leadsBack(l.h.returnTo) {
@@ -181,43 +181,43 @@ func (l *logout) appTarget(res appcall.Result) string {
 		local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}
 		location = local.String()
 	}
-	target, err := returnurl.Target(location, l.own, l.h.app.returns)
+	target, err := returnurl.Target(location, l.own, l.h.edge.returns)
 	if err != nil || l.leadsBack(target) || l.visit != nil && l.leadsToProvider(target) {
 		return ""
 	}
 	return target
 }
 
-// pending is what remains after this answer. Another app on the host has
+// journey is what remains after this answer. Another app on the host has
 // cookies of its own, and what one app takes for a session is none to another:
 // so all that was there at the logout is known later.
-func (l *logout) pending(rd journey.Sweep) journey.Journey {
-	if rd.Landing != nil && l.tour != nil {
-		done := *rd.Landing
+func (l *logout) journey(sweep journey.Sweep) journey.Journey {
+	if sweep.Landing != nil && l.tour != nil {
+		done := *sweep.Landing
 		done.Tour = nil // it comes back with the browser
-		rd.Landing = &done
+		sweep.Landing = &done
 	}
-	rest := journey.Journey{Visit: l.visit, Tour: l.tour, Sweep: rd}
-	if rd.Rest != nil {
-		rest.Seen = rd.Rest.DigestOthers(l.cookies)
+	j := journey.Journey{Visit: l.visit, Tour: l.tour, Sweep: sweep}
+	if sweep.Rest != nil {
+		j.Seen = sweep.Rest.DigestOthers(l.cookies)
 	}
-	return rest
+	return j
 }
 
-// round is what follows this answer, if only the landing page.
-func (l *logout) round(done journey.Landing, rest int) journey.Sweep {
-	rd := journey.Sweep{Host: l.own.Host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
+// sweep is what follows this answer, if only the landing page.
+func (l *logout) sweep(done journey.Landing, rest int) journey.Sweep {
+	sweep := journey.Sweep{Host: l.own.Host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
 	if rest >= 0 || l.visit != nil || l.tour != nil {
-		rd.Rest = l.newLeftover(rest)
+		sweep.Rest = l.newLeftover(rest)
 	}
-	return rd
+	return sweep
 }
 
-// hop is our address that goes on to other sites or to the provider. What it
+// resumeURL is our address that goes on to other sites or to the provider. What it
 // needs to know stays with the browser, in the marker.
-func (l *logout) hop(h http.Header, rd journey.Sweep) string {
-	rest := l.pending(rd)
-	line, address := l.h.app.seals.ResumeURL(l.own, &rest)
-	h.Add("Set-Cookie", line)
+func (l *logout) resumeURL(hdr http.Header, sweep journey.Sweep) string {
+	j := l.journey(sweep)
+	line, address := l.h.edge.seals.ResumeURL(l.own, &j)
+	hdr.Add("Set-Cookie", line)
 	return address
 }

@@ -437,7 +437,7 @@ func TestSessionlessLimit(t *testing.T) {
 		universal_logout
 		reverse_proxy `+app.addr()+`
 	}`)
-	s.app.shared.limit = limit.NewSessionlessLimit()
+	s.app.process.limit = limit.NewSessionlessLimit()
 	for i := range 30 {
 		if res := s.do(request("GET", "https://app.example.com/logout", "", clicked...)); res.StatusCode != 303 {
 			t.Fatalf("logout %d: %d", i, res.StatusCode)

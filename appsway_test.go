@@ -124,7 +124,7 @@ func TestAddressesOfSiteWithMatcher(t *testing.T) {
 			if cookie != "" {
 				so.setCookie(cookie)
 			}
-			var answer pages.LogoutAnswer
+			var answer pages.Answer
 			if err := json.Unmarshal([]byte(logout(so)), &answer); err != nil || answer.FrontChannelLogoutURL == "" {
 				t.Fatalf("%+v %v", answer, err)
 			}

@@ -50,8 +50,8 @@ func (l *logout) logEverywhere(r *http.Request, out outcome.Outcome) {
 
 func (l *logout) auditFields(r *http.Request, out outcome.Outcome) []zap.Field {
 	fields := []zap.Field{
-		zap.String("host", l.own.Host), zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.String("result", outcome.Word(out)),
-		zap.Int("sites", l.sites()), zap.Int("revocations", l.revoked), zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", inbound.ClientIP(r)),
+		zap.String("host", l.own.Host), zap.String("app", l.h.appName()), zap.String("outcome", string(out)), zap.String("result", outcome.Summary(out)),
+		zap.Int("sites", l.sites()), zap.Int("revocations", l.revoked), zap.Duration("took", l.h.edge.now().Sub(l.began)), zap.String("client_ip", inbound.ClientIP(r)),
 	}
 	if l.visit != nil {
 		fields = append(fields, zap.String("provider", l.visit.Provider))
@@ -64,13 +64,13 @@ func (l *logout) sites() int {
 	if l.tour == nil {
 		return 1
 	}
-	it, _ := l.h.app.itineraryOf(*l.tour)
+	it, _ := l.h.edge.itineraryOf(*l.tour)
 	return max(1, len(it.Stops))
 }
 
 // tell tells of the logout.
 func (l *logout) tell(out outcome.Outcome, level zapcore.Level, message string, fields []zap.Field) {
-	a := l.h.app
+	a := l.h.edge
 	data := map[string]any{"app": a.appLabel(l.h, l.own.Hostname()), "outcome": string(out), "sites": l.sites()}
 	if l.visit != nil {
 		data["provider"] = l.visit.Provider
@@ -82,15 +82,15 @@ func (l *logout) tell(out outcome.Outcome, level zapcore.Level, message string, 
 }
 
 func (l *logout) countApp(out outcome.Outcome) {
-	l.h.app.teller.AppEnded(l.h.app.appLabel(l.h, l.own.Hostname()), out, l.asked)
+	l.h.edge.teller.AppEnded(l.h.edge.appLabel(l.h, l.own.Hostname()), out, l.asked)
 }
 
-// logPart is the line for one app of a logout that began elsewhere.
-func (l *logout) logPart(r *http.Request, app *siteApp, out outcome.Outcome) {
+// logAppEnd is the line for one app of a logout that began elsewhere.
+func (l *logout) logAppEnd(r *http.Request, app *siteApp, out outcome.Outcome) {
 	l.countApp(out)
 	l.h.logger.Info("logged out with another site", zap.String("logout_id", l.id), zap.String("host", l.own.Host),
 		zap.String("app", app.name()), zap.String("outcome", string(out)), zap.Int("session_cookies", len(l.presented)), zap.Int("revocations", l.revoked),
-		zap.Duration("took", l.h.app.now().Sub(l.began)), zap.String("client_ip", inbound.ClientIP(r)))
+		zap.Duration("took", l.h.edge.now().Sub(l.began)), zap.String("client_ip", inbound.ClientIP(r)))
 }
 
 // appLabel names an app as the configuration does. What requests call their
@@ -104,7 +104,7 @@ func (a *App) appLabel(h *Handler, host string) string {
 			return host + p.base()
 		}
 		for _, pattern := range p.Hosts {
-			if origin.Meet(pattern, host) != "" {
+			if origin.CommonPattern(pattern, host) != "" {
 				return pattern + p.base()
 			}
 		}

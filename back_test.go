@@ -100,7 +100,7 @@ func TestOwnAddressWithoutOurState(t *testing.T) {
 		t.Fatalf("sent %v", q)
 	}
 	another := newSignOn(t, signOnConfig{options: "just_in_time_hint off"})
-	another.site.app.useShared(so.site.app.shared) // one edge
+	another.site.app.use(so.site.app.process) // one edge
 	for name, query := range map[string]string{
 		"none": "", "empty": "?state=", "junk": "?state=x", "the app's own": "?state=CA&b=1",
 		"another browser's": "?state=" + url.QueryEscape(another.stateOf(another.leave())),

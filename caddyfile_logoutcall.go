@@ -77,5 +77,5 @@ func (c *LogoutCall) isLater() bool {
 	if c.CSRF != nil {
 		texts = append(texts, c.CSRF.Path, c.CSRF.Pattern)
 	}
-	return slices.ContainsFunc(texts, placeholders.IsLater)
+	return slices.ContainsFunc(texts, placeholders.NeedsLoad)
 }

@@ -70,7 +70,7 @@ func (h *Handler) parseOnRevoked(d *caddyfile.Dispenser) error {
 
 func (h *Handler) parseClearSiteData(d *caddyfile.Dispenser) error {
 	return parseList(d, &h.ClearSiteData, func(t string) error {
-		_, err := cookie.CompileClearSiteData([]string{t}, false)
+		_, err := cookie.ClearTypes([]string{t}, false)
 		return err
 	})
 }

@@ -163,7 +163,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, block string) {
-		h := &Handler{app: &App{Prefix: defaultPrefix}}
+		h := &Handler{edge: &App{Prefix: defaultPrefix}}
 		if d := caddyfile.NewTestDispenser("universal_logout {\n" + block + "\n}"); d.Next() {
 			err := h.UnmarshalCaddyfile(d)
 			if err == nil && !strings.Contains(block, "{") {
@@ -180,7 +180,7 @@ func FuzzConfig(f *testing.F) {
 		_, _ = parseGlobalOption(caddyfile.NewTestDispenser("universal_logout {\n"+block+"\n}"), nil)
 		var again Handler
 		if json.Unmarshal([]byte(block), &again) == nil {
-			again.app = &App{Prefix: defaultPrefix}
+			again.edge = &App{Prefix: defaultPrefix}
 			if again.compile() == nil {
 				_ = again.compileLogoutCall()
 			}

@@ -74,8 +74,8 @@ func (c *inspected) checkHub() (warnings []warning) {
 		return []warning{{where, "no site has this name, so providers would send people where nothing is; add " + host + " { universal_logout }"}}
 	}
 	pages := false
-	for _, l := range c.registry().listeners {
-		pages = pages || c.registry().hasPages(l, host)
+	for _, srv := range c.registry().listeners {
+		pages = pages || c.registry().hasPages(srv, host)
 	}
 	if !pages {
 		warnings = append(warnings, warning{where, "its site has no universal_logout, so nothing answers the addresses that are registered at providers; write it into the site"})
@@ -237,10 +237,10 @@ var answersNothing = []string{
 func (c *inspected) checkServed() (warnings []warning) {
 	for _, p := range c.registry().apps {
 		for _, name := range p.names() {
-			if name == c.hub.Hostname() || len(p.Handler.rules.Rules) == 0 {
+			if name == c.hub.Hostname() || len(p.Handler.rules.List) == 0 {
 				continue
 			}
-			answers := slices.ContainsFunc(names(sites.HandlersAt(p.Server.Server, name)), func(module string) bool { return !slices.Contains(answersNothing, module) })
+			answers := slices.ContainsFunc(names(sites.HandlersAt(p.Server.Caddy, name)), func(module string) bool { return !slices.Contains(answersNothing, module) })
 			if !answers {
 				warnings = append(warnings, warning{name, "nothing behind universal_logout answers its logout, so no app ends a session; add the app, or write paths off"})
 			}
@@ -277,7 +277,7 @@ func (c *inspected) checkIdentify() (warnings []warning) {
 			continue
 		}
 		for _, name := range p.names() {
-			tells := slices.ContainsFunc(sites.HandlersAt(p.Server.Server, name), func(handler caddyhttp.MiddlewareHandler) bool {
+			tells := slices.ContainsFunc(sites.HandlersAt(p.Server.Caddy, name), func(handler caddyhttp.MiddlewareHandler) bool {
 				if proxy, ok := handler.(*reverseproxy.Handler); ok {
 					return id.Header != "" && len(proxy.HandleResponse) > 0 // forward_auth
 				}

@@ -57,7 +57,7 @@ func TestPlatformContract(t *testing.T) {
 				so.wantEnded(so.follow(so.jar, request("GET", "https://app.example.com/after", "", clicked...)))
 				return
 			}
-			var answer pages.LogoutAnswer
+			var answer pages.Answer
 			if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Success == (name != "a redirect elsewhere") || answer.FrontChannelLogoutURL == "" || answer.RedirectURL == "" {
 				t.Fatalf("the script gets %s", body)
 			}

@@ -13,16 +13,16 @@ import (
 // expire adds the first expirations to a header of ours. It returns the number
 // of the first that found no room, or -1. With a visit to come, it leaves alone
 // what may be the provider's own: that goes when the browser is back.
-func (l *logout) expire(h http.Header) (rest int) {
+func (l *logout) expire(hdr http.Header) (rest int) {
 	budget, spared := cookie.ExpirationBudget, l.spared()
 	if l.visit != nil || l.tour != nil {
 		budget = visitBudget // the way to the provider needs room, too, and so does a tour
 	}
 	// A long return URL makes the address of the next answer long, twice sealed.
-	budget -= cookie.LinesBytes(h["Set-Cookie"]) + max(0, len(l.target)-256)*2
+	budget -= cookie.LinesBytes(hdr["Set-Cookie"]) + max(0, len(l.target)-256)*2
 	add := func(lines []string) {
 		for _, line := range lines {
-			h.Add("Set-Cookie", line)
+			hdr.Add("Set-Cookie", line)
 		}
 	}
 	unseen, _ := cookie.Expirations(l.unseenNames(), l.unseenVariants(), l.own, 0, budget/2, spared)
@@ -81,10 +81,10 @@ func (l *logout) newLeftover(next int) *cookie.Leftover {
 
 // relay puts what the app's held answer does to the browser's cookies into
 // ours, except sessions that it begins anew (CK-18).
-func (l *logout) relay(h http.Header, res appcall.Result) {
+func (l *logout) relay(hdr http.Header, res appcall.Result) {
 	for _, line := range l.appCookies(res.Header["Set-Cookie"]) {
-		if !slices.Contains(h["Set-Cookie"], line) {
-			h.Add("Set-Cookie", line)
+		if !slices.Contains(hdr["Set-Cookie"], line) {
+			hdr.Add("Set-Cookie", line)
 		}
 	}
 }
@@ -115,10 +115,10 @@ func (l *logout) keepsAppCookie(line string) bool {
 	return l.h.sessions.MayPass(cookie.ParseSet(line, l.began))
 }
 
-func (l *logout) setClearSiteData(h http.Header, types []string) {
-	h.Del("Clear-Site-Data")
+func (l *logout) setClearSiteData(hdr http.Header, types []string) {
+	hdr.Del("Clear-Site-Data")
 	if value := cookie.ClearSiteData(types); value != "" && l.secure {
-		h.Set("Clear-Site-Data", value)
+		hdr.Set("Clear-Site-Data", value)
 	}
 }
 
@@ -129,14 +129,14 @@ const maxCookiePaths = 4
 // app and its logout: where its cookies may be limited to (CK-20).
 func (h *Handler) pathsOfCookies() (paths []string) {
 	add := func(path string) {
-		if len(cookie.CookiePaths(path)) > 1 && len(paths) < maxCookiePaths {
+		if len(cookie.Paths(path)) > 1 && len(paths) < maxCookiePaths {
 			paths = cookie.Union(paths, []string{path})
 		}
 	}
 	if h.Base != "" {
 		add(h.Base + "/logout")
 	}
-	for _, rule := range h.rules.Rules {
+	for _, rule := range h.rules.List {
 		if path := "/" + strings.Join(rule.Segments, "/"); !strings.Contains(path, "*") {
 			add(path)
 		}
@@ -161,8 +161,8 @@ func expireAgain(hdr http.Header, r *http.Request, own origin.Origin, rest *cook
 }
 
 // setTypes sets Clear-Site-Data, "cookies" apart: that is for the second round.
-func setTypes(h http.Header, own origin.Origin, types []string) {
+func setTypes(hdr http.Header, own origin.Origin, types []string) {
 	if value := cookie.ClearSiteData(cookie.Without(types, cookie.ClearCookies)); value != "" && own.Trustworthy() {
-		h.Set("Clear-Site-Data", value)
+		hdr.Set("Clear-Site-Data", value)
 	}
 }

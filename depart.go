@@ -38,7 +38,7 @@ func (l *logout) newVisit(r *http.Request) *journey.Visit {
 	}
 	v := l.visitTo(p)
 	if len(l.presented) == 0 && len(l.tokens.ID) == 0 {
-		before, ok := l.h.app.seals.OpenMarker(r, l.own)
+		before, ok := l.h.edge.seals.OpenMarker(r, l.own)
 		if !ok || before.Visit == nil || before.Visit.Provider != p.Name {
 			if l.tour == nil {
 				return nil
@@ -85,45 +85,45 @@ func (l *logout) followApp(res appcall.Result) {
 // that we make (RPI-20).
 const maxAppURL = 4096
 
-// depart sends the browser to the provider, if it is there and can be asked.
+// toProvider sends the browser to the provider, if it is there and can be asked.
 // It returns where the browser goes next, and leaves with it, in h, what is
 // needed when it comes back.
-func (a *App) depart(ctx context.Context, h http.Header, own origin.Origin, rest journey.Journey) (next string) {
-	p := a.providers[rest.Visit.Provider]
+func (a *App) toProvider(ctx context.Context, hdr http.Header, own origin.Origin, j journey.Journey) (next string) {
+	p := a.providers[j.Visit.Provider]
 	if p == nil { // the configuration is another one by now
-		return a.arrive(h, own, rest, journey.VisitEnd{Outcome: journey.ProviderAlive})
+		return a.endVisit(hdr, own, j, journey.VisitEnd{Outcome: journey.ProviderAlive})
 	}
-	v := *rest.Visit
-	rest.Visit = &v
+	v := *j.Visit
+	j.Visit = &v
 	next, b := a.wayTo(ctx, p, own, &v)
-	return a.send(h, own, rest, next, b)
+	return a.visitURL(hdr, own, j, next, b)
 }
 
-// send lets the browser go, or arrive if there is nowhere to go.
-func (a *App) send(h http.Header, own origin.Origin, rest journey.Journey, next string, b journey.VisitEnd) string {
+// visitURL lets the browser go, or arrive if there is nowhere to go.
+func (a *App) visitURL(hdr http.Header, own origin.Origin, j journey.Journey, next string, b journey.VisitEnd) string {
 	if next == "" {
-		return a.arrive(h, own, rest, b)
+		return a.endVisit(hdr, own, j, b)
 	}
-	rest.Visit.Hints, rest.Visit.AppURL = nil, ""
-	line, ok := a.seals.Marker(own, rest, journey.VisitLifetime)
+	j.Visit.Hints, j.Visit.AppURL = nil, ""
+	line, ok := a.seals.Marker(own, j, journey.VisitLifetime)
 	if !ok {
-		return a.arrive(h, own, rest, journey.VisitEnd{Outcome: journey.ProviderAlive})
+		return a.endVisit(hdr, own, j, journey.VisitEnd{Outcome: journey.ProviderAlive})
 	}
-	h.Add("Set-Cookie", line)
+	hdr.Add("Set-Cookie", line)
 	return next
 }
 
-// arrive ends a visit that is over, or that never began.
-func (a *App) arrive(h http.Header, own origin.Origin, rest journey.Journey, b journey.VisitEnd) (next string) {
-	if rest.Visit != nil {
-		rest.Sweep = rest.Sweep.WithProvider(rest.Visit.Label, b)
+// endVisit ends a visit that is over, or that never began.
+func (a *App) endVisit(hdr http.Header, own origin.Origin, j journey.Journey, b journey.VisitEnd) (next string) {
+	if j.Visit != nil {
+		j.Sweep = j.Sweep.WithProvider(j.Visit.Label, b)
 	}
-	if l := rest.Sweep.Landing; l != nil && rest.Visit != nil {
-		a.logger.Info("single sign-on", zap.String("logout_id", l.ID), zap.String("host", own.Host),
-			zap.String("provider", rest.Visit.Provider), zap.String("outcome", string(b.Outcome)))
+	if done := j.Sweep.Landing; done != nil && j.Visit != nil {
+		a.logger.Info("single sign-on", zap.String("logout_id", done.ID), zap.String("host", own.Host),
+			zap.String("provider", j.Visit.Provider), zap.String("outcome", string(b.Outcome)))
 	}
-	h.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
-	return a.seals.NextURL(rest.Sweep)
+	hdr.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
+	return a.seals.NextURL(j.Sweep)
 }
 
 func (a *App) label(name string, own origin.Origin) string {
@@ -190,19 +190,19 @@ func (a *App) wayToPortal(ctx context.Context, p *provider.Provider, own origin.
 // askWho is the address of the silent question who is signed in, or "" if
 // there is no way to ask it.
 func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata) string {
-	question := provider.Question{Client: v.Ours(p), RedirectURI: a.address(own, "/callback")}
+	question := provider.Question{Client: v.OurClient(p), RedirectURI: a.address(own, "/callback")}
 	if !p.TakesQuestion(ctx, m, question) {
 		return ""
 	}
 	v.Stage, v.Nonce, v.Verifier = journey.StageHint, rand.Text(), rand.Text()+rand.Text()
-	question.State, question.Nonce, question.Verifier = a.seals.State(v, own), v.Nonce, v.Verifier
+	question.State, question.Nonce, question.Verifier = a.seals.SealState(v, own), v.Nonce, v.Verifier
 	return question.URL(m.Authorization)
 }
 
 // endSession is the address that ends the single sign-on.
 func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, hint provider.IDToken) (next string, b journey.VisitEnd) {
 	v.Stage = journey.StageEnd
-	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.seals.State(v, own)}
+	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.seals.SealState(v, own)}
 	if e.Client == "" && len(v.Clients) > 0 {
 		e.Client = v.Clients[0].ID
 	}

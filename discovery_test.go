@@ -91,7 +91,7 @@ func TestMetadataSurvivesReload(t *testing.T) {
 	}
 	k.serves(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })
 	after := providerSite(t, k.URL, "client_id edge")
-	after.app.useShared(before.app.shared) // one process
+	after.app.use(before.app.process) // one process
 	if m, err := after.asks(); err == nil || m.EndSession != k.URL+"/end" {
 		t.Errorf("%+v %v", m, err)
 	}

@@ -64,7 +64,7 @@ func (p *endProbe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	of, _ := strconv.Atoi(q.Get("of"))
 	own := inbound.Origin(r)
 	h := ours(app.(*caddyhttp.App), own.Hostname())[of]
-	from := appcall.Snapshot(r, own)
+	from := appcall.BrowserOf(r, own)
 	presented := h.sessions.In(r.Header["Cookie"])
 	end := func() probed {
 		began := time.Now()

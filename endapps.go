@@ -17,15 +17,15 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
-// partEnd is the end of one app at one site of a tour.
-type partEnd struct {
+// appEnd is the end of one app at one site of a tour.
+type appEnd struct {
 	outcome outcome.Outcome
 	lines   []string // Set-Cookie lines of the app
 	parts   []*logout
 }
 
 // result is the outcome, and what the site still needs.
-func (e partEnd) result(r *http.Request, own origin.Origin, s *tour.Stop, app *siteApp) tour.Result {
+func (e appEnd) result(r *http.Request, own origin.Origin, s *tour.Stop, app *siteApp) tour.Result {
 	done := tour.ResultOf(e.outcome)
 	if done != tour.None && guard.IsWebKit(r) && own != (origin.Origin{}) && s.Origin.String() != originHeader(r) && slices.Contains(app.clears(), cookie.ClearStorage) {
 		done |= tour.NeedsStorage
@@ -41,22 +41,22 @@ func originHeader(r *http.Request) string {
 }
 
 // end lets each directive of the app do what its own logout would.
-func (app *siteApp) end(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) partEnd {
+func (app *siteApp) end(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) appEnd {
 	return app.beginEnd(r, next, own, id, deadline)()
 }
 
 // beginEnd reads the request, before anything runs beside it, and returns what
 // does the rest.
-func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) func() partEnd {
-	from := appcall.Snapshot(r, own)
+func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) func() appEnd {
+	from := appcall.BrowserOf(r, own)
 	from.Deadline = deadline
-	e := partEnd{parts: make([]*logout, len(app.handlers))}
+	e := appEnd{parts: make([]*logout, len(app.handlers))}
 	for i, h := range app.handlers {
-		e.parts[i] = h.newPart(r, own, app, id)
+		e.parts[i] = h.newAppEnd(r, own, app, id)
 		e.parts[i].deadline = deadline
 	}
-	return func() partEnd {
-		results := make([]appcall.Ended, len(app.handlers))
+	return func() appEnd {
+		results := make([]appcall.EndResult, len(app.handlers))
 		var wg sync.WaitGroup
 		for i, l := range e.parts {
 			wg.Go(func() {
@@ -72,7 +72,7 @@ func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin
 			out := e.parts[i].conclude(r, res.Outcome)
 			e.lines = append(e.lines, res.Cookies...)
 			e.outcome = outcome.Worse(e.outcome, out)
-			e.parts[i].logPart(r, app, out)
+			e.parts[i].logAppEnd(r, app, out)
 		}
 		return e
 	}
@@ -80,7 +80,7 @@ func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin
 
 // expire adds the expirations of all directives. It returns what they were
 // about, and what found no room.
-func (e partEnd) expire(hdr http.Header) (presented, rest *cookie.Leftover) {
+func (e appEnd) expire(hdr http.Header) (presented, rest *cookie.Leftover) {
 	for _, l := range e.parts {
 		next := l.expire(hdr)
 		about := l.newLeftover(next)
@@ -99,8 +99,8 @@ func (e partEnd) expire(hdr http.Header) (presented, rest *cookie.Leftover) {
 	return presented, rest
 }
 
-// newPart is what this app's part in a logout needs that began elsewhere.
-func (h *Handler) newPart(r *http.Request, own origin.Origin, app *siteApp, id string) *logout {
+// newAppEnd is what this app's part in a logout needs that began elsewhere.
+func (h *Handler) newAppEnd(r *http.Request, own origin.Origin, app *siteApp, id string) *logout {
 	l := h.newEnding(r, own, &url.URL{Path: app.base + "/logout"}) // cookies may lie in its folder
 	l.id, l.sibling = id, true
 	return l

@@ -29,7 +29,7 @@ var noEnd time.Time
 // revoke refuses values, as a logout elsewhere does.
 func (s *site) revoke(values ...string) {
 	s.t.Helper()
-	list := s.app.shared.revocations.list.Load()
+	list := s.app.process.revocations.list.Load()
 	for _, value := range values {
 		f, ok := list.Fingerprint(value)
 		if !ok {
@@ -317,7 +317,7 @@ func TestSetAgainUnderWay(t *testing.T) {
 			s.do(request("GET", "https://app.example.com/", "", with(fetched, "Cookie: sessionid="+aliveSession)...))
 			eventually(t, "the work is done", s.isIdle)
 			value := cookie.ParseSet(tc.set, time.Now()).Value
-			if got := s.app.shared.revocations.list.Load().Refuses(value); got != tc.refused {
+			if got := s.app.process.revocations.list.Load().Refuses(value); got != tc.refused {
 				t.Errorf("%s is refused: %v", value, got)
 			}
 		})
@@ -330,7 +330,7 @@ func TestSetAgainUnderWay(t *testing.T) {
 		})
 		s.do(request("GET", "https://app.example.com/", "", with(fetched, "Cookie: sessionid=Zu6mXk1RwB4cVn8TqD3yLs7HgP2fJaEo")...))
 		eventually(t, "the work is done", s.isIdle)
-		if s.app.shared.revocations.list.Load().Refuses(rotated) {
+		if s.app.process.revocations.list.Load().Refuses(rotated) {
 			t.Error("it is refused")
 		}
 	})
@@ -466,8 +466,8 @@ func TestUnopenedList(t *testing.T) {
 	closed := newRevocations()
 	closed.start.Do(func() {})
 	closed.began.Store(time.Now().Add(-time.Hour).UnixNano())
-	s.app.shared.revocations = closed
-	s.app.useShared(s.app.shared)
+	s.app.process.revocations = closed
+	s.app.use(s.app.process)
 	res := s.do(request("GET", "https://app.example.com/", "", with(clicked, "Cookie: sessionid="+revokedSession)...))
 	if res.StatusCode != 200 || len(app.requests()) != 1 {
 		t.Errorf("%d, the app saw %d requests", res.StatusCode, len(app.requests()))

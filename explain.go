@@ -51,8 +51,8 @@ func (c *inspected) explain(raw string) (string, error) {
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	l := c.listenerAt(own)
-	if l == nil {
+	srv := c.listenerAt(own)
+	if srv == nil {
 		return "", fmt.Errorf("no site with universal_logout answers at %s; there are %s", own, listed(c.titles()))
 	}
 	e.line("%s%s", own, u.Path)
@@ -61,8 +61,8 @@ func (c *inspected) explain(raw string) (string, error) {
 		return e.String(), nil
 	}
 	var about *mount
-	for _, method := range guard.Methods {
-		p, found := c.logoutAt(l, own, method, u)
+	for _, method := range guard.LogoutMethods {
+		p, found := c.logoutAt(srv, own, method, u)
 		if !found {
 			if method == http.MethodGet || method == http.MethodPost {
 				e.line("\n%s is no logout here: it goes to the app, and nothing else happens.", method)
@@ -71,16 +71,16 @@ func (c *inspected) explain(raw string) (string, error) {
 		}
 		about = &p
 		if method == http.MethodGet || method == http.MethodPost {
-			c.explainGuard(e, l, own, method, u, p)
+			c.explainGuard(e, srv, own, method, u, p)
 		}
 	}
 	if about == nil {
-		c.explainPaths(e, l, own)
+		c.explainPaths(e, srv, own)
 		return e.String(), nil
 	}
 	e.line("\nA logout then goes like this:")
 	c.explainApp(e, u, *about)
-	c.explainSites(e, l, own, *about)
+	c.explainSites(e, srv, own, *about)
 	c.explainProvider(e, own, about.Handler)
 	c.explainLanding(e, about.Handler)
 	return e.String(), nil
@@ -110,8 +110,8 @@ func (c *inspected) listenerAt(own origin.Origin) (found *sites.Server) {
 }
 
 // logoutAt is the app whose logout a request is.
-func (c *inspected) logoutAt(l *sites.Server, own origin.Origin, method string, u *url.URL) (mount, bool) {
-	for _, p := range c.registry().mountsAt(l, own.Hostname()) {
+func (c *inspected) logoutAt(srv *sites.Server, own origin.Origin, method string, u *url.URL) (mount, bool) {
+	for _, p := range c.registry().mountsAt(srv, own.Hostname()) {
 		if p.Below != "" && u.Path != p.Below && !strings.HasPrefix(u.Path, p.Below+"/") {
 			continue
 		}
@@ -123,10 +123,10 @@ func (c *inspected) logoutAt(l *sites.Server, own origin.Origin, method string, 
 	return mount{}, false
 }
 
-func (c *inspected) explainPaths(e *explained, l *sites.Server, own origin.Origin) {
+func (c *inspected) explainPaths(e *explained, srv *sites.Server, own origin.Origin) {
 	e.line("\nLogouts at %s are:", own)
-	for _, p := range c.registry().mountsAt(l, own.Hostname()) {
-		for _, rule := range p.Handler.rules.Rules {
+	for _, p := range c.registry().mountsAt(srv, own.Hostname()) {
+		for _, rule := range p.Handler.rules.List {
 			e.line("    %s", p.Cut+rule.String())
 		}
 	}
@@ -139,10 +139,10 @@ var verdictWords = map[guard.Verdict]string{
 }
 
 // explainGuard asks the guard itself.
-func (c *inspected) explainGuard(e *explained, l *sites.Server, own origin.Origin, method string, u *url.URL, p mount) {
+func (c *inspected) explainGuard(e *explained, srv *sites.Server, own origin.Origin, method string, u *url.URL, p mount) {
 	e.line("\n%s, %s:", method, map[string]string{http.MethodGet: "by a click", http.MethodPost: "by a form"}[method])
 	request := func(page origin.Origin, site string, headers ...string) *http.Request {
-		ctx := context.WithValue(context.Background(), caddyhttp.ServerCtxKey, l.Server)
+		ctx := context.WithValue(context.Background(), caddyhttp.ServerCtxKey, srv.Caddy)
 		r := (&http.Request{Method: method, URL: u, Host: own.Host, Header: make(http.Header)}).WithContext(ctx)
 		r.Header.Set("Sec-Fetch-Site", site)
 		r.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -162,7 +162,7 @@ func (c *inspected) explainGuard(e *explained, l *sites.Server, own origin.Origi
 		e.line("    %-40s %s", who, verdictWords[guard.Check(r, own, c.friends(r, own, p.Handler), p.Handler.AllowCrossSite)])
 	}
 	tell("from a page of this site:", request(own, "same-origin"))
-	if it := c.itineraryFrom(l, own, c.groupOf(p.Handler)); len(it.Stops) > 1 {
+	if it := c.itineraryFrom(srv, own, c.groupOf(p.Handler)); len(it.Stops) > 1 {
 		tell("from "+it.Stops[1].Origin.Host+", of its group:", request(it.Stops[1].Origin, "cross-site"))
 	}
 	tell("from any other site's page:", request(elsewhere, "cross-site"))
@@ -216,13 +216,13 @@ func inDays(d time.Duration) string {
 // maxExplained sites are named; after that it is no text any more.
 const maxExplained = 50
 
-func (c *inspected) explainSites(e *explained, l *sites.Server, own origin.Origin, about mount) {
+func (c *inspected) explainSites(e *explained, srv *sites.Server, own origin.Origin, about mount) {
 	group := c.groupOf(about.Handler)
 	if about.Handler.Fanout == fanoutOff {
 		e.next("No other app follows, for the app says fanout off.")
 		return
 	}
-	it := c.tourFrom(l, own, group)
+	it := c.tourFrom(srv, own, group)
 	if it.Apps < 2 || it.Apps == 2 && c.hasBareHub(&it) {
 		e.next("No other app is in its group (%s).", group)
 	} else {
@@ -299,7 +299,7 @@ func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler)
 	switch {
 	case p.Quirks.NoHint:
 		sent = nil
-	case len(clients) > 0 && p.JustInTime((&journey.Visit{Clients: clients}).Ours(p)):
+	case len(clients) > 0 && p.JustInTime((&journey.Visit{Clients: clients}).OurClient(p)):
 		e.next("If the app has no ID token, the provider is asked silently who is signed in (prompt=none), and answers to %s.", c.address(own, "/callback"))
 		e.more("If nobody is, it is left alone.")
 		sent = []string{"an ID token as id_token_hint"}

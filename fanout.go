@@ -84,7 +84,7 @@ func (h *Handler) compileFanout() (err error) {
 	if err := checkFanout(h.Fanout); err != nil {
 		return err
 	}
-	hosts, err := placeholders.All("hosts", h.Hosts)
+	hosts, err := placeholders.ResolveAll("hosts", h.Hosts)
 	if err != nil {
 		return err
 	}

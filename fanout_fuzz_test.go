@@ -25,11 +25,11 @@ func FuzzTourForms(f *testing.F) {
 	res := s.do(request("GET", "https://one.example.com/logout", "", with(clicked, "Cookie: sessionid=one")...))
 	fields := formField.FindAllStringSubmatch(bodyOf(f, res), -1)
 	token := fields[0][2]
-	word := s.app.seals.Report(tour.Report{ID: "another", App: 1, Result: tour.Ended})
+	word := s.app.seals.SealReport(tour.Report{ID: "another", AppNo: 1, Result: tour.Ended})
 	for _, seed := range []string{
 		"", "t=", "t=" + token[:len(token)-1], "t=" + token + "A&o=asked", "o=asked&t=%", token[1:], token[:40] + "\nover", "\n\n", "x\n" + word,
-		"t=" + url.QueryEscape(s.app.shared.keys.Seal("tour", []byte(`{"i":"x","p":-1,"a":"AAAA","m":99999999999}`))),
-		s.app.shared.keys.Seal("tour", []byte(`{}`)), s.app.shared.keys.Seal("word", []byte(`{}`)), strings.Repeat("t=x&", 20000),
+		"t=" + url.QueryEscape(s.app.process.keys.Seal("tour", []byte(`{"i":"x","p":-1,"a":"AAAA","m":99999999999}`))),
+		s.app.process.keys.Seal("tour", []byte(`{}`)), s.app.process.keys.Seal("word", []byte(`{}`)), strings.Repeat("t=x&", 20000),
 	} {
 		f.Add(seed)
 	}
@@ -63,24 +63,24 @@ func FuzzWords(f *testing.F) {
 	}`)
 	r := request("GET", "https://one.example.com/logout", "", clicked...)
 	s.do(r) // all is known from here on
-	var l *sites.Server
-	for _, l = range s.app.registry().listeners {
-		if l.HTTPS {
+	var srv *sites.Server
+	for _, srv = range s.app.registry().listeners {
+		if srv.HTTPS {
 			break
 		}
 	}
-	it := s.app.itineraryFrom(l, origin.Parse("https://one.example.com"), defaultGroup)
-	begun := tour.Tour{ID: "logout", Group: defaultGroup, Server: l.Name, Start: "https://one.example.com", Digest: it.Digest, Apps: make([]byte, it.Apps)}
+	it := s.app.itineraryFrom(srv, origin.Parse("https://one.example.com"), defaultGroup)
+	begun := tour.Tour{ID: "logout", Group: defaultGroup, Server: srv.Name, Start: "https://one.example.com", Digest: it.Digest, Results: make([]byte, it.Apps)}
 	for _, seed := range []string{
-		"", "asked", "asked over", "skip:2 asked", "skip:-1 skip:99999999999999999999 skip:0 skip:1", "asked " + s.app.seals.Report(tour.Report{ID: "logout", App: 99}),
-		s.app.seals.Report(tour.Report{ID: "logout", App: -1, Result: 255}), s.app.seals.Report(tour.Report{ID: "logout", App: 1, Result: 255}),
+		"", "asked", "asked over", "skip:2 asked", "skip:-1 skip:99999999999999999999 skip:0 skip:1", "asked " + s.app.seals.SealReport(tour.Report{ID: "logout", AppNo: 99}),
+		s.app.seals.SealReport(tour.Report{ID: "logout", AppNo: -1, Result: 255}), s.app.seals.SealReport(tour.Report{ID: "logout", AppNo: 1, Result: 255}),
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, said string) {
 		after := begun.Clone()
 		s.app.merge(after, &it, said)
-		if after.Result(0) != tour.Unvisited && said == "" || len(after.Apps) != it.Apps || after.Next(&it) >= len(it.Stops) {
+		if after.Result(0) != tour.Unvisited && said == "" || len(after.Results) != it.Apps || after.Next(&it) >= len(it.Stops) {
 			t.Errorf("%v", after)
 		}
 		s.app.landingPage(journey.Landing{Tour: after, Host: "one.example.com"}, "")

@@ -91,7 +91,7 @@ func (so *signOn) startAnew(t *testing.T) {
 // afterScript looks at what a script got, and goes where it would go.
 func (so *signOn) afterScript(f followed, want outcome.Outcome) followed {
 	so.t.Helper()
-	var answer pages.LogoutAnswer
+	var answer pages.Answer
 	if !strings.Contains(f.body, "logout_id") {
 		return so.follow(so.jar, request("GET", "https://app.example.com/login", "", clicked...))
 	}

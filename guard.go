@@ -21,11 +21,11 @@ import (
 func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict guard.Verdict, own origin.Origin) error {
 	switch verdict {
 	case guard.Speculative:
-		return pages.WriteSpeculative(w)
+		return pages.WriteComeAgain(w)
 	case guard.Ask:
 		return pages.Write(w, http.StatusOK, pages.Confirmation(r, own, ""))
 	case guard.NotAllowed:
-		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, guard.Methods...), ", "))
+		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, guard.LogoutMethods...), ", "))
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	case guard.RefuseAsk:
 		if !guard.CallerOf(r).Navigation {
@@ -73,7 +73,7 @@ func (h *Handler) logRefused(r *http.Request, status int) {
 func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int) error {
 	fields := ""
 	if !guard.IsSafe(r.Method) {
-		body, _ := appcall.BufferBody(w, r, time.Duration(h.app.Timeout))
+		body, _ := appcall.BufferBody(w, r, time.Duration(h.edge.Timeout))
 		contentType := r.Header.Get("Content-Type")
 		if fields = string(body); !strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
 			fields = returnurl.BodyValues(contentType, body).Encode()
@@ -92,21 +92,21 @@ func (h *Handler) answerAgain(w http.ResponseWriter, r *http.Request, status int
 // come from a page that may log out; from elsewhere they are refused like the
 // logout itself. A guard that can be passed by is none.
 
-// bodyIsNear looks into a form from elsewhere. One that is too long to be read
+// bodyIsLookalike looks into a form from elsewhere. One that is too long to be read
 // is taken for the worst.
-func (h *Handler) bodyIsNear(w http.ResponseWriter, r *http.Request) bool {
+func (h *Handler) bodyIsLookalike(w http.ResponseWriter, r *http.Request) bool {
 	contentType := r.Header.Get("Content-Type")
 	if _, isForm := returnurl.FormFields(contentType, nil); !isForm {
 		return false
 	}
-	body, whole, _ := appcall.PeekBody(w, r, time.Duration(h.app.Timeout))
+	body, whole, _ := appcall.PeekBody(w, r, time.Duration(h.edge.Timeout))
 	fields, _ := returnurl.FormFields(contentType, body)
 	return !whole || h.rules.BodyMakesLogout(r, fields)
 }
 
-// serveNear refuses what comes from elsewhere. It reports whether it did.
-func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused bool, err error) {
-	near, inBody := h.rules.Near(r)
+// serveLookalike refuses what comes from elsewhere. It reports whether it did.
+func (h *Handler) serveLookalike(w http.ResponseWriter, r *http.Request) (refused bool, err error) {
+	near, inBody := h.rules.Lookalike(r)
 	if !near && !inBody || nested.IsOwnCall(r) {
 		return false, nil
 	}
@@ -114,11 +114,11 @@ func (h *Handler) serveNear(w http.ResponseWriter, r *http.Request) (refused boo
 		return false, nil
 	}
 	own := inbound.Origin(r)
-	verdict := guard.Check(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
+	verdict := guard.Check(r, own, h.edge.friends(r, own, h), h.AllowCrossSite)
 	if verdict == guard.Logout || verdict == guard.Pass || verdict == guard.NotAllowed {
 		return false, nil
 	}
-	if !near && !h.bodyIsNear(w, r) {
+	if !near && !h.bodyIsLookalike(w, r) {
 		return false, nil
 	}
 	return true, h.answerVerdict(w, r, verdict, own)

@@ -135,7 +135,7 @@ type Handler struct {
 	// `addresses` for our own pages only. Default: both.
 	Role string `json:"role,omitempty"`
 
-	app         *App
+	edge        *App
 	logger      *zap.Logger
 	rules       *logoutpath.Rules
 	sessions    *cookie.Rules
@@ -145,7 +145,7 @@ type Handler struct {
 	group       string             // resolved; "": the provider's
 	hosts       []string
 	cookiePaths []string // that cookies of the app may be limited to
-	call        *appcall.SessionCall
+	call        *appcall.LogoutCall
 	identity    *identify.Source // nil: no auth layer says who the user is
 
 	policy enforce.Policy // what becomes of sessions that are over
@@ -173,20 +173,20 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.app = app.(*App)
+	h.edge = app.(*App)
 
 	switch h.Role {
 	case "":
-		h.app.roles[roleAddresses]++
+		h.edge.roles[roleAddresses]++
 	case roleAddresses:
-		h.app.roles[roleAddresses]++
+		h.edge.roles[roleAddresses]++
 		h.rules = new(logoutpath.Rules)
-		h.rules.AddOwn(h.app.Prefix)
+		h.rules.AddOwnPrefix(h.edge.Prefix)
 		h.sessions, err = cookie.NewRules(nil, nil) // it is for several apps
 		h.policy = h.newPolicy()
 		return err
 	case roleApp:
-		h.app.roles[roleApp]++
+		h.edge.roles[roleApp]++
 	default:
 		return fmt.Errorf("role: %q is none of app, addresses", h.Role)
 	}
@@ -203,31 +203,31 @@ func (h *Handler) compile() (err error) {
 	if h.Base != "" && (!origin.IsPlainPath(h.Base) || strings.HasSuffix(h.Base, "/")) {
 		return fmt.Errorf("base: %q must be a path like /grafana, without a slash at its end", h.Base)
 	}
-	paths, err := placeholders.All("paths", h.Paths)
+	paths, err := placeholders.ResolveAll("paths", h.Paths)
 	if err != nil {
 		return err
 	}
 	if h.rules, err = logoutpath.Compile(paths, h.Base); err != nil {
 		return err
 	}
-	h.rules.AddOwn(h.app.Prefix)
-	for _, rule := range h.rules.Rules {
-		if path := "/" + strings.Join(rule.Segments, "/"); h.app.owns(path) {
+	h.rules.AddOwnPrefix(h.edge.Prefix)
+	for _, rule := range h.rules.List {
+		if path := "/" + strings.Join(rule.Segments, "/"); h.edge.owns(path) {
 			return fmt.Errorf("paths: %s belongs to our own pages; name another path, or another prefix in the global options", path)
 		}
 	}
-	names, err := placeholders.All("session_cookies", h.SessionCookies)
+	names, err := placeholders.ResolveAll("session_cookies", h.SessionCookies)
 	if err != nil {
 		return err
 	}
-	keep, err := placeholders.All("keep_cookies", h.KeepCookies)
+	keep, err := placeholders.ResolveAll("keep_cookies", h.KeepCookies)
 	if err != nil {
 		return err
 	}
 	if h.sessions, err = cookie.NewRules(names, keep); err != nil {
 		return err
 	}
-	if h.clear, err = cookie.CompileClearSiteData(h.ClearSiteData, len(keep) > 0); err != nil {
+	if h.clear, err = cookie.ClearTypes(h.ClearSiteData, len(keep) > 0); err != nil {
 		return err
 	}
 	if err := h.compileFanout(); err != nil {
@@ -276,27 +276,27 @@ func (h *Handler) compileTarget(word, raw string) (string, error) {
 // on with w as it came: wrapping it would cost time and break upgrades.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path := r.URL.Path
-	unusual := h.rules.Unusual(path, r.URL.RawQuery)
+	unusual := h.rules.MayConcernUs(path, r.URL.RawQuery)
 	if h.identity != nil {
 		h.identity.Forget(r)
 	}
-	if unusual && h.app.owns(path) && h.Role != roleApp && !nested.IsOwnCall(r) {
+	if unusual && h.edge.owns(path) && h.Role != roleApp && !nested.IsOwnCall(r) {
 		return h.serveAddress(w, r, next)
 	}
-	if unusual && asksForRound(r) && !nested.IsOwnCall(r) {
+	if unusual && asksForSweep(r) && !nested.IsOwnCall(r) {
 		if base, ok := asksForSite(r); ok && h.Role != roleApp {
 			return h.serveSite(w, r, next, base)
 		}
 		own := inbound.Origin(r)
-		if rd, ok := h.app.seals.OpenSweep(r, own); ok {
-			return h.app.answerRound(w, r, own, rd)
+		if sweep, ok := h.edge.seals.OpenSweep(r, own); ok {
+			return h.edge.answerSweep(w, r, own, sweep)
 		}
 	}
 	if h.rules.MayMatch(path) && h.rules.Match(r) && !nested.IsOwnCall(r) {
 		return h.serveLogout(w, r, next)
 	}
 	if unusual {
-		if refused, err := h.serveNear(w, r); refused {
+		if refused, err := h.serveLookalike(w, r); refused {
 			return err
 		}
 	}
@@ -333,15 +333,15 @@ func (a *App) owns(path string) bool {
 // serveAddress answers what lies below our prefix.
 func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if guard.IsSpeculative(r.Header) {
-		return pages.WriteSpeculative(w)
+		return pages.WriteComeAgain(w)
 	}
-	if asksForRound(r) { // of a sign-out everywhere
+	if asksForSweep(r) { // of a sign-out everywhere
 		own := inbound.Origin(r)
-		if rd, ok := h.app.seals.OpenSweep(r, own); ok {
-			return h.app.answerRound(w, r, own, rd)
+		if sweep, ok := h.edge.seals.OpenSweep(r, own); ok {
+			return h.edge.answerSweep(w, r, own, sweep)
 		}
 	}
-	path := cmp.Or(strings.TrimPrefix(r.URL.Path, h.app.Prefix), "/")
+	path := cmp.Or(strings.TrimPrefix(r.URL.Path, h.edge.Prefix), "/")
 	if serve, ok := addresses[path]; ok {
 		return serve(h, w, r, next)
 	}

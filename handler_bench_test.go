@@ -50,8 +50,8 @@ func nothing(http.ResponseWriter, *http.Request) error { return nil }
 // machine does hits both alike; A/A is the no-op against itself and says how
 // far the figures can be trusted.
 func BenchmarkPassThrough(b *testing.B) {
-	h := &Handler{app: &App{Prefix: defaultPrefix, shared: &shared{revocations: inMemory(b, time.Now)}}}
-	h.app.edge = h.app.newEdge()
+	h := &Handler{edge: &App{Prefix: defaultPrefix, process: &process{revocations: inMemory(b, time.Now)}}}
+	h.edge.enforcing = h.edge.newEnforcing()
 	if err := h.compile(); err != nil {
 		b.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func TestHubForwardsToNamedHostsOnly(t *testing.T) {
 		"": false,
 	} {
 		for _, path := range []string{"/callback", "/return"} {
-			state := so.site.app.shared.keys.Seal("state", fmt.Appendf(nil, `{"i":"x","s":%q,"m":%s}`, site, timestamp()))
+			state := so.site.app.process.keys.Seal("state", fmt.Appendf(nil, `{"i":"x","s":%q,"m":%s}`, site, timestamp()))
 			res := so.do(request("GET", hubSite+"/.universal-logout"+path+"?code=c&state="+state, "", fromElsewhere...))
 			if !named {
 				wantBare(t, site, res)

@@ -136,7 +136,7 @@ func TestHubForwardsNothingElse(t *testing.T) {
 			t.Errorf("%s: %d %v %s", name, res.StatusCode, res.Header, body)
 		}
 	}
-	sealed := so.site.app.shared.keys
+	sealed := so.site.app.process.keys
 	for name, state := range map[string]string{
 		"none":             "",
 		"junk":             "junk",

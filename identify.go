@@ -56,8 +56,8 @@ func (h *Handler) compileIdentify() error {
 		return errors.New("identify header: in a block it comes too late, for the auth layer may stand before the block and what it has set would be deleted; write it at the top level of the site")
 	}
 	if id != nil {
-		id.Sessions, id.Issuer, id.Now = h.sessions, h.issuerOfUsers, h.app.clock
-		id.List = func() *revocation.List { return h.app.shared.revocations.list.Load() }
+		id.Sessions, id.Issuer, id.Now = h.sessions, h.issuerOfUsers, h.edge.clock
+		id.List = func() *revocation.List { return h.edge.process.revocations.list.Load() }
 		id.Logger = func() *zap.Logger { return h.logger }
 	}
 	h.identity = id
@@ -117,5 +117,5 @@ func (h *Handler) issuerOfUsers() string {
 	if p := h.provider; p != nil && p.Issuer != "" {
 		return p.Issuer
 	}
-	return "group:" + h.app.groupOf(h)
+	return "group:" + h.edge.groupOf(h)
 }

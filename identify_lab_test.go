@@ -109,7 +109,7 @@ func serveAuth(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (lab *identifyLab) list() *revocation.List { return lab.app.shared.revocations.list.Load() }
+func (lab *identifyLab) list() *revocation.List { return lab.app.process.revocations.list.Load() }
 
 // get sends a request with cookies and further headers.
 func (lab *identifyLab) get(url string, headers ...string) *http.Response {

@@ -400,8 +400,8 @@ func TestIssuerOfIdentity(t *testing.T) {
 // client says is deleted all the same.
 func TestIdentifyWhileTheListOpens(t *testing.T) {
 	lab := newIdentifyLab(t, "", forwardAuth)
-	lab.app.shared.revocations = newRevocations()
-	lab.app.useShared(lab.app.shared)
+	lab.app.process.revocations = newRevocations()
+	lab.app.use(lab.app.process)
 	res := lab.get("https://open.example.com/", "Remote-User: mallory", "Cookie: sessionid="+sessionValue(1))
 	if res.StatusCode != 200 || lab.seen() != "" {
 		t.Errorf("%d", res.StatusCode)

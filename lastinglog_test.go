@@ -11,10 +11,10 @@ import (
 // TestLastingLogger: what goes wrong with the list of revocations is in the log
 // that the running config names, also if another one opened the list.
 func TestLastingLogger(t *testing.T) {
-	s := newShared(nil)
+	s := newProcess(nil)
 	app := func(level zapcore.Level) (*App, *observer.ObservedLogs) {
 		core, logs := observer.New(level)
-		return &App{shared: s, logger: zap.New(core).Named("universal_logout")}, logs
+		return &App{process: s, logger: zap.New(core).Named("universal_logout")}, logs
 	}
 	first, early := app(zap.InfoLevel)
 	logger := first.lastingLogger()

@@ -23,7 +23,7 @@ func TestLoggedOnce(t *testing.T) {
 		universal_logout
 		reverse_proxy 127.0.0.1:1
 	}`)
-	s.app.shared.limit = limit.NewSessionlessLimit()
+	s.app.process.limit = limit.NewSessionlessLimit()
 	core, logged := observer.New(zap.DebugLevel)
 	for _, h := range s.handlers() {
 		h.logger = zap.New(core)

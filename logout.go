@@ -62,7 +62,7 @@ type logout struct {
 	tokens      provider.Tokens
 	visit       *journey.Visit       // to the provider, nil for none
 	tour        *tour.Tour           // through the other sites, nil for none
-	app         int                  // the number of this app in it
+	appNo       int                  // the number of this app in it
 	sibling     bool                 // the logout began at another site
 	credentials []enforce.Credential // what is refused from now on
 	refusable   bool                 // that is all session cookies
@@ -76,13 +76,13 @@ type logout struct {
 
 // serveLogout answers a request on a logout path.
 func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	outer := appcall.OngoingOf(r)
+	outer := appcall.AnswerAwaited(r)
 	nested := outer != nil
 	if nested && h.Role != roleApp {
 		return next.ServeHTTP(w, r) // the handler of this site that came first has it
 	}
 	own := inbound.Origin(r)
-	verdict := guard.Check(r, own, h.app.friends(r, own, h), h.AllowCrossSite)
+	verdict := guard.Check(r, own, h.edge.friends(r, own, h), h.AllowCrossSite)
 	if nested && verdict != guard.Pass {
 		// In front of us is a handler for the whole site, and we are the app's.
 		var inTime bool
@@ -99,13 +99,13 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	if r.Method == http.MethodHead {
 		// What GET would answer, and nothing of what it would do (HTTP-02).
-		return pages.Redirect(w, h.app.Prefix+"/done")
+		return pages.Redirect(w, h.edge.Prefix+"/done")
 	}
 	l := h.newLogout(r, own)
 	if len(l.presented) == 0 && l.caller.Navigation && guard.SoleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
 		return h.answerAgain(w, r, http.StatusOK)
 	}
-	if !nested && !l.mayHaveSession(r) && !h.app.shared.limit.Allow(inbound.ClientIP(r), 1, l.began) {
+	if !nested && !l.mayHaveSession(r) && !h.edge.process.limit.Allow(inbound.ClientIP(r), 1, l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}
 	return l.serve(w, r, next)
@@ -124,7 +124,7 @@ func (h *Handler) newLogout(r *http.Request, own origin.Origin) *logout {
 // began. A request to u decides where the cookies of the app may lie.
 func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *logout {
 	l := &logout{
-		h: h, id: newID(), began: h.app.now(), own: own, caller: guard.CallerOf(r), method: r.Method, url: u,
+		h: h, id: newID(), began: h.edge.now(), own: own, caller: guard.CallerOf(r), method: r.Method, url: u,
 		presented: h.sessions.In(r.Header["Cookie"]),
 		secure:    own.Trustworthy(),
 	}
@@ -144,7 +144,7 @@ func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *log
 	l.cookies = r.Header["Cookie"]
 	l.credentials, l.refusable = h.policy.CredentialsIn(r, l.presented)
 	l.tokens = h.tokensIn(r, l.presented)
-	l.path = logoutpath.Plain(l.url)
+	l.path = logoutpath.CookiePath(l.url)
 	l.variants = cookie.Variants(own, append([]string{l.path}, h.cookiePaths...)...)
 	return l
 }
@@ -187,12 +187,12 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 // begin starts the time of the server-side part. While the app is busy, the
 // provider is asked what a visit will need to know.
 func (l *logout) begin(r *http.Request) {
-	l.deadline = time.Now().Add(time.Duration(l.h.app.Timeout))
-	if outer := appcall.OngoingOf(r); outer != nil {
+	l.deadline = time.Now().Add(time.Duration(l.h.edge.Timeout))
+	if outer := appcall.AnswerAwaited(r); outer != nil {
 		l.deadline = outer.Deadline // its time is running already
 	}
 	if l.visit != nil && l.caller.Navigation {
-		go l.h.app.getReady(context.WithoutCancel(r.Context()), l.own, *l.visit)
+		go l.h.edge.getReady(context.WithoutCancel(r.Context()), l.own, *l.visit)
 	}
 }
 
@@ -203,7 +203,7 @@ func (l *logout) askApp(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	answer := appcall.NewAnswer(w, pass, func(hdr http.Header) { l.amend(hdr, r) }, l.deadline)
 	asked, taken := l.h.policy.ForApp(r)
 	answer.Taken = taken
-	from := appcall.Snapshot(r, l.own) // while nothing else has it
+	from := appcall.BrowserOf(r, l.own) // while nothing else has it
 	began := time.Now()
 	res := appcall.Ask(asked, next, answer)
 	l.asked = time.Since(began)
@@ -226,7 +226,7 @@ func (*logout) passed(res appcall.Result) error {
 func (l *logout) chooseTarget(requested []string) {
 	dropped := 0
 	for _, raw := range requested {
-		target, err := returnurl.Target(raw, l.own, l.h.app.returns)
+		target, err := returnurl.Target(raw, l.own, l.h.edge.returns)
 		if err == nil && !l.leadsBack(target) {
 			l.target = target
 			break
@@ -261,7 +261,7 @@ func (h *Handler) leadsBack(target, cut string) bool {
 		return false
 	}
 	u, err := url.Parse(target)
-	if err != nil || h.app.owns(u.Path) {
+	if err != nil || h.edge.owns(u.Path) {
 		return true
 	}
 	u.Path = strings.TrimPrefix(u.Path, cut)
@@ -283,7 +283,7 @@ func (l *logout) outcome(res appcall.Result) outcome.Outcome {
 		return outcome.None
 	}
 	failed := res.Status == 0 || res.Status >= 400
-	if failed && l.tokens.AreAll(l.presented) && slices.Contains(appcall.NoSuchLogout, res.Status) {
+	if failed && l.tokens.AreAll(l.presented) && res.HasNoLogout() {
 		failed = false // a session made of the provider's tokens only: there is nothing for the app to end
 	}
 	switch {

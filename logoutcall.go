@@ -77,13 +77,13 @@ const defaultCallTimeout = 2 * time.Second
 
 // ending ends sessions of this app.
 func (h *Handler) ending() *appcall.Ending {
-	return &appcall.Ending{Call: h.call, Sessions: h.sessions, App: h.appName(), Now: h.app.now, Logger: h.logger}
+	return &appcall.Ending{Call: h.call, Sessions: h.sessions, App: h.appName(), Now: h.edge.now, Logger: h.logger}
 }
 
 // compileLogoutCall needs the paths and the prefix.
 func (h *Handler) compileLogoutCall() (err error) {
 	if h.LogoutCall == nil {
-		h.call = &appcall.SessionCall{Tries: appcall.CallsOf(h.rules), Derived: true, Timeout: defaultCallTimeout}
+		h.call = &appcall.LogoutCall{Tries: appcall.DerivedCalls(h.rules), Derived: true, Timeout: defaultCallTimeout}
 		return nil
 	}
 	if h.call, err = h.LogoutCall.compile(); err != nil {
@@ -97,7 +97,7 @@ func (h *Handler) compileLogoutCall() (err error) {
 		uris = append(uris, h.call.CSRF.Page.URI)
 	}
 	for _, uri := range uris {
-		if u, err := url.ParseRequestURI(uri); err != nil || h.app.owns(u.Path) {
+		if u, err := url.ParseRequestURI(uri); err != nil || h.edge.owns(u.Path) {
 			return fmt.Errorf("logout_call: %s belongs to our own pages; name what the app's own logout asks for", uri)
 		}
 	}
@@ -106,19 +106,19 @@ func (h *Handler) compileLogoutCall() (err error) {
 
 // compile checks what the configuration says and leaves it as it is: what was
 // read from {env.*} and {file.*} stays out of it.
-func (c *LogoutCall) compile() (*appcall.SessionCall, error) {
+func (c *LogoutCall) compile() (*appcall.LogoutCall, error) {
 	if c.Off {
 		if c.Method != "" || c.Path != "" || len(c.Headers) > 0 || c.ContentType != "" || c.Body != "" || c.CSRF != nil || len(c.Success) > 0 || c.Timeout != 0 {
 			return nil, errors.New("off stands alone; leave out the request, or leave out off")
 		}
-		return &appcall.SessionCall{Timeout: defaultCallTimeout}, nil
+		return &appcall.LogoutCall{Timeout: defaultCallTimeout}, nil
 	}
 	call := appcall.Call{Method: c.Method, Header: make(http.Header)}
 	if call.Method == "" {
 		call.Method = http.MethodPost
 	}
-	if !slices.Contains(guard.Methods, call.Method) {
-		return nil, fmt.Errorf("%q is no method of a logout; write one of %s in capitals before the path", call.Method, strings.Join(guard.Methods, ", "))
+	if !slices.Contains(guard.LogoutMethods, call.Method) {
+		return nil, fmt.Errorf("%q is no method of a logout; write one of %s in capitals before the path", call.Method, strings.Join(guard.LogoutMethods, ", "))
 	}
 	var err error
 	if call.URI, err = compileCallPath(c.Path); err != nil {
@@ -132,7 +132,7 @@ func (c *LogoutCall) compile() (*appcall.SessionCall, error) {
 	if err := setCallBody(&call, c.ContentType, c.Body); err != nil {
 		return nil, err
 	}
-	compiled := &appcall.SessionCall{Success: c.Success, Timeout: time.Duration(c.Timeout)}
+	compiled := &appcall.LogoutCall{Success: c.Success, Timeout: time.Duration(c.Timeout)}
 	if compiled.Timeout == 0 {
 		compiled.Timeout = defaultCallTimeout
 	}
@@ -153,7 +153,7 @@ func compileCallPath(raw string) (uri string, err error) {
 	if raw == "" {
 		return "", errors.New("write the path of the app's own logout, as in /logout")
 	}
-	if uri, err = placeholders.Template(raw); err != nil {
+	if uri, err = placeholders.ResolveTemplate(raw); err != nil {
 		return "", err
 	}
 	path, _, _ := strings.Cut(uri, "?")
@@ -222,18 +222,18 @@ func setCallBody(c *appcall.Call, contentType, body string) (err error) {
 		return fmt.Errorf("body: %q is no media type; write one like %s or application/json", contentType, appcall.FormType)
 	}
 	c.ContentType = contentType
-	if c.Body, err = placeholders.Template(body); err != nil {
+	if c.Body, err = placeholders.ResolveTemplate(body); err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
 	return nil
 }
 
-func (c *CSRFToken) compile() (*appcall.Token, error) {
+func (c *CSRFToken) compile() (*appcall.CSRFToken, error) {
 	uri, err := compileCallPath(c.Path)
 	if err != nil {
 		return nil, err
 	}
-	t := &appcall.Token{
+	t := &appcall.CSRFToken{
 		Page:  appcall.Call{Method: http.MethodGet, URI: uri, KeepBody: true},
 		Field: c.Field, Header: http.CanonicalHeaderKey(c.Header),
 	}

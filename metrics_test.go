@@ -15,7 +15,7 @@ import (
 // reads them: name{label="value"} to value.
 func (s *site) ownMetrics() (read func() map[string]float64) {
 	s.t.Helper()
-	m := telemetry.NewMetrics(s.app.shared.revocations.stats)
+	m := telemetry.NewMetrics(s.app.process.revocations.stats)
 	teller, err := telemetry.New(s.app.ctx, m, s.app.work, func() *zap.Logger { return s.app.logger }, s.app.clock)
 	if err != nil {
 		s.t.Fatal(err)

@@ -99,11 +99,11 @@ type App struct {
 	logger    *zap.Logger
 	now       func() time.Time
 	work      *work.Runner
-	shared    *shared
+	process   *process
 	ctx       caddy.Context
 	stop      context.CancelFunc // ends the refreshing of keys; set by Start
 	roles     map[string]int     // how many handlers of each role the config has
-	edge      enforce.Edge
+	enforcing enforce.Edge
 	seals     journey.Seals
 	teller    *telemetry.Teller
 }
@@ -149,14 +149,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	v, _, err := pool.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
 		keys, err := seal.NewRing()
-		return newShared(keys), err
+		return newProcess(keys), err
 	})
 	if err != nil {
 		return err
 	}
-	a.useShared(v.(*shared))
+	a.use(v.(*process))
 	a.ctx = ctx
-	if a.teller, err = telemetry.New(ctx, a.shared.metrics, a.work, func() *zap.Logger { return a.logger }, a.clock); err != nil {
+	if a.teller, err = telemetry.New(ctx, a.process.metrics, a.work, func() *zap.Logger { return a.logger }, a.clock); err != nil {
 		return err
 	}
 	a.sites = sync.OnceValues(func() ([]mount, sites.Names) { return findMounts(ctx) })
@@ -241,20 +241,20 @@ func (a *App) Start() error {
 	ctx, stop := context.WithCancel(a.ctx)
 	a.stop = stop
 	go a.refreshKeys(ctx)
-	a.shared.revocations.open(a)
-	if mode := a.shared.revocations.mode; mode != a.Shared {
+	a.process.revocations.open(a)
+	if mode := a.process.revocations.mode; mode != a.Shared {
 		a.logger.Warn("shared is taken up when Caddy starts, not by a reload", zap.String("until_then", mode), zap.String("then", a.Shared))
 	}
-	if list := a.shared.revocations.list.Load(); list != nil { // of the config before this one
+	if list := a.process.revocations.list.Load(); list != nil { // of the config before this one
 		list.SetLifetime(time.Duration(a.SessionLifetime))
 	}
-	a.shared.running.begin(a)
+	a.process.running.begin(a)
 	return nil
 }
 
 // Stop ends what Start began.
 func (a *App) Stop() error {
-	a.shared.running.end(a)
+	a.process.running.end(a)
 	if a.stop != nil {
 		a.stop()
 	}
@@ -264,7 +264,7 @@ func (a *App) Stop() error {
 // Cleanup lets go of what outlives the config. It also runs after a Provision
 // that failed half-way.
 func (a *App) Cleanup() error {
-	if a.shared == nil {
+	if a.process == nil {
 		return nil
 	}
 	_, err := pool.Delete(poolKey)

@@ -58,7 +58,7 @@ func (n naive) fill(sessions int) {
 // fillList refuses sessions that nobody has.
 func fillList(t testing.TB, a *App, sessions int) {
 	t.Helper()
-	list := a.shared.revocations.list.Load()
+	list := a.process.revocations.list.Load()
 	for batch := range slices.Chunk(make([]struct{}, sessions), 1000) {
 		var revocations []revocation.Revocation
 		for range batch {

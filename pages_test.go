@@ -18,7 +18,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		universal_logout
 		reverse_proxy `+app.addr()+`
 	}`)
-	s.app.shared.limit = limit.NewSessionlessLimit()
+	s.app.process.limit = limit.NewSessionlessLimit()
 	foreign := []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Accept: text/html"}
 	session := "Cookie: sessionid=one"
 	for _, tc := range []struct {

@@ -340,7 +340,7 @@ func TestPlacesAfterReload(t *testing.T) {
 	wantPlaces(t, before, []string{"a https://a.example.com", "b https://b.example.com"})
 	for _, s := range []*site{before, after} {
 		for _, p := range s.app.mounts() {
-			if p.Handler.app != s.app || s.http.Servers[p.Server.Name] != p.Server.Server {
+			if p.Handler.edge != s.app || s.http.Servers[p.Server.Name] != p.Server.Caddy {
 				t.Errorf("%v is of another configuration", described([]mount{p}))
 			}
 		}

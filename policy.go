@@ -17,19 +17,19 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
-// newEdge is what the policies of all apps share.
-func (a *App) newEdge() enforce.Edge {
+// newEnforcing is what the policies of all apps share.
+func (a *App) newEnforcing() enforce.Edge {
 	return enforce.Edge{
-		List: &a.shared.revocations.list, Await: a.awaitList, Streams: &a.shared.streams,
+		List: &a.process.revocations.list, Await: a.awaitList, Streams: &a.process.streams,
 		Work: a.work, Now: a.clock, Refused: func(kind string) { a.teller.Refused(kind) },
 	}
 }
 
 func (h *Handler) newPolicy() enforce.Policy {
 	return enforce.Policy{
-		Sessions: h.sessions, CookiePaths: h.cookiePaths, Keeps: len(h.KeepCookies) > 0, JWT: h.Identify != nil && h.Identify.JWT,
-		Silent: h.Role == roleAddresses, InBlock: h.Role == roleApp, EndsSignOn: h.endsSignOn,
-		Edge: &h.app.edge, Logger: func() *zap.Logger { return h.logger },
+		Sessions: h.sessions, CookiePaths: h.cookiePaths, NamesKept: len(h.KeepCookies) > 0, ReadsJWT: h.Identify != nil && h.Identify.JWT,
+		AddressesOnly: h.Role == roleAddresses, InBlock: h.Role == roleApp, EndsSignOn: h.endsSignOn,
+		Edge: &h.edge.enforcing, Logger: func() *zap.Logger { return h.logger },
 	}
 }
 
@@ -45,7 +45,7 @@ func (h *Handler) compilePolicy() (err error) {
 
 // compileSessionHeaders reads the names of headers.
 func compileSessionHeaders(configured []string) (headers []string, err error) {
-	names, err := placeholders.All("session_headers", configured)
+	names, err := placeholders.ResolveAll("session_headers", configured)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +112,8 @@ func (h *Handler) compileOnRevoked() (err error) {
 // cookie can end the sign-on with it, and no more.
 func (h *Handler) endsSignOn(r *http.Request) bool {
 	own, u := inbound.Origin(r), inbound.URL(r)
-	for _, p := range h.app.providers {
-		if p.EndsSignOn(r.Method, u, own, p == h.provider, h.app.isOurQuestion) {
+	for _, p := range h.edge.providers {
+		if p.EndsSignOn(r.Method, u, own, p == h.provider, h.edge.isOurQuestion) {
 			return true
 		}
 	}

@@ -20,23 +20,23 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
-// shared outlives reloads of the config.
-type shared struct {
+// process outlives reloads of the config.
+type process struct {
 	keys                      *seal.Ring
 	steps                     *tour.Steps
 	revocations               *revocations
-	revoking, revokingUnknown *limit.Clients  // of sessions refused: that an app ended, and others
-	limit                     *limit.Clients  // of logouts without a session
-	streams                   enforce.Streams // that are open with a session
-	background                chan struct{}   // places of work.Runner
+	revoking, revokingUnknown *limit.PerClient // of sessions refused: that an app ended, and others
+	limit                     *limit.PerClient // of logouts without a session
+	streams                   enforce.Streams  // that are open with a session
+	background                chan struct{}    // places of work.Runner
 	metadata                  provider.Seen
 	metrics                   *telemetry.Metrics
 	running                   runningApps
 }
 
-func newShared(keys *seal.Ring) *shared {
+func newProcess(keys *seal.Ring) *process {
 	rv := newRevocations()
-	return &shared{
+	return &process{
 		keys: keys, steps: tour.NewSteps(), limit: limit.NewSessionlessLimit(),
 		revoking: limit.New(revokingAtOnce, revokingEvery), revokingUnknown: limit.New(unknownAtOnce, unknownEvery),
 		revocations: rv, background: make(chan struct{}, work.MaxPlaces), metrics: telemetry.NewMetrics(rv.stats),
@@ -44,17 +44,17 @@ func newShared(keys *seal.Ring) *shared {
 }
 
 // Destruct implements caddy.Destructor.
-func (s *shared) Destruct() error { return s.revocations.Destruct() }
+func (s *process) Destruct() error { return s.revocations.Destruct() }
 
 var pool = caddy.NewUsagePool()
 
 const poolKey = "universal_logout"
 
-// useShared lets the configuration use what outlives it.
-func (a *App) useShared(s *shared) {
-	a.shared = s
+// use lets the configuration use what outlives it.
+func (a *App) use(s *process) {
+	a.process = s
 	a.work.Places = s.background
-	a.edge = a.newEdge()
+	a.enforcing = a.newEnforcing()
 	a.seals = journey.Seals{Keys: s.keys, Prefix: a.Prefix, Now: a.clock}
 }
 
@@ -91,7 +91,7 @@ func (r *runningApps) last() *App {
 // come with the first handler: only the pool knows them.
 func runningApp() (a *App) {
 	pool.Range(func(_, value any) bool {
-		a = value.(*shared).running.last()
+		a = value.(*process).running.last()
 		return false
 	})
 	return a
@@ -101,7 +101,7 @@ func runningApp() (a *App) {
 // one would go on writing where its config said, after a reload that says
 // otherwise.
 func (a *App) lastingLogger() *zap.Logger {
-	return zap.New(lastingCore{&a.shared.running, a.logger.Core()}).Named(a.logger.Name())
+	return zap.New(lastingCore{&a.process.running, a.logger.Core()}).Named(a.logger.Name())
 }
 
 // lastingCore is the core of the running config's logger, whichever that is.
@@ -141,7 +141,7 @@ func (c lastingCore) Sync() error { return c.core().Sync() }
 func (a *App) refreshKeys(ctx context.Context) {
 	told := false
 	for {
-		err := a.shared.keys.Refresh(ctx, a.ctx.Storage(), a.now)
+		err := a.process.keys.Refresh(ctx, a.ctx.Storage(), a.now)
 		if err != nil && ctx.Err() == nil && !told {
 			told = true
 			a.logger.Warn("no shared keys: a logout must be finished by the node that began it, before it restarts", zap.Error(err))

@@ -191,7 +191,7 @@ func (a *App) providerOf(name, issuer string) (*provider.Provider, error) {
 
 func (a *App) addProvider(name string, config *Provider) (err error) {
 	a.providers[name], err = provider.New(name, config.values(), provider.Env{
-		Now: a.clock, Logger: func() *zap.Logger { return a.logger }, Storage: a.ctx.Storage(), Seen: func() *provider.Seen { return &a.shared.metadata }, Work: a.work,
+		Now: a.clock, Logger: func() *zap.Logger { return a.logger }, Storage: a.ctx.Storage(), Seen: func() *provider.Seen { return &a.process.metadata }, Work: a.work,
 		Count: func(provider, endpoint, result string) { a.teller.ProviderAnswered(provider, endpoint, result) },
 	})
 	return err
@@ -212,7 +212,7 @@ func (h *Handler) saysAnythingOfAProvider() bool {
 
 // compileProvider finds the provider and reads what the site says about it.
 func (h *Handler) compileProvider() (err error) {
-	if h.provider, err = h.app.providerOf(h.Provider, h.Issuer); err != nil {
+	if h.provider, err = h.edge.providerOf(h.Provider, h.Issuer); err != nil {
 		return err
 	}
 	if h.provider == nil {

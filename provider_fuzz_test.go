@@ -44,12 +44,12 @@ func FuzzProviderAnswers(f *testing.F) {
 			return
 		}
 		path := backPaths[int(which)%len(backPaths)]
-		rest := journey.Journey{
+		j := journey.Journey{
 			Visit: &journey.Visit{Provider: "main", Clients: []journey.Client{{ID: edgeClient}}, Stage: stages[path], ID: "id", Nonce: "n", Verifier: "v"},
 			Sweep: journey.Sweep{Host: own.Host, Made: began.Unix(), Landing: &journey.Landing{ID: "x", Host: own.Host, Began: began.Unix(), Outcome: outcome.Ended, Target: "/bye", GoOn: true, Browser: "b"}},
 		}
-		query = strings.ReplaceAll(query, "STATE", a.seals.State(rest.Visit, own))
-		cookies = strings.ReplaceAll(cookies, "MARKER", journey.MarkerToken.Seal(a.seals.Keys, rest))
+		query = strings.ReplaceAll(query, "STATE", a.seals.SealState(j.Visit, own))
+		cookies = strings.ReplaceAll(cookies, "MARKER", journey.MarkerToken.Seal(a.seals.Keys, j))
 		r := request("GET", "https://app.example.com/.universal-logout"+path, "", clicked...)
 		r.URL.RawQuery, r.RequestURI = query, r.URL.Path+"?"+query
 		r.Header["Cookie"] = []string{cookies}

@@ -115,7 +115,7 @@ func (so *signOn) fetchThenOpen() followed {
 // fetchThenHop logs out by a script that goes where our JSON says.
 func (so *signOn) fetchThenHop() followed {
 	so.t.Helper()
-	var answer pages.LogoutAnswer
+	var answer pages.Answer
 	if body := so.fetch(); json.Unmarshal([]byte(body), &answer) != nil || answer.FrontChannelLogoutURL == "" {
 		so.t.Fatalf("no front_channel_logout_url: %s", body)
 	}
@@ -301,7 +301,7 @@ func TestCallbackLoginCSRF(t *testing.T) {
 		res := so.do(r)
 		so.jar.store("app.example.com", "/logout", true, res.Header["Set-Cookie"])
 		stolen := newSignOn(t, signOnConfig{op: so.op})
-		stolen.site.app.useShared(so.site.app.shared) // one edge
+		stolen.site.app.use(so.site.app.process) // one edge
 		begun := stolen.do(request("GET", "https://app.example.com/logout", "", with(clicked, "Cookie: sessionid=one")...))
 		for name, state := range map[string]string{"another edge's": state, "another browser's": mustURL(begun.Header.Get("Location")).Query().Get("state")} {
 			before := slices.Clone(so.jar.cookies)

@@ -73,7 +73,7 @@ func BenchmarkRefusal(b *testing.B) {
 					first, second := blockOf(c.block, noOp{}, r), blockOf(c.block, noOp{}, r)
 					same = append(same, second-first)
 					above = append(above, blockOf(c.block, ours, r)-(first+second)/2)
-					fillList(b, ours.app, min(1, revocations)) // no line is known any more
+					fillList(b, ours.edge, min(1, revocations)) // no line is known any more
 					firsts = append(firsts, blockOfLines(lines, ours, r)-blockOfLines(lines, noOp{}, r))
 					debug.SetGCPercent(100)
 					naives = append(naives, blockOf(c.block, naive, r)-(first+second)/2)

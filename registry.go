@@ -101,7 +101,7 @@ func newRegistry(places []mount, hub origin.Origin) *registry {
 	}
 	groups := make(map[string]struct{})
 	for _, p := range places {
-		reg.listeners[p.Server.Server] = p.Server
+		reg.listeners[p.Server.Caddy] = p.Server
 		if p.Handler.Role != roleApp {
 			for _, host := range p.Hosts {
 				reg.pages[hostAt{p.Server, host}] = true
@@ -141,8 +141,8 @@ func newRegistry(places []mount, hub origin.Origin) *registry {
 }
 
 // placesAt are those that requests for a host of a server get to, in order.
-func (reg *registry) mountsAt(l *sites.Server, host string) (places []mount) {
-	numbers := slices.Concat(reg.at[hostAt{l, host}], reg.patterns[l])
+func (reg *registry) mountsAt(srv *sites.Server, host string) (places []mount) {
+	numbers := slices.Concat(reg.at[hostAt{srv, host}], reg.patterns[srv])
 	slices.Sort(numbers)
 	for _, n := range slices.Compact(numbers) {
 		if reg.apps[n].Takes(host) {
@@ -153,12 +153,12 @@ func (reg *registry) mountsAt(l *sites.Server, host string) (places []mount) {
 }
 
 // hasPages reports whether a site has our own addresses.
-func (reg *registry) hasPages(l *sites.Server, host string) bool {
-	if reg.pages[hostAt{l, host}] || reg.pages[hostAt{l, ""}] {
+func (reg *registry) hasPages(srv *sites.Server, host string) bool {
+	if reg.pages[hostAt{srv, host}] || reg.pages[hostAt{srv, ""}] {
 		return true
 	}
 	for at := range reg.pages {
-		if at.server == l && strings.Contains(at.host, "*") && origin.Meet(at.host, host) == host {
+		if at.server == srv && strings.Contains(at.host, "*") && origin.CommonPattern(at.host, host) == host {
 			return true
 		}
 	}
@@ -167,11 +167,11 @@ func (reg *registry) hasPages(l *sites.Server, host string) bool {
 
 // appsAt are the apps of one host, as far as they are in a group. Where our
 // addresses are not, a tour would end.
-func (a *App) appsAt(l *sites.Server, host, group string) (apps []siteApp) {
-	if !a.registry().hasPages(l, host) {
+func (a *App) appsAt(srv *sites.Server, host, group string) (apps []siteApp) {
+	if !a.registry().hasPages(srv, host) {
 		return nil
 	}
-	for _, p := range a.registry().mountsAt(l, host) {
+	for _, p := range a.registry().mountsAt(srv, host) {
 		if a.groupOf(p.Handler) != group {
 			continue
 		}
@@ -204,7 +204,7 @@ func (app *siteApp) prefer(better func(*Handler) bool) {
 // if other directives of the site are about apps.
 func (app siteApp) isOff() bool {
 	return !slices.ContainsFunc(app.handlers, func(h *Handler) bool {
-		return len(h.rules.Rules) > 0 || h.LogoutCall != nil || len(h.SessionCookies) > 0
+		return len(h.rules.List) > 0 || h.LogoutCall != nil || len(h.SessionCookies) > 0
 	})
 }
 
@@ -240,8 +240,8 @@ func (p mount) names() (names []string) {
 // isNamed reports whether the configuration names a host. A site for many names
 // is reached under anybody's who has his own lead there, or who has one of them
 // that leads elsewhere.
-func (a *App) isNamed(l *sites.Server, host string) bool {
-	return slices.ContainsFunc(a.registry().mountsAt(l, host), func(p mount) bool { return slices.Contains(p.names(), host) })
+func (a *App) isNamed(srv *sites.Server, host string) bool {
+	return slices.ContainsFunc(a.registry().mountsAt(srv, host), func(p mount) bool { return slices.Contains(p.names(), host) })
 }
 
 // appsOf are the apps of a stop, in the order of its bases.
@@ -258,9 +258,9 @@ type itineraryKey struct {
 
 // tourFrom is the way of a tour: that through the group, or through the apps of
 // one site under a name that is nobody's.
-func (a *App) tourFrom(l *sites.Server, start origin.Origin, group string) tour.Itinerary {
-	it := a.itineraryFrom(l, start, group)
-	if len(it.Stops) > 0 && !a.isNamed(l, start.Hostname()) {
+func (a *App) tourFrom(srv *sites.Server, start origin.Origin, group string) tour.Itinerary {
+	it := a.itineraryFrom(srv, start, group)
+	if len(it.Stops) > 0 && !a.isNamed(srv, start.Hostname()) {
 		it = tour.Itinerary{Group: group, Hub: -1, Stops: slices.Clone(it.Stops[:1])}
 		it.Order(a.hub)
 	}
@@ -270,25 +270,25 @@ func (a *App) tourFrom(l *sites.Server, start origin.Origin, group string) tour.
 // itineraryFrom is the way through a group that begins at a site. Its siblings
 // on the same server have the scheme and port that this request came with: only
 // the request knows what is in front of Caddy.
-func (a *App) itineraryFrom(l *sites.Server, start origin.Origin, group string) tour.Itinerary {
-	return a.registry().itineraries.Get(itineraryKey{l, start, group}, func() tour.Itinerary { return a.newItinerary(l, start, group) })
+func (a *App) itineraryFrom(srv *sites.Server, start origin.Origin, group string) tour.Itinerary {
+	return a.registry().itineraries.Get(itineraryKey{srv, start, group}, func() tour.Itinerary { return a.newItinerary(srv, start, group) })
 }
 
-func (a *App) newItinerary(l *sites.Server, start origin.Origin, group string) (it tour.Itinerary) {
+func (a *App) newItinerary(srv *sites.Server, start origin.Origin, group string) (it tour.Itinerary) {
 	it.Group, it.Hub = group, -1
-	add := func(l *sites.Server, o origin.Origin) {
+	add := func(srv *sites.Server, o origin.Origin) {
 		if slices.ContainsFunc(it.Stops, func(s tour.Stop) bool { return s.Origin == o }) {
 			return
 		}
-		if apps := a.appsAt(l, o.Hostname(), group); len(apps) > 0 {
+		if apps := a.appsAt(srv, o.Hostname(), group); len(apps) > 0 {
 			bases := make([]string, len(apps))
 			for i := range apps {
 				bases[i] = apps[i].base
 			}
-			it.Stops = append(it.Stops, tour.Stop{Origin: o, Domain: origin.SameSite(o), Server: l, Bases: bases})
+			it.Stops = append(it.Stops, tour.Stop{Origin: o, Domain: origin.Site(o), Server: srv, Bases: bases})
 		}
 	}
-	add(l, start)
+	add(srv, start)
 	if len(it.Stops) == 0 {
 		return it
 	}
@@ -299,8 +299,8 @@ func (a *App) newItinerary(l *sites.Server, start origin.Origin, group string) (
 		}
 		for _, name := range p.names() {
 			o := p.Server.Origin(name)
-			if p.Server == l {
-				o = origin.New(start.Scheme, name+origin.Port(start))
+			if p.Server == srv {
+				o = origin.New(start.Scheme, name+origin.PortSuffix(start))
 			}
 			if o.Trustworthy() {
 				add(p.Server, o)
@@ -335,11 +335,11 @@ func (a *App) friends(r *http.Request, own origin.Origin, h *Handler) func(origi
 		if a.trusts(o) {
 			return true
 		}
-		l := a.listenerFor(r)
-		if l == nil {
+		srv := a.listenerFor(r)
+		if srv == nil {
 			return false
 		}
-		it := a.itineraryFrom(l, own, a.groupOf(h))
+		it := a.itineraryFrom(srv, own, a.groupOf(h))
 		return it.Has(o)
 	}
 }

@@ -70,7 +70,7 @@ func TestCorpusEverywhere(t *testing.T) {
 			f := s.follow(&jar{}, r)
 			out := f.body
 			if place == "JSON" {
-				var answer pages.LogoutAnswer
+				var answer pages.Answer
 				if err := json.Unmarshal([]byte(f.body), &answer); err != nil {
 					t.Fatal(err)
 				}

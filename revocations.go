@@ -90,7 +90,7 @@ func (rv *revocations) open(a *App) {
 // awaitList returns the list when it is open, or nil when the time is up that
 // requests wait for it after a start.
 func (a *App) awaitList(ctx context.Context) *revocation.List {
-	rv := a.shared.revocations
+	rv := a.process.revocations
 	if list := rv.list.Load(); list != nil {
 		return list
 	}

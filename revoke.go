@@ -53,7 +53,7 @@ func (l *logout) conclude(r *http.Request, out outcome.Outcome) outcome.Outcome 
 // revoke reports whether everything that makes a session is refused from now
 // on, also after a power cut.
 func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
-	list := l.h.app.shared.revocations.list.Load()
+	list := l.h.edge.process.revocations.list.Load()
 	if list == nil || len(l.credentials) == 0 {
 		return false
 	}
@@ -67,9 +67,9 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 			revocations = append(revocations, session) // all siblings refuse it at once, before the tour is there
 		}
 	}
-	limit := l.h.app.shared.revoking
+	limit := l.h.edge.process.revoking
 	if !known {
-		limit = l.h.app.shared.revokingUnknown
+		limit = l.h.edge.process.revokingUnknown
 	}
 	if !limit.Allow(inbound.ClientIP(r), len(l.credentials), l.began) {
 		l.h.logger.Warn("logged out without refusing the session from now on: this client has had too many sessions refused that no app knew",
@@ -83,7 +83,7 @@ func (l *logout) revoke(r *http.Request, out outcome.Outcome) bool {
 		return false
 	}
 	l.revoked = len(revocations)
-	l.h.app.teller.Revoked(telemetry.User, "credential", l.revoked, map[string]any{"logout_id": l.id})
+	l.h.edge.teller.Revoked(telemetry.User, "credential", l.revoked, map[string]any{"logout_id": l.id})
 	return l.refusable
 }
 
@@ -127,7 +127,7 @@ func (a *App) revokeSessions(ctx context.Context, by revoker, sessions whose) (l
 	a.teller.LoggedOut(telemetry.Logout{
 		ID: logoutID, Initiator: by.initiator, Outcome: out,
 		Logger: a.logger, Message: by.message, Fields: []zap.Field{
-			zap.String("issuer", sessions.issuer), zap.String("kind", sessions.kind()), zap.String("result", outcome.Word(out)),
+			zap.String("issuer", sessions.issuer), zap.String("kind", sessions.kind()), zap.String("result", outcome.Summary(out)),
 			zap.Int("revocations", revocations), zap.String("client_ip", by.clientIP),
 		},
 		Data: map[string]any{"issuer": sessions.issuer, "kind": sessions.kind()},
@@ -141,7 +141,7 @@ func (a *App) revokeSessions(ctx context.Context, by revoker, sessions whose) (l
 // refuseSession refuses the session that a verified ID token names, at all apps
 // that are known to belong to it.
 func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token provider.IDToken) {
-	list := a.shared.revocations.list.Load()
+	list := a.process.revocations.list.Load()
 	sid := token.Claims.String("sid")
 	if list == nil || sid == "" || len(sid) > identify.MaxClaim {
 		return
@@ -163,7 +163,7 @@ func (l *logout) isRefused(asked *http.Request) bool {
 // it was a provider who said so. The call is ours, whatever the browser asked
 // for, and nobody sees its answer.
 func (l *logout) endRefused(from appcall.Browser, next caddyhttp.Handler) {
-	l.h.app.work.Background("ending a session that is refused", func(context.Context) {
+	l.h.edge.work.Background("ending a session that is refused", func(context.Context) {
 		l.h.ending().End(from, next, l.own, l.cut, l.presented)
 	})
 }
@@ -205,7 +205,7 @@ func (l *logout) endTokens(answered bool) {
 	for _, c := range l.h.clients() {
 		ids = append(ids, c.ID)
 	}
-	done := l.h.app.work.Background("token revocation", func(ctx context.Context) { p.EndTokens(ctx, ids, t) })
+	done := l.h.edge.work.Background("token revocation", func(ctx context.Context) { p.EndTokens(ctx, ids, t) })
 	if answered {
 		return
 	}

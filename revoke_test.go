@@ -46,7 +46,7 @@ func reaches(s *site, app *sessions, name, value string) bool {
 	return false
 }
 
-func (s *site) list() *revocation.List { return s.app.shared.revocations.list.Load() }
+func (s *site) list() *revocation.List { return s.app.process.revocations.list.Load() }
 
 func jwtOf(claims, signature string) string {
 	encode := base64.RawURLEncoding.EncodeToString
@@ -237,7 +237,7 @@ func TestFullList(t *testing.T) {
 	for n := range 3 { // until it is
 		_ = full.Revoke(t.Context(), full.OfCredential(revocation.Fingerprint{1, byte(n)}, time.Time{}))
 	}
-	s.app.shared.revocations.list.Store(full)
+	s.app.process.revocations.list.Store(full)
 	const own = "session=Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MDEy"
 	res := s.do(logoutWith("192.0.2.1", http.Header{"Cookie": {own}}))
 	if body := bodyOf(t, res); res.StatusCode != http.StatusOK || !strings.Contains(strings.Join(res.Header["Set-Cookie"], "\n"), "session=; ") {

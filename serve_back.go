@@ -43,15 +43,15 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 		w.Header().Set("Allow", http.MethodGet)
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
-	a, own, q := h.app, inbound.Origin(r), r.URL.Query()
+	a, own, q := h.edge, inbound.Origin(r), r.URL.Query()
 	st, sealed := a.seals.OpenState(q.Get("state"))
 	if sealed && st.Site != own.String() && own == a.hub && a.serves(origin.Parse(st.Site)) {
 		return pages.Redirect(w, forwarded(st.Site+r.URL.Path, q))
 	}
-	rest, ok := a.seals.OpenMarker(r, own)
-	known := ok && sealed && rest.IsAbout(st, own)
+	j, ok := a.seals.OpenMarker(r, own)
+	known := ok && sealed && j.IsAbout(st, own)
 	anotherTab := sealed && !known // its own logout goes on, so this browser's marker stays
-	if !ok || rest.Visit == nil || rest.Visit.Stage != stage || anotherTab {
+	if !ok || j.Visit == nil || j.Visit.Stage != stage || anotherTab {
 		h.logBack(r, "came back from a provider without a logout under way in this browser")
 		if sealed && !ok && st.Site == own.String() && stage == journey.StageHint {
 			return h.answerLost(w, r, st)
@@ -60,14 +60,14 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	}
 	ctx, stop := a.within(r)
 	defer stop()
-	if h.signedInAgain(rest, r) {
-		rest = untouched(rest)
+	if h.signedInAgain(j, r) {
+		j = untouched(j)
 	}
 	var next string
 	if stage == journey.StageHint {
-		next = h.hinted(ctx, w, r, own, rest, known)
+		next = h.hinted(ctx, w, r, own, j, known)
 	} else {
-		next = h.returned(ctx, w, r, own, rest, known)
+		next = h.returned(ctx, w, r, own, j, known)
 	}
 	return pages.RedirectSecret(w, r, next)
 }
@@ -75,11 +75,11 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 // answerLost is for a logout of which the browser has kept nothing: all that is
 // known is that the provider was not asked to end its session.
 func (h *Handler) answerLost(w http.ResponseWriter, r *http.Request, st journey.State) error {
-	ctx, stop := h.app.within(r)
+	ctx, stop := h.edge.within(r)
 	defer stop()
 	lost := journey.Journey{Visit: &journey.Visit{Provider: st.Provider}, Sweep: journey.Sweep{Landing: &journey.Landing{}}}
 	own := inbound.Origin(r)
-	known := lost.Sweep.WithProvider(h.app.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing
+	known := lost.Sweep.WithProvider(h.edge.label(st.Provider, own), h.stillAlive(ctx, lost)).Landing
 	return pages.Write(w, http.StatusOK, landingOf(*known).Page())
 }
 
@@ -100,56 +100,56 @@ func (h *Handler) logBack(r *http.Request, what string) {
 }
 
 // returned: the provider has ended its session, or the user said no there.
-func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey, known bool) (next string) {
-	p := h.app.providers[rest.Visit.Provider]
+func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, j journey.Journey, known bool) (next string) {
+	p := h.edge.providers[j.Visit.Provider]
 	switch {
 	case known:
-		return h.app.arrive(w.Header(), own, rest, journey.VisitEnd{Outcome: journey.ProviderEnded})
-	case p != nil && !rest.Visit.Stateful:
-		return h.app.arrive(w.Header(), own, unproven(rest), journey.VisitEnd{Outcome: journey.ProviderEnded})
+		return h.edge.endVisit(w.Header(), own, j, journey.VisitEnd{Outcome: journey.ProviderEnded})
+	case p != nil && !j.Visit.Stateful:
+		return h.edge.endVisit(w.Header(), own, unproven(j), journey.VisitEnd{Outcome: journey.ProviderEnded})
 	}
 	// RPI-33: whoever sent the browser here decides nothing.
 	h.logBack(r, "came back from the provider's logout without the state that went there")
-	return h.app.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
+	return h.edge.endVisit(w.Header(), own, untrusted(j), h.stillAlive(ctx, j))
 }
 
 // untouched clears nothing more: there is a session again, or may be one.
-func untouched(rest journey.Journey) journey.Journey {
-	if rest.Sweep.Landing != nil {
-		l := *rest.Sweep.Landing
-		l.Clear = nil
-		rest.Sweep.Landing = &l
+func untouched(j journey.Journey) journey.Journey {
+	if j.Sweep.Landing != nil {
+		done := *j.Sweep.Landing
+		done.Clear = nil
+		j.Sweep.Landing = &done
 	}
-	return rest
+	return j
 }
 
 // unproven is for a provider that sends no state back, so that anybody could
 // have sent the browser. What that could do to somebody who signed in since, in
 // a way that we do not see, is left out.
-func unproven(rest journey.Journey) journey.Journey {
-	due := rest.Sweep.Landing != nil && slices.Contains(rest.Sweep.Landing.Clear, cookie.ClearCookies)
-	rest = untouched(rest)
+func unproven(j journey.Journey) journey.Journey {
+	due := j.Sweep.Landing != nil && slices.Contains(j.Sweep.Landing.Clear, cookie.ClearCookies)
+	j = untouched(j)
 	if due {
-		rest.Sweep.Landing.Clear = []string{cookie.ClearCookies}
+		j.Sweep.Landing.Clear = []string{cookie.ClearCookies}
 	}
-	return rest
+	return j
 }
 
 // untrusted does nothing more, for it is not known who asks for it.
-func untrusted(rest journey.Journey) journey.Journey {
-	rest = untouched(rest)
-	if rest.Sweep.Landing != nil {
-		rest.Sweep.Landing.Target = ""
+func untrusted(j journey.Journey) journey.Journey {
+	j = untouched(j)
+	if j.Sweep.Landing != nil {
+		j.Sweep.Landing.Target = ""
 	}
-	return rest
+	return j
 }
 
 // stillAlive is the word for a provider that did not say what it did.
-func (h *Handler) stillAlive(ctx context.Context, rest journey.Journey) journey.VisitEnd {
-	if rest.Visit == nil {
+func (h *Handler) stillAlive(ctx context.Context, j journey.Journey) journey.VisitEnd {
+	if j.Visit == nil {
 		return journey.VisitEnd{}
 	}
-	p := h.app.providers[rest.Visit.Provider]
+	p := h.edge.providers[j.Visit.Provider]
 	if p == nil || p.IsPortal() {
 		return journey.VisitEnd{Outcome: journey.ProviderAlive}
 	}
@@ -158,39 +158,39 @@ func (h *Handler) stillAlive(ctx context.Context, rest journey.Journey) journey.
 }
 
 // hinted: the provider has answered the silent question.
-func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey, known bool) (next string) {
-	a, q := h.app, r.URL.Query()
-	p := a.providers[rest.Visit.Provider]
+func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, j journey.Journey, known bool) (next string) {
+	a, q := h.edge, r.URL.Query()
+	p := a.providers[j.Visit.Provider]
 	if !known || p == nil {
 		h.logBack(r, "came back from the provider's sign-in without the state that went there")
-		return a.arrive(w.Header(), own, untrusted(rest), h.stillAlive(ctx, rest))
+		return a.endVisit(w.Header(), own, untrusted(j), h.stillAlive(ctx, j))
 	}
 	m, ok := p.Reach(ctx)
 	if !ok {
-		return a.arrive(w.Header(), own, rest, alive(m))
+		return a.endVisit(w.Header(), own, j, alive(m))
 	}
 	said := p.ReadAnswer(ctx, m, q, provider.Question{
-		Client: rest.Visit.Ours(p), RedirectURI: a.address(own, "/callback"),
-		Nonce: rest.Visit.Nonce, Verifier: rest.Visit.Verifier,
+		Client: j.Visit.OurClient(p), RedirectURI: a.address(own, "/callback"),
+		Nonce: j.Visit.Nonce, Verifier: j.Visit.Verifier,
 	})
 	switch {
 	case said.Nobody:
-		return a.arrive(w.Header(), own, rest, journey.VisitEnd{Outcome: journey.ProviderNone})
+		return a.endVisit(w.Header(), own, j, journey.VisitEnd{Outcome: journey.ProviderNone})
 	case said.Unreachable:
-		return a.arrive(w.Header(), own, rest, alive(m))
+		return a.endVisit(w.Header(), own, j, alive(m))
 	case said.Hint.Raw != "":
-		if !rest.Visit.Alone {
+		if !j.Visit.Alone {
 			a.refuseSession(ctx, p, said.Hint)
 		}
 		if p.ServerLogout != nil {
 			a.work.Background("server_logout", func(ctx context.Context) { p.LogoutOnServer(ctx, said.Hint) })
 		}
 	}
-	v := *rest.Visit
-	rest.Visit = &v
+	v := *j.Visit
+	j.Visit = &v
 	v.ID, v.Nonce, v.Verifier = rand.Text(), "", ""
 	next, b := a.endSession(ctx, p, own, &v, m, said.Hint)
-	return a.send(w.Header(), own, rest, next, b)
+	return a.visitURL(w.Header(), own, j, next, b)
 }
 
 // within is the time that one step of a logout may take.

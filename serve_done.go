@@ -37,7 +37,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	}
 	own, c := inbound.Origin(r), guard.CallerOf(r)
 	token := r.URL.Query().Get("t")
-	l, ok := h.app.seals.OpenLanding(token, own)
+	done, ok := h.edge.seals.OpenLanding(token, own)
 	if !ok {
 		if token != "" {
 			h.logger.Info("a landing page with a token that is not ours, of another host, or too old",
@@ -46,54 +46,54 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		return answerBare(w)
 	}
 	if !c.Navigation && r.Method == http.MethodPost {
-		return h.serveEviction(w, r, l)
+		return h.serveEviction(w, r, done)
 	}
-	bound := journey.IsFrom(r, own, l.Browser) && c.Navigation && guard.IsTopLevel(r) && r.Method != http.MethodHead
+	bound := journey.IsFrom(r, own, done.Browser) && c.Navigation && guard.IsTopLevel(r) && r.Method != http.MethodHead
 	if bound && c.ViaWorker && !r.URL.Query().Has("again") {
 		// The page dismisses the worker; then the same address is ours alone.
-		return pages.Write(w, http.StatusOK, pages.Going(h.app.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
+		return pages.Write(w, http.StatusOK, pages.Going(h.edge.Prefix+"/done?t="+url.QueryEscape(token)+"&again"))
 	}
 	if !bound {
-		return pages.Write(w, http.StatusOK, h.app.landingPage(l, ""))
+		return pages.Write(w, http.StatusOK, h.edge.landingPage(done, ""))
 	}
-	return h.land(w, r, own, l)
+	return h.writeLanding(w, r, own, done)
 }
 
-// land is the end: the landing page, after the second round.
-func (h *Handler) land(w http.ResponseWriter, r *http.Request, own origin.Origin, l journey.Landing) error {
-	a := h.app
-	p := a.landingPage(l, a.seals.DoneURL(l))
-	if l.Tour == nil {
-		return a.finish(w, r, own, l, p)
+// writeLanding is the end: the landing page, after the second round.
+func (h *Handler) writeLanding(w http.ResponseWriter, r *http.Request, own origin.Origin, done journey.Landing) error {
+	a := h.edge
+	p := a.landingPage(done, a.seals.DoneURL(done))
+	if done.Tour == nil {
+		return a.finishLanding(w, r, own, done, p)
 	}
-	it, ok := a.itineraryOf(*l.Tour)
+	it, ok := a.itineraryOf(*done.Tour)
 	if !ok {
-		return a.finish(w, r, own, l, p)
+		return a.finishLanding(w, r, own, done, p)
 	}
-	if away := l.Tour.SecondRound(&it, false); !l.Second && away.Next(&it) >= 0 {
-		rest := journey.Journey{Tour: away, Touring: true, Sweep: journey.Sweep{Host: own.Host, Made: a.now().Unix(), Browser: l.Browser, Landing: &l}}
-		if line, ok := a.seals.Marker(own, rest, tour.Lifetime); ok {
+	if away := done.Tour.CookiePass(&it, false); !done.Passed && away.Next(&it) >= 0 {
+		j := journey.Journey{Tour: away, Touring: true, Sweep: journey.Sweep{Host: own.Host, Made: a.now().Unix(), Browser: done.Browser, Landing: &done}}
+		if line, ok := a.seals.Marker(own, j, tour.Lifetime); ok {
 			w.Header().Add("Set-Cookie", line)
 			return pages.Write(w, http.StatusOK, a.hopPage(away, &it))
 		}
 	}
 	// Siblings come last: in Chromium they take our own cookies along.
-	near := l.Tour.SecondRound(&it, true)
+	near := done.Tour.CookiePass(&it, true)
 	for _, app := range near.Asks(&it) {
 		s, at := it.Find(app)
 		p.Asks = append(p.Asks, pages.Ask{URL: a.siteURL(s, at)})
 	}
-	p.Token = a.seals.Tour(*near)
-	return a.finish(w, r, own, l, p)
+	p.Token = a.seals.SealTour(*near)
+	return a.finishLanding(w, r, own, done, p)
 }
 
-// finish clears what the first answer of the logout could not.
-func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, l journey.Landing, p pages.Page) error {
-	h := w.Header()
-	h.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
-	if own.Trustworthy() && !guard.CallerOf(r).ViaWorker && len(l.Clear) > 0 {
-		h.Set("Clear-Site-Data", cookie.ClearSiteData(l.Clear))
-		if slices.Contains(l.Clear, cookie.ClearCache) {
+// finishLanding clears what the first answer of the logout could not.
+func (a *App) finishLanding(w http.ResponseWriter, r *http.Request, own origin.Origin, done journey.Landing, p pages.Page) error {
+	hdr := w.Header()
+	hdr.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
+	if own.Trustworthy() && !guard.CallerOf(r).ViaWorker && len(done.Clear) > 0 {
+		hdr.Set("Clear-Site-Data", cookie.ClearSiteData(done.Clear))
+		if slices.Contains(done.Clear, cookie.ClearCache) {
 			p.EvictFrom = p.Self
 		}
 	}
@@ -102,11 +102,11 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, own origin.Origin, 
 
 // serveEviction is what the landing page fetches: a second answer with "cache"
 // throws the app's pages out of the back/forward cache (BR-08).
-func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, l journey.Landing) error {
-	if r.Method != http.MethodPost || guard.SoleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(l.Clear, cookie.ClearCache) {
+func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, done journey.Landing) error {
+	if r.Method != http.MethodPost || guard.SoleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(done.Clear, cookie.ClearCache) {
 		return h.refuse(w, r, http.StatusForbidden)
 	}
-	pages.Headers(w.Header())
+	pages.SetHeaders(w.Header())
 	w.Header().Set("Clear-Site-Data", cookie.ClearSiteData([]string{cookie.ClearCache}))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -114,23 +114,23 @@ func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, l journe
 
 // landingPage tells what became of every app. self is its own address if this
 // is the browser that logged out, else "": then it only tells.
-func (a *App) landingPage(l journey.Landing, self string) pages.Page {
-	says := landingOf(l)
+func (a *App) landingPage(done journey.Landing, self string) pages.Page {
+	says := landingOf(done)
 	says.Self = self
 	for _, also := range a.also {
 		says.Also = append(says.Also, pages.Link(also))
 	}
-	if l.Tour != nil {
-		says.Tour = a.tourOf(l.Tour)
+	if done.Tour != nil {
+		says.Tour = a.tourOf(done.Tour)
 	}
 	return says.Page()
 }
 
 // landingOf is what the landing page tells of the logout itself.
-func landingOf(l journey.Landing) pages.Landing {
+func landingOf(done journey.Landing) pages.Landing {
 	return pages.Landing{
-		Host: l.Host, Outcome: l.Outcome, Target: l.Target, GoesOn: l.GoOn,
-		SignOn: pages.SignOn(l.ProviderOutcome), Provider: l.Provider, ProviderLink: l.ProviderLink,
+		Host: done.Host, Outcome: done.Outcome, Target: done.Target, GoesOn: done.GoOn,
+		SignOn: pages.SignOn(done.ProviderOutcome), Provider: done.Provider, ProviderLink: done.ProviderLink,
 	}
 }
 
@@ -144,7 +144,7 @@ func (a *App) tourOf(t *tour.Tour) *pages.Tour {
 	for i := range it.Stops {
 		s := &it.Stops[i]
 		for n, base := range s.Bases {
-			r := t.Result(s.First + n).Plain()
+			r := t.Result(s.FirstApp + n).Plain()
 			if r == tour.None && i == it.Hub && a.hasBareHub(&it) {
 				continue
 			}

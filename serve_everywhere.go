@@ -31,14 +31,14 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 		return h.refuse(w, r, http.StatusMethodNotAllowed)
 	}
 	main, _ := h.mainOf(r, own)
-	if guard.Check(r, own, h.app.friends(r, own, main), false) != guard.Logout {
+	if guard.Check(r, own, h.edge.friends(r, own, main), false) != guard.Logout {
 		if !guard.CallerOf(r).Navigation {
 			return h.refuse(w, r, http.StatusForbidden)
 		}
 		return h.answerForeign(w, r)
 	}
 	l := main.newLogout(r, own)
-	if !l.mayHaveSession(r) && !h.app.shared.limit.Allow(inbound.ClientIP(r), 1, l.began) {
+	if !l.mayHaveSession(r) && !h.edge.process.limit.Allow(inbound.ClientIP(r), 1, l.began) {
 		return h.refuse(w, r, http.StatusTooManyRequests)
 	}
 	return l.serveEverywhere(w, r, next)
@@ -48,7 +48,7 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 // at the root of the site, if there is one. Its group is the site's.
 func (h *Handler) mainOf(r *http.Request, own origin.Origin) (main *Handler, group string) {
 	base := ""
-	for _, p := range h.app.registry().mountsAt(h.app.listenerFor(r), own.Hostname()) {
+	for _, p := range h.edge.registry().mountsAt(h.edge.listenerFor(r), own.Hostname()) {
 		if main == nil || base != "" && p.base() == "" {
 			main, base = p.Handler, p.base()
 		}
@@ -56,19 +56,19 @@ func (h *Handler) mainOf(r *http.Request, own origin.Origin) (main *Handler, gro
 	if main == nil {
 		main = h // addresses alone, in a config without an app
 	}
-	group = h.app.groupOf(main)
+	group = h.edge.groupOf(main)
 	all := *main
 	all.Fanout = fanoutOn // what the app says about its own logout
-	if main.provider == nil && h.app.isHubs(main) {
+	if main.provider == nil && h.edge.isHubs(main) {
 		// The hub is there for the provider of its group, too.
-		all.provider, all.group = h.app.providers[group], group
+		all.provider, all.group = h.edge.providers[group], group
 	}
 	return &all, group
 }
 
 // serveEverywhere ends all apps of this site, and then what is elsewhere.
 func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	l.deadline = time.Now().Add(time.Duration(l.h.app.Timeout))
+	l.deadline = time.Now().Add(time.Duration(l.h.edge.Timeout))
 	body, detach := appcall.BufferBody(w, r, time.Until(l.deadline))
 	defer detach()
 	l.chooseTarget(returnurl.Requested(r, body))
@@ -91,13 +91,13 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 // everywherePage lists what this browser has just presented a session of, and
 // tells everybody else nothing.
 func (h *Handler) everywherePage(r *http.Request, own origin.Origin, says pages.Page) pages.Page {
-	listener := h.app.listenerFor(r)
+	listener := h.edge.listenerFor(r)
 	_, group := h.mainOf(r, own)
 	var sessions []string
-	for _, app := range h.app.appsAt(listener, own.Hostname(), group) {
+	for _, app := range h.edge.appsAt(listener, own.Hostname(), group) {
 		if slices.ContainsFunc(app.handlers, func(handler *Handler) bool { return len(handler.sessions.In(r.Header["Cookie"])) > 0 }) {
 			sessions = append(sessions, own.Host+app.base)
 		}
 	}
-	return pages.Everywhere(says, h.app.Prefix+"/", sessions, h.app.isUnfinished(r, own))
+	return pages.Everywhere(says, h.edge.Prefix+"/", sessions, h.edge.isUnfinished(r, own))
 }

@@ -45,32 +45,32 @@ func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 // continueLogout goes on with a logout that a script began, or that had to show
 // a page in between.
 func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, token string) error {
-	a, own := h.app, inbound.Origin(r)
+	a, own := h.edge, inbound.Origin(r)
 	st, sealed := a.seals.OpenState(token)
-	rest, ok := a.seals.OpenMarker(r, own)
+	j, ok := a.seals.OpenMarker(r, own)
 	if t, it, isTour := a.openTour(token); isTour && t.At == 0 && it.Stops[0].Origin == own {
-		if !rest.IsOn(t) { // anybody could have made this link
+		if !j.IsOn(t) { // anybody could have made this link
 			return pages.Write(w, http.StatusOK, a.overPage())
 		}
 		return h.finishTour(w, r, next, own, &t, &it, false)
 	}
-	known := sealed && ok && rest.IsAbout(st, own) && (rest.Visit == nil || rest.Visit.Stage == "") && rest.Sweep.Landing != nil
+	known := sealed && ok && j.IsAbout(st, own) && (j.Visit == nil || j.Visit.Stage == "") && j.Sweep.Landing != nil
 	lost := sealed && !ok && st.Site == own.String()
 	switch {
-	case lost && st.Tour && a.shared.steps.Find(tour.FinishedKey(st.ID)) == nil:
+	case lost && st.Tour && a.process.steps.Find(tour.FinishedKey(st.ID)) == nil:
 		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.AskForgotten))
 	case lost && st.Provider != "":
 		return h.answerLost(w, r, st)
 	case !known:
 		return answerBare(w)
-	case h.signedInAgain(rest, r):
+	case h.signedInAgain(j, r):
 		ctx, stop := a.within(r)
 		defer stop()
-		return pages.Redirect(w, a.arrive(w.Header(), own, untouched(rest), h.stillAlive(ctx, rest)))
-	case rest.Tour != nil:
-		return h.beginTour(w, r, own, rest)
+		return pages.Redirect(w, a.endVisit(w.Header(), own, untouched(j), h.stillAlive(ctx, j)))
+	case j.Tour != nil:
+		return h.beginTour(w, r, own, j)
 	}
-	return h.leave(w, r, own, rest)
+	return h.serveDeparture(w, r, own, j)
 }
 
 // enterHop takes the form of the page before. It acts only if the browser says
@@ -78,7 +78,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	form, _ := url.ParseQuery(readTourBody(w, r)) // what is readable of it
 	own := inbound.Origin(r)
-	t, it, ok := h.app.openTour(form.Get("t"))
+	t, it, ok := h.edge.openTour(form.Get("t"))
 	if !ok {
 		if t.ID != "" {
 			return pages.Write(w, http.StatusForbidden, h.everywherePage(r, own, pages.AskOutdated))
@@ -86,13 +86,13 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 		return h.answerForeign(w, r)
 	}
 	at, page := it.At(own), it.Stops[t.At].Origin
-	switch source := guard.HopSource(r, own); {
+	switch source := guard.FormSource(r, own); {
 	case at < 0 || source != page:
 		return h.answerForeign(w, r)
 	case at != 0 && page == own:
 		return h.answerOver(w, &t, &it) // the Back button: there is nothing to do but to go on
 	}
-	h.app.merge(&t, &it, form.Get("o"))
+	h.edge.merge(&t, &it, form.Get("o"))
 	t.Hops++
 	t.At = at
 	if at == 0 {
@@ -105,12 +105,12 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 // the site itself and its siblings.
 func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.Origin, t *tour.Tour, it *tour.Itinerary) error {
 	s, hdr := &it.Stops[t.At], w.Header()
-	st, mine := h.app.shared.steps.Begin(t.HopKey(own), h.app.now())
+	st, mine := h.edge.process.steps.Begin(t.HopKey(own), h.edge.now())
 	if mine {
 		st.Finish(tour.None, nil)
 	}
 	closes := t.Open && t.At == it.Hub && t.Next(it) < 0
-	fresh, due := st.IsFresh(h.app.now()), t.IsDue(s)
+	fresh, due := st.IsFresh(h.edge.now()), t.IsDue(s)
 	if !fresh && !due && !closes {
 		return h.answerOver(w, t, it)
 	}
@@ -118,18 +118,18 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 		t.Open = false
 		hdr.Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0))
 	}
-	byWorker := guard.ViaWorker(r) // then Clear-Site-Data could hang the tab (BR-04: Chromium)
+	byWorker := guard.MayBeByWorker(r) // then Clear-Site-Data could hang the tab (BR-04: Chromium)
 	if byWorker && r.Method == http.MethodPost {
 		// The page dismisses the worker, and comes back without it.
-		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.Tour(*t), hopCookieLifetime))
-		return pages.Write(w, http.StatusOK, pages.Going(h.app.Prefix+"/hop"))
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.edge.seals.SealTour(*t), hopCookieLifetime))
+		return pages.Write(w, http.StatusOK, pages.Going(h.edge.Prefix+"/hop"))
 	}
 	var types []string
-	for i, app := range h.app.appsOf(it, s) {
-		if part := h.app.shared.steps.Find(t.PartKey(own, app.base)); part != nil && part.IsOver() && fresh {
+	for i, app := range h.edge.appsOf(it, s) {
+		if part := h.edge.process.steps.Find(t.AppKey(own, app.base)); part != nil && part.IsOver() && fresh {
 			expireAgain(hdr, r, own, part.Rest) // BR-11: WebKit drops what some siblings answer
 		}
-		t.Set(s.First+i, t.Result(s.First+i)&^tour.NeedsStorage)
+		t.SetResult(s.FirstApp+i, t.Result(s.FirstApp+i)&^tour.NeedsStorage)
 		types = cookie.Union(types, app.clears())
 	}
 	if fresh && !closes && !t.Cookies && !byWorker {
@@ -137,63 +137,63 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	}
 	switch {
 	case t.IsDue(s):
-		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.app.seals.Tour(*t), hopCookieLifetime))
+		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.edge.seals.SealTour(*t), hopCookieLifetime))
 	case cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)) != "":
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0)) // nothing here asks for the part that would
 	}
-	return pages.Write(w, http.StatusOK, h.app.hopPage(t, it))
+	return pages.Write(w, http.StatusOK, h.edge.hopPage(t, it))
 }
 
 // clearedBy are the types that an answer clears already.
-func clearedBy(h http.Header) []string { return cookie.AppClearSiteData(h["Clear-Site-Data"]) }
+func clearedBy(hdr http.Header) []string { return cookie.ParseClearSiteData(hdr["Clear-Site-Data"]) }
 
 // reloadHop is the page of a hop once more: without the worker that was in the
 // way, or without script, and then it does itself what the script would do.
 func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, plain bool) error {
 	own := inbound.Origin(r)
-	t, it, ok := h.app.openTour(cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)))
+	t, it, ok := h.edge.openTour(cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)))
 	switch site := guard.SoleValue(r.Header, "Sec-Fetch-Site"); {
 	case !ok || it.Stops[t.At].Origin != own:
-		return pages.Write(w, http.StatusOK, h.app.overPage())
+		return pages.Write(w, http.StatusOK, h.edge.overPage())
 	case site != "" && site != "same-origin" && site != "none":
-		return pages.Write(w, http.StatusOK, h.app.overPage()) // nobody else's page decides how it goes on
+		return pages.Write(w, http.StatusOK, h.edge.overPage()) // nobody else's page decides how it goes on
 	case !plain:
 		return h.answerHop(w, r, own, &t, &it)
 	}
 	s := &it.Stops[t.At]
 	hdr := w.Header()
-	h.app.forgetOlder(hdr, r, own, &t)
+	h.edge.forgetOlder(hdr, r, own, &t)
 	var types []string
-	var parts []part
+	var parts []appStep
 	if !t.Cookies {
-		parts = h.runParts(r, next, own, t, &it, s)
+		parts = h.endApps(r, next, own, t, &it, s)
 	}
-	for i, here := range h.app.appsOf(&it, s) {
-		app := s.First + i
+	for i, here := range h.edge.appsOf(&it, s) {
+		app := s.FirstApp + i
 		switch {
 		case t.Cookies:
-			t.Set(app, h.clearCookies(hdr, own, t, s, i).Result)
+			t.SetResult(app, h.passCookies(hdr, own, t, s, i).Result)
 			types = cookie.Union(types, clearedBy(hdr))
 			continue
 		case t.Finished(app):
 			continue
 		}
-		v := h.tellPart(hdr, r, own, t, s, i, &here, parts[i])
+		v := h.reportApp(hdr, r, own, t, s, i, &here, parts[i])
 		types = cookie.Union(types, clearedBy(hdr))
-		t.Set(app, v.Result&^tour.NeedsStorage)
+		t.SetResult(app, v.Result&^tour.NeedsStorage)
 		for v.Rest != nil && cookie.LinesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
 			v.Rest = expireAgain(hdr, r, own, v.Rest)
 		}
 		if t.At == it.Hub {
 			t.Open = true
-			hdr.Add("Set-Cookie", h.app.seals.RememberTour(own, &t))
+			hdr.Add("Set-Cookie", h.edge.seals.RememberTour(own, &t))
 		}
 	}
 	hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0))
 	if value := cookie.ClearSiteData(types); value != "" {
 		hdr.Set("Clear-Site-Data", value)
 	}
-	return pages.Write(w, http.StatusOK, h.app.plainPage(&t, &it))
+	return pages.Write(w, http.StatusOK, h.edge.plainPage(&t, &it))
 }
 
 // maxPlainExpirations is for the one answer that a hop without script has.
@@ -203,12 +203,12 @@ const maxPlainExpirations = 6 << 10
 func (h *Handler) answerOver(w http.ResponseWriter, t *tour.Tour, it *tour.Itinerary) error {
 	s := &it.Stops[t.At]
 	for i, base := range s.Bases {
-		st := h.app.shared.steps.Find(t.PartKey(s.Origin, base))
-		if st != nil && st.IsOver() && !t.Finished(s.First+i) {
-			t.Set(s.First+i, st.Result)
+		st := h.edge.process.steps.Find(t.AppKey(s.Origin, base))
+		if st != nil && st.IsOver() && !t.Finished(s.FirstApp+i) {
+			t.SetResult(s.FirstApp+i, st.Result)
 		}
 	}
-	return pages.Write(w, http.StatusOK, h.app.hop(t, it, t.Next(it)).DonePage())
+	return pages.Write(w, http.StatusOK, h.edge.hop(t, it, t.Next(it)).DonePage())
 }
 
 // answerForeign: nobody knows that the user meant it. The button asks.
@@ -252,11 +252,11 @@ func (a *App) hopPage(t *tour.Tour, it *tour.Itinerary) pages.Page {
 // hop is what every page of this tour shows, with the way to stop n, -1 for
 // none: then back to the start.
 func (a *App) hop(t *tour.Tour, it *tour.Itinerary, n int) pages.Hop {
-	done, all := t.Steps(it)
+	done, all := t.Progress(it)
 	return pages.Hop{
 		Done: done, Steps: all, Clears: t.Cookies, Last: n < 0, AtStart: t.At == 0,
 		Path: a.Prefix + "/hop", SitePath: a.Prefix + "/site",
-		Next: it.Stops[max(n, 0)].Origin, Token: a.seals.Tour(*t),
+		Next: it.Stops[max(n, 0)].Origin, Token: a.seals.SealTour(*t),
 	}
 }
 

@@ -23,8 +23,8 @@ import (
 // marker is the cookie left with a browser whose logout was answered to a
 // script while something is still to be done: the next page it opens goes on
 // with it.
-func (l *logout) marker(rest journey.Journey) string {
-	line, ok := l.h.app.seals.Marker(l.own, rest, journey.MarkerLifetime)
+func (l *logout) marker(j journey.Journey) string {
+	line, ok := l.h.edge.seals.Marker(l.own, j, journey.MarkerLifetime)
 	if !ok {
 		return cookie.Own(l.own, journey.MarkerCookie, "", 0)
 	}
@@ -48,49 +48,49 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	if err != nil {
 		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
 	}
-	rest, ok := h.app.seals.OpenMarker(r, own)
-	if ok && rest.IsAway(inbound.URL(r).Path) {
-		if h.app.seals.IsRecent(rest.Sweep.Made, journey.MarkerLifetime) || rest.Sweep.IsLast() {
+	j, ok := h.edge.seals.OpenMarker(r, own)
+	if ok && j.IsAway(inbound.URL(r).Path) {
+		if h.edge.seals.IsRecent(j.Sweep.Made, journey.MarkerLifetime) || j.Sweep.IsLast() {
 			return next.ServeHTTP(w, r) // another tab, while the first is at the provider
 		}
 		// It may never come back: what is left to expire is due (RPI-31).
-		rest.Visit, rest.Tour, rest.Sweep.Landing = nil, nil, nil
+		j.Visit, j.Tour, j.Sweep.Landing = nil, nil, nil
 	}
-	if !ok || h.signedInAgain(rest, r) {
+	if !ok || h.signedInAgain(j, r) {
 		return next.ServeHTTP(finalheader.New(w, func(_ int, hdr http.Header) { hdr.Add("Set-Cookie", drop) }), r)
 	}
-	if rest.Visit == nil && rest.Tour == nil {
-		rd := rest.Sweep
-		rd.Page, rd.Browser = page, rand.Text()
+	if j.Visit == nil && j.Tour == nil {
+		sweep := j.Sweep
+		sweep.Page, sweep.Browser = page, rand.Text()
 		w.Header().Add("Set-Cookie", drop)
-		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rd.Browser, journey.MarkerLifetime))
-		return pages.Redirect(w, h.app.seals.SweepURL(rd))
+		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, sweep.Browser, journey.MarkerLifetime))
+		return pages.Redirect(w, h.edge.seals.SweepURL(sweep))
 	}
-	done := *rest.Sweep.Landing
+	done := *j.Sweep.Landing
 	done.Target, done.GoOn = page, done.Outcome != outcome.Failed
-	rest.Sweep.Landing = &done
-	if rest.Tour != nil {
-		return h.beginTour(w, r, own, rest)
+	j.Sweep.Landing = &done
+	if j.Tour != nil {
+		return h.beginTour(w, r, own, j)
 	}
-	if rest.Visit.Stage == "" {
-		return h.leave(w, r, own, rest)
+	if j.Visit.Stage == "" {
+		return h.serveDeparture(w, r, own, j)
 	}
 	// Back from the provider at an address of the app's own.
-	if rest.Visit.Stateful {
-		st, sealed := h.app.seals.OpenState(q.Get("state"))
-		if !sealed || !rest.IsAbout(st, own) {
+	if j.Visit.Stateful {
+		st, sealed := h.edge.seals.OpenState(q.Get("state"))
+		if !sealed || !j.IsAbout(st, own) {
 			return next.ServeHTTP(w, r) // RPI-33: the same page, in another tab
 		}
 		done.Target = withoutState(page)
 	} else {
 		switch guard.SoleValue(r.Header, "Sec-Fetch-Site") {
 		case "cross-site", "same-site":
-			rest = unproven(rest)
+			j = unproven(j)
 		default:
 			return next.ServeHTTP(w, r) // a click here is no way back from there
 		}
 	}
-	return pages.Redirect(w, h.app.arrive(w.Header(), own, rest, journey.VisitEnd{Outcome: journey.ProviderEnded}))
+	return pages.Redirect(w, h.edge.endVisit(w.Header(), own, j, journey.VisitEnd{Outcome: journey.ProviderEnded}))
 }
 
 // withoutState takes our own parameter out of an address of the app.
@@ -107,20 +107,20 @@ func withoutState(page string) string {
 
 // signedInAgain reports whether a session is presented that was not there at
 // the logout: a fresh login is never touched.
-func (h *Handler) signedInAgain(rest journey.Journey, r *http.Request) bool {
-	if rest.Sweep.Rest == nil {
+func (h *Handler) signedInAgain(j journey.Journey, r *http.Request) bool {
+	if j.Sweep.Rest == nil {
 		return false
 	}
-	return slices.ContainsFunc(rest.Sweep.Rest.Since(r.Header["Cookie"], rest.Seen), func(c cookie.Cookie) bool {
+	return slices.ContainsFunc(j.Sweep.Rest.Since(r.Header["Cookie"], j.Seen), func(c cookie.Cookie) bool {
 		return h.sessions.Is(c.Name, c.Value)
 	})
 }
 
-// leave begins a visit from a page that the browser opened.
-func (h *Handler) leave(w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey) error {
-	ctx, stop := h.app.within(r)
+// serveDeparture begins a visit from a page that the browser opened.
+func (h *Handler) serveDeparture(w http.ResponseWriter, r *http.Request, own origin.Origin, j journey.Journey) error {
+	ctx, stop := h.edge.within(r)
 	defer stop()
-	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Sweep.Browser, journey.LandingLifetime))
-	next := h.app.depart(ctx, w.Header(), own, rest)
+	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, j.Sweep.Browser, journey.LandingLifetime))
+	next := h.edge.toProvider(ctx, w.Header(), own, j)
 	return pages.RedirectSecret(w, r, next)
 }

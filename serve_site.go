@@ -38,12 +38,12 @@ func (h *Handler) serveThisSite(w http.ResponseWriter, r *http.Request, next cad
 // on this site or one that is same-site with it.
 func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, base string) error {
 	if guard.IsSpeculative(r.Header) {
-		return pages.WriteSpeculative(w)
+		return pages.WriteComeAgain(w)
 	}
 	if r.Method != http.MethodPost {
-		if page := origin.Parse(guard.SoleValue(r.Header, "Origin")); r.Method == http.MethodGet && h.app.serves(page) {
+		if page := origin.Parse(guard.SoleValue(r.Header, "Origin")); r.Method == http.MethodGet && h.edge.serves(page) {
 			// That it is us who answer is all that the page before wants to know.
-			pages.Headers(w.Header())
+			pages.SetHeaders(w.Header())
 			w.Header().Set("Access-Control-Allow-Origin", page.String())
 			w.WriteHeader(http.StatusNoContent)
 			return nil
@@ -53,7 +53,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	token, said, _ := strings.Cut(readTourBody(w, r), "\n")
 	own := inbound.Origin(r)
-	t, it, ok := h.app.openTour(token)
+	t, it, ok := h.edge.openTour(token)
 	at := -1
 	if ok {
 		at = it.At(own)
@@ -64,7 +64,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	s := &it.Stops[at]
 	hdr := w.Header()
-	pages.Headers(hdr)
+	pages.SetHeaders(hdr)
 	hdr.Set("Access-Control-Allow-Origin", it.Stops[t.At].Origin.String())
 	hdr.Set("Access-Control-Allow-Credentials", "true")
 	hdr.Set("Cross-Origin-Resource-Policy", "same-site")
@@ -72,7 +72,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	if at == t.At {
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0))
 	}
-	if said == tour.ReportOver {
+	if said == tour.SaidOver {
 		if at == it.Hub {
 			hdr.Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0))
 		}
@@ -84,20 +84,20 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, http.StatusNotFound)
 	}
 	if at == it.Hub && at > 0 && base == s.Bases[0] && !t.Cookies && t.GoesOn(&it) {
-		hdr.Add("Set-Cookie", h.app.seals.RememberTour(own, &t))
+		hdr.Add("Set-Cookie", h.edge.seals.RememberTour(own, &t))
 	}
-	h.app.forgetOlder(hdr, r, own, &t)
+	h.edge.forgetOlder(hdr, r, own, &t)
 	var v tour.Report
 	if t.Cookies {
-		v = h.clearCookies(hdr, own, t, s, i)
+		v = h.passCookies(hdr, own, t, s, i)
 	} else {
-		v = h.endPart(hdr, r, next, own, t, s, i, &h.app.appsOf(&it, s)[i], said)
+		v = h.endApp(hdr, r, next, own, t, s, i, &h.edge.appsOf(&it, s)[i], said)
 	}
 	status := http.StatusOK
 	if v.Rest != nil {
 		status = http.StatusAccepted // there is more to expire: ask again, with this word
 	}
-	body := h.app.seals.Report(v)
+	body := h.edge.seals.SealReport(v)
 	w.WriteHeader(status)
 	_, err := io.WriteString(w, body)
 	return pages.IgnoreGone(err)
@@ -125,35 +125,35 @@ func readTourBody(w http.ResponseWriter, r *http.Request) string {
 	return string(body)
 }
 
-// endPart ends one app of this site, once. Who asks once more gets the same
+// endApp ends one app of this site, once. Who asks once more gets the same
 // word; what it presented the first time is expired again, in case that the
 // answer was lost.
-func (h *Handler) endPart(hdr http.Header, r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour.Tour, s *tour.Stop, i int, app *siteApp, said string) tour.Report {
+func (h *Handler) endApp(hdr http.Header, r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour.Tour, s *tour.Stop, i int, app *siteApp, said string) tour.Report {
 	if said != "" {
-		return h.expireMore(hdr, r, own, tour.Report{ID: t.ID, App: s.First + i}, said)
+		return h.expireMore(hdr, r, own, tour.Report{ID: t.ID, AppNo: s.FirstApp + i}, said)
 	}
-	return h.tellPart(hdr, r, own, t, s, i, app, h.beginPart(r, next, own, t, app)())
+	return h.reportApp(hdr, r, own, t, s, i, app, h.beginApp(r, next, own, t, app)())
 }
 
-// beginPart reads what the app's end needs of the request. What it returns asks
+// beginApp reads what the app's end needs of the request. What it returns asks
 // the app, or waits for the request that does.
-func (h *Handler) beginPart(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour.Tour, app *siteApp) (run func() part) {
-	st, mine := h.app.shared.steps.Begin(t.PartKey(own, app.base), h.app.now())
+func (h *Handler) beginApp(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour.Tour, app *siteApp) (run func() appStep) {
+	st, mine := h.edge.process.steps.Begin(t.AppKey(own, app.base), h.edge.now())
 	if !mine {
-		return func() part { return part{step: st, late: !st.Wait(siteLimit)} }
+		return func() appStep { return appStep{step: st, late: !st.Wait(siteLimit)} }
 	}
 	end := app.beginEnd(r, next, own, t.ID, time.Now().Add(siteLimit))
-	return func() part { return part{step: st, mine: true, end: end()} }
+	return func() appStep { return appStep{step: st, mine: true, end: end()} }
 }
 
-// runParts asks all apps of a site that the tour has not finished, at once: one
+// endApps asks all apps of a site that the tour has not finished, at once: one
 // that hangs makes nobody wait longer.
-func (h *Handler) runParts(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour.Tour, it *tour.Itinerary, s *tour.Stop) []part {
-	apps := h.app.appsOf(it, s)
-	runs, parts := make([]func() part, len(apps)), make([]part, len(apps))
+func (h *Handler) endApps(r *http.Request, next caddyhttp.Handler, own origin.Origin, t tour.Tour, it *tour.Itinerary, s *tour.Stop) []appStep {
+	apps := h.edge.appsOf(it, s)
+	runs, parts := make([]func() appStep, len(apps)), make([]appStep, len(apps))
 	for i := range apps {
-		if !t.Finished(s.First + i) {
-			runs[i] = h.beginPart(r, next, own, t, &apps[i])
+		if !t.Finished(s.FirstApp + i) {
+			runs[i] = h.beginApp(r, next, own, t, &apps[i])
 		}
 	}
 	var wg sync.WaitGroup
@@ -166,18 +166,18 @@ func (h *Handler) runParts(r *http.Request, next caddyhttp.Handler, own origin.O
 	return parts
 }
 
-// part is the end of one app of this site, by this request or another.
-type part struct {
+// appStep is the end of one app of this site, by this request or another.
+type appStep struct {
 	step *tour.Step
 	mine bool
-	late bool    // the other one takes too long
-	end  partEnd // if it is ours
+	late bool   // the other one takes too long
+	end  appEnd // if it is ours
 }
 
-// tellPart puts what became of an app into the answer. The step is over
+// reportApp puts what became of an app into the answer. The step is over
 // whatever happens.
-func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, t tour.Tour, s *tour.Stop, i int, app *siteApp, p part) tour.Report {
-	v := tour.Report{ID: t.ID, App: s.First + i, Result: tour.Failed}
+func (h *Handler) reportApp(hdr http.Header, r *http.Request, own origin.Origin, t tour.Tour, s *tour.Stop, i int, app *siteApp, p appStep) tour.Report {
+	v := tour.Report{ID: t.ID, AppNo: s.FirstApp + i, Result: tour.Failed}
 	switch {
 	case p.mine:
 		var presented *cookie.Leftover
@@ -190,7 +190,7 @@ func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, 
 		setTypes(hdr, own, app.clears())
 	case !p.late:
 		v.Result = p.step.Result
-		if p.step.IsFresh(h.app.now()) {
+		if p.step.IsFresh(h.edge.now()) {
 			v.Rest = expireAgain(hdr, r, own, p.step.Rest)
 			setTypes(hdr, own, app.clears())
 		}
@@ -198,20 +198,20 @@ func (h *Handler) tellPart(hdr http.Header, r *http.Request, own origin.Origin, 
 	return v
 }
 
-// clearCookies is a site's part in the second round.
-func (h *Handler) clearCookies(hdr http.Header, own origin.Origin, t tour.Tour, s *tour.Stop, i int) tour.Report {
-	app := s.First + i
-	st, mine := h.app.shared.steps.Begin(t.CookiesKey(own, s.Bases[i]), h.app.now())
-	if t.Result(app)&tour.NeedsCookies != 0 && own.Trustworthy() && (mine || st.IsFresh(h.app.now())) {
+// passCookies is a site's part in the second round.
+func (h *Handler) passCookies(hdr http.Header, own origin.Origin, t tour.Tour, s *tour.Stop, i int) tour.Report {
+	app := s.FirstApp + i
+	st, mine := h.edge.process.steps.Begin(t.AppCookiesKey(own, s.Bases[i]), h.edge.now())
+	if t.Result(app)&tour.NeedsCookies != 0 && own.Trustworthy() && (mine || st.IsFresh(h.edge.now())) {
 		hdr.Set("Clear-Site-Data", cookie.ClearSiteData([]string{cookie.ClearCookies}))
 	}
-	return tour.Report{ID: t.ID, App: app, Result: t.Result(app) &^ tour.NeedsCookies}
+	return tour.Report{ID: t.ID, AppNo: app, Result: t.Result(app) &^ tour.NeedsCookies}
 }
 
 // expireMore goes on with expirations that found no room in the last answer.
 func (h *Handler) expireMore(hdr http.Header, r *http.Request, own origin.Origin, v tour.Report, said string) tour.Report {
-	before, ok := h.app.seals.OpenReport(said)
-	if !ok || before.ID != v.ID || before.App != v.App {
+	before, ok := h.edge.seals.OpenReport(said)
+	if !ok || before.ID != v.ID || before.AppNo != v.AppNo {
 		v.Result = tour.Failed
 		return v
 	}

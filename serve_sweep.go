@@ -17,24 +17,24 @@ import (
 // shows cookies that are limited to the app's path. Each looks at what is still
 // presented: what the lines so far have deleted needs no more of them.
 
-// asksForRound is the cheap question whether r may be a round.
-func asksForRound(r *http.Request) bool {
+// asksForSweep is the cheap question whether r may be a round.
+func asksForSweep(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.RawQuery, logoutpath.OwnParameter+"=")
 }
 
-// answerRound gives the next expirations. It never reaches the app.
-func (a *App) answerRound(w http.ResponseWriter, r *http.Request, own origin.Origin, rd journey.Sweep) error {
+// answerSweep gives the next expirations. It never reaches the app.
+func (a *App) answerSweep(w http.ResponseWriter, r *http.Request, own origin.Origin, sweep journey.Sweep) error {
 	if guard.IsSpeculative(r.Header) {
-		return pages.WriteSpeculative(w)
+		return pages.WriteComeAgain(w)
 	}
-	lines, left := rd.Rest.Expire(r.Header["Cookie"], own)
+	lines, left := sweep.Rest.Expire(r.Header["Cookie"], own)
 	for _, line := range lines {
 		w.Header().Add("Set-Cookie", line)
 	}
-	next := a.seals.AfterSweeps(rd)
-	if rd.Rest = left; left != nil {
-		next = a.seals.SweepURL(rd)
-	} else if rd.Landing == nil {
+	next := a.seals.AfterSweeps(sweep)
+	if sweep.Rest = left; left != nil {
+		next = a.seals.SweepURL(sweep)
+	} else if sweep.Landing == nil {
 		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	}
 	if left != nil && left.NeedsPage() {

@@ -26,9 +26,9 @@ func (l *logout) newTour(r *http.Request) *tour.Tour {
 	if l.h.Fanout == fanoutOff {
 		return nil
 	}
-	t, it := l.h.app.newTour(r, l.own, l.h.app.groupOf(l.h), l.id)
-	_, l.app = l.ownApp(r)
-	if t == nil || l.app >= 0 && (it.Apps == 1 || it.Apps == 2 && l.h.app.hasBareHub(&it)) {
+	t, it := l.h.edge.newTour(r, l.own, l.h.edge.groupOf(l.h), l.id)
+	_, l.appNo = l.ownApp(r)
+	if t == nil || l.appNo >= 0 && (it.Apps == 1 || it.Apps == 2 && l.h.edge.hasBareHub(&it)) {
 		return nil
 	}
 	return t
@@ -36,7 +36,7 @@ func (l *logout) newTour(r *http.Request) *tour.Tour {
 
 // ownApp is the app that this logout is about, and its number in a tour.
 func (l *logout) ownApp(r *http.Request) (app siteApp, number int) {
-	for i, app := range l.h.app.appsAt(l.h.app.listenerFor(r), l.own.Hostname(), l.h.app.groupOf(l.h)) {
+	for i, app := range l.h.edge.appsAt(l.h.edge.listenerFor(r), l.own.Hostname(), l.h.edge.groupOf(l.h)) {
 		if slices.ContainsFunc(app.handlers, func(h *Handler) bool { return h.rules == l.h.rules }) { // the hub's is a copy
 			return app, i
 		}
@@ -45,32 +45,32 @@ func (l *logout) ownApp(r *http.Request) (app siteApp, number int) {
 }
 
 // answerTour sends the browser to the other sites.
-func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, rd journey.Sweep) error {
-	h := w.Header()
+func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, sweep journey.Sweep) error {
+	hdr := w.Header()
 	if l.caller.ViaWorker {
 		// Not a word of Clear-Site-Data through a worker, it can hang the tab
 		// (BR-04: Chromium); the page dismisses the worker and goes on.
-		return pages.Write(w, http.StatusOK, pages.Going(l.hop(h, rd)))
+		return pages.Write(w, http.StatusOK, pages.Going(l.resumeURL(hdr, sweep)))
 	}
 	// "cookies" waits for the second round: in Chromium it would take from
 	// other sites what they still need (CSD-06).
-	l.setClearSiteData(h, cookie.Without(rd.Landing.Clear, cookie.ClearCookies))
-	return l.h.beginTour(w, r, l.own, l.pending(rd))
+	l.setClearSiteData(hdr, cookie.Without(sweep.Landing.Clear, cookie.ClearCookies))
+	return l.h.beginTour(w, r, l.own, l.journey(sweep))
 }
 
 // newTour begins one, if there is anywhere to go.
 func (a *App) newTour(r *http.Request, own origin.Origin, group, id string) (*tour.Tour, tour.Itinerary) {
-	l := a.listenerFor(r)
-	if l == nil || !own.Trustworthy() {
+	srv := a.listenerFor(r)
+	if srv == nil || !own.Trustworthy() {
 		return nil, tour.Itinerary{}
 	}
-	it := a.tourFrom(l, own, group)
+	it := a.tourFrom(srv, own, group)
 	if it.Apps == 0 {
 		return nil, it
 	}
 	return &tour.Tour{
-		ID: id, Group: group, Server: l.Name, Start: own.String(), Digest: it.Digest,
-		Made: a.now().Unix(), Apps: make([]byte, it.Apps),
+		ID: id, Group: group, Server: srv.Name, Start: own.String(), Digest: it.Digest,
+		Made: a.now().Unix(), Results: make([]byte, it.Apps),
 	}, it
 }
 
@@ -87,12 +87,12 @@ func (a *App) openTour(token string) (t tour.Tour, it tour.Itinerary, ok bool) {
 // itineraryOf is the way of a tour. If the configuration has changed, the
 // tour's numbers mean nothing any more.
 func (a *App) itineraryOf(t tour.Tour) (it tour.Itinerary, ok bool) {
-	for _, l := range a.registry().listeners {
-		if l.Name != t.Server {
+	for _, srv := range a.registry().listeners {
+		if srv.Name != t.Server {
 			continue
 		}
-		it = a.tourFrom(l, origin.Parse(t.Start), t.Group)
-		if string(it.Digest) == string(t.Digest) && len(t.Apps) == it.Apps && t.At >= 0 && t.At < len(it.Stops) {
+		it = a.tourFrom(srv, origin.Parse(t.Start), t.Group)
+		if string(it.Digest) == string(t.Digest) && len(t.Results) == it.Apps && t.At >= 0 && t.At < len(it.Stops) {
 			return it, true
 		}
 		break
@@ -116,153 +116,153 @@ func (a *App) merge(t *tour.Tour, it *tour.Itinerary, said string) {
 		return
 	}
 	asked := t.Asks(it)
-	if it.Hub > 0 && !t.Cookies && t.GoesOn(it) && slices.Contains(asked, it.Stops[it.Hub].First) {
+	if it.Hub > 0 && !t.Cookies && t.GoesOn(it) && slices.Contains(asked, it.Stops[it.Hub].FirstApp) {
 		t.Open = true
 	}
 	for token := range strings.FieldsSeq(said) {
-		if token == tour.ReportOver {
+		if token == tour.SaidOver {
 			t.Open = false
 		}
-		if n, isSkip := strings.CutPrefix(token, tour.ReportSkip); isSkip {
+		if n, isSkip := strings.CutPrefix(token, tour.SaidSkip); isSkip {
 			t.Skip(it, n)
 		}
-		if w, ok := a.seals.OpenReport(token); ok && w.ID == t.ID && slices.Contains(asked, w.App) {
-			t.Set(w.App, w.Result)
+		if w, ok := a.seals.OpenReport(token); ok && w.ID == t.ID && slices.Contains(asked, w.AppNo) {
+			t.SetResult(w.AppNo, w.Result)
 		}
 	}
 	for _, app := range asked {
 		switch {
 		case t.Cookies:
-			t.Set(app, t.Result(app)&^tour.NeedsCookies)
+			t.SetResult(app, t.Result(app)&^tour.NeedsCookies)
 		case !t.Finished(app):
-			t.Set(app, tour.Unreached)
+			t.SetResult(app, tour.Unreached)
 		}
 	}
 }
 
 // beginTour shows the first page of a tour.
-func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey) error {
-	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, rest.Sweep.Browser, journey.LandingLifetime))
-	it, ok := h.app.itineraryOf(*rest.Tour)
+func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.Origin, j journey.Journey) error {
+	w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, j.Sweep.Browser, journey.LandingLifetime))
+	it, ok := h.edge.itineraryOf(*j.Tour)
 	if !ok { // the configuration has changed meanwhile
-		rest.Tour = nil
-		return h.afterTour(w, r, own, rest)
+		j.Tour = nil
+		return h.afterTour(w, r, own, j)
 	}
-	rest.Touring = true
-	line, ok := h.app.seals.Marker(own, rest, tour.Lifetime)
+	j.Touring = true
+	line, ok := h.edge.seals.Marker(own, j, tour.Lifetime)
 	if !ok {
-		h.app.logger.Error("no room for the cookie of a tour; the logout ends without the other sites", zap.String("host", own.Host))
-		rest.Tour, rest.Touring = nil, false
-		return h.afterTour(w, r, own, rest)
+		h.edge.logger.Error("no room for the cookie of a tour; the logout ends without the other sites", zap.String("host", own.Host))
+		j.Tour, j.Touring = nil, false
+		return h.afterTour(w, r, own, j)
 	}
 	w.Header().Add("Set-Cookie", line)
-	return pages.Write(w, http.StatusOK, h.app.hopPage(rest.Tour, &it))
+	return pages.Write(w, http.StatusOK, h.edge.hopPage(j.Tour, &it))
 }
 
 // finishTour takes the browser back where the tour began, or sends it on if
 // there is more to do.
 func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour.Tour, it *tour.Itinerary, byScript bool) error {
-	rest, ok := h.app.seals.OpenMarker(r, own)
+	j, ok := h.edge.seals.OpenMarker(r, own)
 	if !ok && origin.Parse(guard.SoleValue(r.Header, "Origin")) != own {
 		// Our cookie is not sent with another site's form. From our own page it is.
-		return pages.Write(w, http.StatusOK, h.app.hopPage(t, it))
+		return pages.Write(w, http.StatusOK, h.edge.hopPage(t, it))
 	}
-	if !ok || !rest.IsOn(*t) {
+	if !ok || !j.IsOn(*t) {
 		return h.answerForgotten(w, own, t, it)
 	}
-	if h.signedInAgain(rest, r) {
-		rest = untouched(rest)
+	if h.signedInAgain(j, r) {
+		j = untouched(j)
 	} else if !t.Cookies {
-		h.endOwnParts(w, r, next, own, t, it)
+		h.endOwnApps(w, r, next, own, t, it)
 	}
 	if t.Next(it) >= 0 {
-		p := h.app.hopPage(t, it)
+		p := h.edge.hopPage(t, it)
 		if !byScript {
-			p = h.app.plainPage(t, it)
+			p = h.edge.plainPage(t, it)
 		}
 		return pages.Write(w, http.StatusOK, p)
 	}
-	if st, mine := h.app.shared.steps.Begin(tour.FinishedKey(t.ID), h.app.now()); mine {
+	if st, mine := h.edge.process.steps.Begin(tour.FinishedKey(t.ID), h.edge.now()); mine {
 		st.Finish(tour.None, nil)
 	}
 	if it.Hub == 0 {
 		w.Header().Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0)) // of one before that was not finished
 	}
-	t.Log(h.app.logger, it)
-	done := *rest.Sweep.Landing
-	if done.Second = t.Cookies; !t.Cookies {
+	t.Log(h.edge.logger, it)
+	done := *j.Sweep.Landing
+	if done.Passed = t.Cookies; !t.Cookies {
 		done.Tour, done.GoOn = t, done.GoOn && !t.Failed()
 	}
-	rest.Sweep.Landing, rest.Sweep.Made = &done, h.app.now().Unix()
-	rest.Tour, rest.Touring = nil, false
-	if rest.Visit != nil && rest.Visit.Unsure && !t.Found() {
-		rest.Visit = nil // the provider would ask for a login
+	j.Sweep.Landing, j.Sweep.Made = &done, h.edge.now().Unix()
+	j.Tour, j.Touring = nil, false
+	if j.Visit != nil && j.Visit.Unsure && !t.Found() {
+		j.Visit = nil // the provider would ask for a login
 	}
-	if rest.Visit != nil && rest.Visit.Silent && t.Found() {
-		v := *rest.Visit
+	if j.Visit != nil && j.Visit.Silent && t.Found() {
+		v := *j.Visit
 		v.Silent = false
-		rest.Visit = &v
+		j.Visit = &v
 	}
-	return h.afterTour(w, r, own, rest)
+	return h.afterTour(w, r, own, j)
 }
 
 // answerForgotten tells what became of a tour that the site where it began has
 // forgotten: it is over already, or another one came by since.
 func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *tour.Tour, it *tour.Itinerary) error {
 	if t.Next(it) >= 0 {
-		return pages.Write(w, http.StatusOK, h.app.overPage())
+		return pages.Write(w, http.StatusOK, h.edge.overPage())
 	}
-	l := journey.Landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcome.Cleared, Tour: t}
-	return pages.Write(w, http.StatusOK, h.app.landingPage(l, ""))
+	done := journey.Landing{ID: t.ID, Host: own.Host, Began: t.Made, Outcome: outcome.Cleared, Tour: t}
+	return pages.Write(w, http.StatusOK, h.edge.landingPage(done, ""))
 }
 
 // forgetOlder drops what a site remembers of a tour that began here and never
 // came back, when a later one passes by.
 func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t *tour.Tour) {
-	rest, ok := a.seals.OpenMarker(r, own)
-	if ok && rest.Touring && rest.Tour != nil && rest.Tour.ID != t.ID && rest.Tour.Made <= t.Made {
+	j, ok := a.seals.OpenMarker(r, own)
+	if ok && j.Touring && j.Tour != nil && j.Tour.ID != t.ID && j.Tour.Made <= t.Made {
 		hdr.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
 		hdr.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	}
 }
 
-// endOwnParts ends the other apps of the site where the tour began, unless a
+// endOwnApps ends the other apps of the site where the tour began, unless a
 // script has asked for it.
-func (h *Handler) endOwnParts(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour.Tour, it *tour.Itinerary) {
+func (h *Handler) endOwnApps(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour.Tour, it *tour.Itinerary) {
 	s := &it.Stops[0]
-	apps := h.app.appsOf(it, s)
-	for i, p := range h.runParts(r, next, own, *t, it, s) {
+	apps := h.edge.appsOf(it, s)
+	for i, p := range h.endApps(r, next, own, *t, it, s) {
 		if p.step != nil {
-			t.Set(s.First+i, h.tellPart(w.Header(), r, own, *t, s, i, &apps[i], p).Result)
+			t.SetResult(s.FirstApp+i, h.reportApp(w.Header(), r, own, *t, s, i, &apps[i], p).Result)
 		}
 	}
 	w.Header().Del("Clear-Site-Data") // the landing page's business
 }
 
 // afterTour goes on to the provider or to the landing page.
-func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.Origin, rest journey.Journey) error {
+func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.Origin, j journey.Journey) error {
 	hdr := w.Header()
-	if rest.Visit != nil && rest.Sweep.Landing != nil {
+	if j.Visit != nil && j.Sweep.Landing != nil {
 		// A page that took a form must not redirect to another site (BR-09:
 		// form-action in Chromium, WebKit).
-		line, address := h.app.seals.ResumeURL(own, &rest)
+		line, address := h.edge.seals.ResumeURL(own, &j)
 		hdr.Add("Set-Cookie", line)
 		return pages.Write(w, http.StatusOK, pages.Going(address))
 	}
 	hdr.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
-	if !rest.Sweep.IsLast() || rest.Sweep.Landing == nil {
-		return pages.Write(w, http.StatusOK, pages.Going(h.app.seals.NextURL(rest.Sweep)))
+	if !j.Sweep.IsLast() || j.Sweep.Landing == nil {
+		return pages.Write(w, http.StatusOK, pages.Going(h.edge.seals.NextURL(j.Sweep)))
 	}
-	l := *rest.Sweep.Landing
-	return h.land(w, r, own, l)
+	done := *j.Sweep.Landing
+	return h.writeLanding(w, r, own, done)
 }
 
 // isUnfinished reports whether a tour of this browser did not come to its end,
 // as far as this site knows: the hub, or the site where it began.
 func (a *App) isUnfinished(r *http.Request, own origin.Origin) bool {
-	if rest, ok := a.seals.OpenMarker(r, own); ok && rest.Tour != nil {
+	if j, ok := a.seals.OpenMarker(r, own); ok && j.Tour != nil {
 		return true
 	}
 	id := a.seals.RememberedTour(r, own)
-	return id != "" && a.shared.steps.Find(tour.FinishedKey(id)) == nil
+	return id != "" && a.process.steps.Find(tour.FinishedKey(id)) == nil
 }

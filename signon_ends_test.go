@@ -44,13 +44,13 @@ func TestRevokedSignOnEndsOnly(t *testing.T) {
 	verifier := strings.Repeat("v", 43)
 	v := &journey.Visit{Provider: "main", ID: "id", Stage: journey.StageHint, Verifier: verifier}
 	own := origin.Origin{Scheme: "https", Host: "sso.example.com"}
-	question := provider.Question{Client: "edge", RedirectURI: "https://sso.example.com/.universal-logout/callback", State: s.app.seals.State(v, own), Nonce: "n", Verifier: verifier}
+	question := provider.Question{Client: "edge", RedirectURI: "https://sso.example.com/.universal-logout/callback", State: s.app.seals.SealState(v, own), Nonce: "n", Verifier: verifier}
 	asked := question.URL("https://sso.example.com/auth")
 	another := question
 	another.Verifier = strings.Repeat("w", 43)
 	v.Stage = journey.StageEnd
 	ending := question
-	ending.State = s.app.seals.State(v, own)
+	ending.State = s.app.seals.SealState(v, own)
 	for name, tc := range map[string]struct {
 		method, url string
 		passes      bool

@@ -88,14 +88,14 @@ func loadJSON(t testing.TB, config []byte) (*site, error) {
 	}
 	a := app.(*App)
 	t.Cleanup(func() { _ = a.Cleanup() })
-	a.useShared(a.shared.again(t, func() time.Time { return a.now() }))
+	a.use(a.process.again(t, func() time.Time { return a.now() }))
 	return &site{t: t, http: httpApp.(*caddyhttp.App), app: app.(*App)}, nil
 }
 
 // again is what no other test sees, but for the keys.
-func (s *shared) again(t testing.TB, now func() time.Time) *shared {
+func (s *process) again(t testing.TB, now func() time.Time) *process {
 	t.Helper()
-	alone := newShared(s.keys)
+	alone := newProcess(s.keys)
 	alone.revocations = inMemory(t, now)
 	return alone
 }

@@ -116,7 +116,7 @@ func TestCallHandlers(t *testing.T) {
 	} {
 		r := request("POST", "https://app.example.com/hop", "", "Cookie: sessionid=one")
 		s.serveWith(h, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
-			from := appcall.Snapshot(r, inbound.Origin(r))
+			from := appcall.BrowserOf(r, inbound.Origin(r))
 			began := time.Now()
 			got := h.ending().End(from, tc.next, inbound.Origin(r), "", presented)
 			wantInTime(t, time.Since(began))

@@ -70,11 +70,11 @@ type groupStatus struct {
 }
 
 func (a *App) status() adminStatus {
-	s := adminStatus{Shared: a.Shared, KeysShared: a.shared.keys.Shared(), Sites: a.siteStatus(), Groups: []groupStatus{}, Providers: []provider.Status{}}
+	s := adminStatus{Shared: a.Shared, KeysShared: a.process.keys.Shared(), Sites: a.siteStatus(), Groups: []groupStatus{}, Providers: []provider.Status{}}
 	if a.hub != (origin.Origin{}) {
 		s.Hub = a.hub.String()
 	}
-	if list := a.shared.revocations.list.Load(); list != nil {
+	if list := a.process.revocations.list.Load(); list != nil {
 		stats := list.Stats()
 		s.Open, s.Version, s.Bindings = true, list.Version(), stats.Bindings
 		s.Revocations = revocationCounts{stats.Credentials, stats.Sessions, stats.Subjects, stats.Max}

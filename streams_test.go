@@ -80,11 +80,11 @@ func (app *streamingApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // listenerShared is the state of the Caddy that listens.
-func listenerShared(t *testing.T) *shared {
+func listenerShared(t *testing.T) *process {
 	t.Helper()
-	var s *shared
+	var s *process
 	pool.Range(func(_, value any) bool {
-		s, _ = value.(*shared)
+		s, _ = value.(*process)
 		return false
 	})
 	if s == nil {
@@ -94,7 +94,7 @@ func listenerShared(t *testing.T) *shared {
 	return s
 }
 
-func (s *shared) revoke(t *testing.T, value string) {
+func (s *process) revoke(t *testing.T, value string) {
 	t.Helper()
 	list := s.revocations.list.Load()
 	f, ok := list.Fingerprint(value)
@@ -159,7 +159,7 @@ func isOver(rd io.Reader) (rest []byte, over bool) {
 	return rest, !errors.As(err, &late) || !late.Timeout()
 }
 
-func (s *shared) wantQuiet(t *testing.T, app *streamingApp) {
+func (s *process) wantQuiet(t *testing.T, app *streamingApp) {
 	t.Helper()
 	eventually(t, "the app has nothing open", func() bool { return app.open.Load() == 0 })
 	eventually(t, "nothing is registered", func() bool { return s.streams.Len() == 0 })
@@ -316,7 +316,7 @@ func TestNoStreams(t *testing.T) {
 	} {
 		var s *site
 		s, _ = newEnforced(t, "session_headers Authorization", func(http.ResponseWriter, *http.Request) {
-			if n := s.app.shared.streams.Len(); n != 0 {
+			if n := s.app.process.streams.Len(); n != 0 {
 				t.Errorf("%s: %d streams are registered", name, n)
 			}
 		})
@@ -328,14 +328,14 @@ func TestNoStreams(t *testing.T) {
 func TestStreamOnce(t *testing.T) {
 	var s *site
 	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		if n := s.app.shared.streams.Len(); n != 1 {
+		if n := s.app.process.streams.Len(); n != 1 {
 			t.Errorf("%d streams are registered", n)
 		}
 	}))
 	defer app.Close()
 	s = newSite(t, "", "app.example.com {\nuniversal_logout\nhandle {\nuniversal_logout\nreverse_proxy "+strings.TrimPrefix(app.URL, "http://")+"\n}\n}")
 	s.do(request("GET", "https://app.example.com/", "", "Accept: application/json, text/event-stream", "Cookie: sessionid="+aliveSession))
-	if n := s.app.shared.streams.Len(); n != 0 {
+	if n := s.app.process.streams.Len(); n != 0 {
 		t.Errorf("%d streams are left", n)
 	}
 }

@@ -179,7 +179,7 @@ func TestFreshSessionIsLeftAlone(t *testing.T) {
 func TestHopBesideFreshSession(t *testing.T) {
 	t.Parallel()
 	so := newSignOn(t, signOnConfig{})
-	var answer pages.LogoutAnswer
+	var answer pages.Answer
 	if err := json.Unmarshal([]byte(so.fetch()), &answer); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestPendingVisitIsToldAndEnded(t *testing.T) {
 		t.Run(clears, func(t *testing.T) {
 			t.Parallel()
 			so := newSignOn(t, signOnConfig{site: "clear_site_data " + clears + "\nreturn_to /welcome"})
-			var answer pages.LogoutAnswer
+			var answer pages.Answer
 			if err := json.Unmarshal([]byte(so.fetch()), &answer); err != nil {
 				t.Fatal(err)
 			}

@@ -71,7 +71,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 
 // alone gives a site a place for background work of its own, and a log.
 func (s *site) alone(places int) *observer.ObservedLogs {
-	s.app.useShared(s.app.shared.again(s.t, func() time.Time { return s.app.now() }))
+	s.app.use(s.app.process.again(s.t, func() time.Time { return s.app.now() }))
 	s.app.work.Places = make(chan struct{}, places)
 	core, logged := observer.New(zap.DebugLevel)
 	s.app.logger = zap.New(core)

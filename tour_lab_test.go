@@ -48,7 +48,7 @@ func newTourLabOf(t testing.TB, globals, sites string, hosts ...string) *tourLab
 // run sets a site's clock to that of the lab.
 func (lab *tourLab) run(s *site) {
 	s.app.now = func() time.Time { return lab.clock }
-	s.app.useShared(s.app.shared.again(s.t, func() time.Time { return lab.clock }))
+	s.app.use(s.app.process.again(s.t, func() time.Time { return lab.clock }))
 }
 
 // visitor is a browser that is signed in everywhere.

@@ -191,7 +191,7 @@ func TestJSONOfTours(t *testing.T) {
 	for _, address := range []string{"/logout", oursAt + "/"} {
 		lab := newTourLab(t, "", groupSites...)
 		j := lab.visitor("ana")
-		ask := func() (answer pages.LogoutAnswer) {
+		ask := func() (answer pages.Answer) {
 			p := lab.open(j, request("POST", "https://a.alpha.com"+address, "", with(fetched[:4], "Origin: https://a.alpha.com")...))
 			if err := json.Unmarshal([]byte(p.body), &answer); err != nil {
 				t.Fatal(p.body)

@@ -67,12 +67,12 @@ func TestWhereSiblingsAre(t *testing.T) {
 // atServerOf is a request at the server that has a site of this name first.
 func (s *site) atServerOf(o origin.Origin) (r *http.Request) {
 	for _, p := range s.app.mounts() {
-		if slices.Contains(p.Hosts, o.Hostname()) && p.Server.HTTPS == o.Https() {
+		if slices.Contains(p.Hosts, o.Hostname()) && p.Server.HTTPS == o.IsHTTPS() {
 			r = request("GET", o.String()+"/", "")
-			if o.Https() {
+			if o.IsHTTPS() {
 				r.TLS = &tls.ConnectionState{}
 			}
-			return r.WithContext(context.WithValue(r.Context(), caddyhttp.ServerCtxKey, p.Server.Server))
+			return r.WithContext(context.WithValue(r.Context(), caddyhttp.ServerCtxKey, p.Server.Caddy))
 		}
 	}
 	s.t.Fatal("no such site")

@@ -180,14 +180,14 @@ func TestOtherTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := lab.app.shared.keys.Open("tour", page.token())
+	plain, err := lab.app.process.keys.Open("tour", page.token())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, token := range map[string]string{
 		"another edge's":    keys.Seal("tour", plain),
-		"another purpose's": lab.app.shared.keys.Seal("state", plain),
-		"no JSON":           lab.app.shared.keys.Seal("tour", []byte("x")),
+		"another purpose's": lab.app.process.keys.Seal("state", plain),
+		"no JSON":           lab.app.process.keys.Seal("tour", []byte("x")),
 		"too long":          strings.Repeat("A", maxTourBody),
 		"empty":             "",
 	} {
@@ -209,18 +209,18 @@ func TestWordsAreOfThisTour(t *testing.T) {
 	if !ok {
 		t.Fatal(page.body)
 	}
-	b, c := it.Stops[1].First, it.Stops[2].First
+	b, c := it.Stops[1].FirstApp, it.Stops[2].FirstApp
 	for name, tc := range map[string]struct {
 		said string
 		b, c tour.Result
 	}{
-		"of this tour":          {"asked " + lab.app.seals.Report(tour.Report{ID: begun.ID, App: b, Result: tour.Ended}), tour.Ended, tour.Unvisited},
+		"of this tour":          {"asked " + lab.app.seals.SealReport(tour.Report{ID: begun.ID, AppNo: b, Result: tour.Ended}), tour.Ended, tour.Unvisited},
 		"none":                  {"asked", tour.Unreached, tour.Unvisited},
 		"no script":             {"", tour.Unvisited, tour.Unvisited},
 		"of another tour":       {"asked " + strings.Join(others, " "), tour.Unreached, tour.Unvisited},
-		"of a site not asked":   {"asked " + lab.app.seals.Report(tour.Report{ID: begun.ID, App: c, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
-		"of a site there isn't": {"asked " + lab.app.seals.Report(tour.Report{ID: begun.ID, App: 99, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
-		"of a negative site":    {"asked " + lab.app.seals.Report(tour.Report{ID: begun.ID, App: -1, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a site not asked":   {"asked " + lab.app.seals.SealReport(tour.Report{ID: begun.ID, AppNo: c, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a site there isn't": {"asked " + lab.app.seals.SealReport(tour.Report{ID: begun.ID, AppNo: 99, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
+		"of a negative site":    {"asked " + lab.app.seals.SealReport(tour.Report{ID: begun.ID, AppNo: -1, Result: tour.Ended}), tour.Unreached, tour.Unvisited},
 		"forged":                {"asked eyJpIjoi", tour.Unreached, tour.Unvisited},
 	} {
 		got := begun.Clone()
@@ -270,7 +270,7 @@ func TestConfigChangesUnderTour(t *testing.T) {
 				sites.WriteString(host + " {\nuniversal_logout\nreverse_proxy " + lab.apps.addr() + "\n}\n")
 			}
 			next := newSite(t, "", sites.String())
-			next.app.shared, next.app.now = lab.app.shared, lab.app.now
+			next.app.process, next.app.now = lab.app.process, lab.app.now
 			lab.site = next
 			r := next.runScript(j, second.url, second.body)
 			f := next.follow(j, r)
@@ -299,7 +299,7 @@ func TestAnyNodeTakesAnyHop(t *testing.T) {
 				sites.WriteString(host + " {\nuniversal_logout {\n" + words + "\n}\nreverse_proxy " + lab.apps.addr() + "\n}\n")
 			}
 			other := newSite(t, "", sites.String())
-			other.app.shared.keys = lab.app.shared.keys
+			other.app.process.keys = lab.app.process.keys
 			lab.run(other)
 			nodes := []*site{lab.site, other}
 			j := lab.visitor("ana")

@@ -89,11 +89,11 @@ func (l *factLab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		names = append(names, c.Name)
 	}
 	slices.Sort(names)
-	h := r.Header
+	hdr := r.Header
 	l.mu.Lock()
 	l.last[place] = seen{
-		method: r.Method, origin: h.Get("Origin"), referer: h.Get("Referer"), cookies: strings.Join(names, " "),
-		site: h.Get("Sec-Fetch-Site"), mode: h.Get("Sec-Fetch-Mode"), dest: h.Get("Sec-Fetch-Dest"),
+		method: r.Method, origin: hdr.Get("Origin"), referer: hdr.Get("Referer"), cookies: strings.Join(names, " "),
+		site: hdr.Get("Sec-Fetch-Site"), mode: hdr.Get("Sec-Fetch-Mode"), dest: hdr.Get("Sec-Fetch-Dest"),
 	}
 	l.mu.Unlock()
 

@@ -39,10 +39,10 @@ func (v view) render(w http.ResponseWriter, status int, name string, who session
 
 // pageHeaders sets what all pages have in common; policy adds to their Content-Security-Policy.
 func pageHeaders(w http.ResponseWriter, policy string) {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store") // or the back button would show the page of somebody who is gone
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "+policy)
+	hdr := w.Header()
+	hdr.Set("Content-Type", "text/html; charset=utf-8")
+	hdr.Set("Cache-Control", "no-store") // or the back button would show the page of somebody who is gone
+	hdr.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "+policy)
 }
 
 // common adds what every site has: the style sheet, the scripts, and the numbers that the pages keep up to date.

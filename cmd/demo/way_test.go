@@ -177,11 +177,11 @@ func field(input string) string {
 	return ""
 }
 
-func referrerPolicy(h http.Header, page string) string {
+func referrerPolicy(hdr http.Header, page string) string {
 	if m := referrer.FindStringSubmatch(page); m != nil {
 		return m[1]
 	}
-	return h.Get("Referrer-Policy")
+	return hdr.Get("Referrer-Policy")
 }
 
 // TestWayIsABrowsers: what the other tests take for granted about this one.
@@ -204,9 +204,9 @@ func TestWayIsABrowsers(t *testing.T) {
 		if c.passed != "" {
 			s.passed = []*url.URL{mustParse(t, c.passed)}
 		}
-		h := b.request(s, "navigate", "document").Header
-		if h.Get("Sec-Fetch-Site") != c.site || h.Get("Origin") != c.origin || h.Get("Referer") != c.referer {
-			t.Errorf("%+v: %v", c, h)
+		hdr := b.request(s, "navigate", "document").Header
+		if hdr.Get("Sec-Fetch-Site") != c.site || hdr.Get("Origin") != c.origin || hdr.Get("Referer") != c.referer {
+			t.Errorf("%+v: %v", c, hdr)
 		}
 	}
 

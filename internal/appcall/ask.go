@@ -26,9 +26,9 @@ const (
 	graceTime = 150 * time.Millisecond
 )
 
-// OngoingOf is the answer that a handler of ours in front of this one waits for,
+// AnswerAwaited is the answer that a handler of ours in front of this one waits for,
 // nil if there is none.
-func OngoingOf(r *http.Request) *Answer {
+func AnswerAwaited(r *http.Request) *Answer {
 	answer, _ := nested.Answer(r).(*Answer)
 	return answer
 }

@@ -38,8 +38,8 @@ type Browser struct {
 // request: conditions, ranges, a body, an encoding that we could not read.
 var headersOfBrowser = []string{"Authorization", "User-Agent", "Accept-Language", "Forwarded", "X-Real-Ip"}
 
-// Snapshot reads a request of the browser to own.
-func Snapshot(r *http.Request, own origin.Origin) Browser {
+// BrowserOf reads a request of the browser to own.
+func BrowserOf(r *http.Request, own origin.Origin) Browser {
 	ctx := r.Context()
 	from := Browser{host: r.Host, remoteAddr: r.RemoteAddr, tls: r.TLS, header: make(http.Header)}
 	from.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)

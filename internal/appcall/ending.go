@@ -17,8 +17,8 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
-// Ended is what became of an app's session that a logout at another site ended.
-type Ended struct {
+// EndResult is what became of an app's session that a logout at another site ended.
+type EndResult struct {
 	Outcome outcome.Outcome
 	Cookies []string // Set-Cookie lines of the app that may go on to the browser
 }
@@ -29,7 +29,7 @@ const maxCallCookies = 2 << 10
 
 // Ending ends sessions of one app by calls of ours.
 type Ending struct {
-	Call     *SessionCall
+	Call     *LogoutCall
 	Sessions *cookie.Rules
 	App      string // its name in the log
 	Now      func() time.Time
@@ -54,12 +54,12 @@ type sessionEnd struct {
 // site, by logout_call or what follows from paths. cut is what handle_path cuts
 // off before the app's handler sees a path. It returns by the call's timeout,
 // whatever the handlers behind next do.
-func (e *Ending) End(from Browser, next caddyhttp.Handler, own origin.Origin, cut string, presented []cookie.Cookie) Ended {
+func (e *Ending) End(from Browser, next caddyhttp.Handler, own origin.Origin, cut string, presented []cookie.Cookie) EndResult {
 	if len(presented) == 0 {
-		return Ended{Outcome: outcome.None}
+		return EndResult{Outcome: outcome.None}
 	}
 	if e.Call == nil || len(e.Call.Tries) == 0 {
-		return Ended{Outcome: outcome.Cleared}
+		return EndResult{Outcome: outcome.Cleared}
 	}
 	one := &sessionEnd{
 		Ending: e, from: from, next: next, cut: (&url.URL{Path: cut}).EscapedPath(),
@@ -73,7 +73,7 @@ func (e *Ending) End(from Browser, next caddyhttp.Handler, own origin.Origin, cu
 	if out == outcome.Failed {
 		one.logFailed(own, res, why)
 	}
-	return Ended{out, one.relayed}
+	return EndResult{out, one.relayed}
 }
 
 // run fetches the CSRF token, if the app wants one, and sends the call. If the
@@ -143,7 +143,7 @@ func (e *sessionEnd) take(res Result) {
 	for _, line := range lines[:min(len(lines), cookie.MaxSessionCookies)] {
 		sc := cookie.ParseSet(line, e.began)
 		pair := sc.Name + "=" + sc.Value
-		if !cookie.IsCookieName(sc.Name) || cookie.IsOwn(sc.Name) || len(pair) > cookie.MaxCookieName || !httpguts.ValidHeaderFieldValue(pair) {
+		if !cookie.IsName(sc.Name) || cookie.IsOwn(sc.Name) || len(pair) > cookie.MaxName || !httpguts.ValidHeaderFieldValue(pair) {
 			continue
 		}
 		isIt := func(c cookie.Cookie) bool { return c.Name == sc.Name }

@@ -10,23 +10,23 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 )
 
-// SessionCall is what ends the session of an app: the call that the
+// LogoutCall is what ends the session of an app: the call that the
 // configuration names, or what follows from the app's own logout paths.
-type SessionCall struct {
-	Tries   []Call // until one is not answered with "there is no such thing"
-	Derived bool   // from the paths
-	CSRF    *Token // nil: none
-	Success []int  // statuses that say so, besides cookies
+type LogoutCall struct {
+	Tries   []Call     // until one is not answered with "there is no such thing"
+	Derived bool       // from the paths
+	CSRF    *CSRFToken // nil: none
+	Success []int      // statuses that say so, besides cookies
 	Timeout time.Duration
 }
 
-// CallsOf are the tries that follow from the paths of an app: the first that
+// DerivedCalls are the tries that follow from the paths of an app: the first that
 // names its method, or else the first. Without a method, most apps take GET;
 // those that do not say so.
-func CallsOf(rs *logoutpath.Rules) []Call {
+func DerivedCalls(rs *logoutpath.Rules) []Call {
 	var chosen *logoutpath.Rule
-	for i := range rs.Rules {
-		rule := &rs.Rules[i]
+	for i := range rs.List {
+		rule := &rs.List[i]
 		if slices.Contains(rule.Segments, "*") {
 			continue
 		}

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Token is a CSRF token that an app wants with its logout: where it is found,
+// CSRFToken is a CSRF token that an app wants with its logout: where it is found,
 // and where it goes.
-type Token struct {
+type CSRFToken struct {
 	Page          Call
 	Pattern       *regexp.Regexp
 	Field, Header string // one of them
@@ -29,7 +29,7 @@ const (
 )
 
 // Fits checks that a call has a place for the token, and makes room for it.
-func (t *Token) Fits(call *Call) error {
+func (t *CSRFToken) Fits(call *Call) error {
 	if t.Header != "" {
 		if call.Header.Get(t.Header) != "" {
 			return fmt.Errorf("header %s: is there twice; only one can count", t.Header)
@@ -49,7 +49,7 @@ func (t *Token) Fits(call *Call) error {
 }
 
 // find takes the token out of a page.
-func (t *Token) find(page []byte) (token string, found bool) {
+func (t *CSRFToken) find(page []byte) (token string, found bool) {
 	match := t.Pattern.FindSubmatch(page)
 	if match == nil || len(match[1]) == 0 || len(match[1]) > maxToken {
 		return "", false
@@ -62,7 +62,7 @@ func (t *Token) find(page []byte) (token string, found bool) {
 }
 
 // addTo puts the token into a call.
-func (t *Token) addTo(call Call, token string) Call {
+func (t *CSRFToken) addTo(call Call, token string) Call {
 	if t.Header != "" {
 		call.Header = call.Header.Clone()
 		call.Header.Set(t.Header, token)

@@ -23,8 +23,8 @@ func FuzzCSRF(f *testing.F) {
 	}
 	f.Add([]byte("x"), "sessionid=; Max-Age=0", "sessionid=one; s[a]=b; ;=;x")
 	f.Add([]byte("x"), "a=b\x00c; Expires=x", "a=1; a=2")
-	field := &Token{Pattern: regexp.MustCompile(`(?s)value="([^"]*)"`), Field: "t&="}
-	header := &Token{Pattern: field.Pattern, Header: "X-Csrf"}
+	field := &CSRFToken{Pattern: regexp.MustCompile(`(?s)value="([^"]*)"`), Field: "t&="}
+	header := &CSRFToken{Pattern: field.Pattern, Header: "X-Csrf"}
 	sc, err := cookie.NewRules(nil, nil)
 	if err != nil {
 		f.Fatal(err)
@@ -45,7 +45,7 @@ func FuzzCSRF(f *testing.F) {
 		}
 		r := httptest.NewRequest("GET", "https://app.example.com/", nil)
 		r.Header.Set("Cookie", cookies)
-		e := &sessionEnd{Ending: &Ending{Sessions: sc}, cookies: Snapshot(r, origin.New("https", "app.example.com")).cookies, presented: sc.In(r.Header["Cookie"]), began: now}
+		e := &sessionEnd{Ending: &Ending{Sessions: sc}, cookies: BrowserOf(r, origin.New("https", "app.example.com")).cookies, presented: sc.In(r.Header["Cookie"]), began: now}
 		e.take(Result{Header: http.Header{"Set-Cookie": {line}}})
 		sent := strings.Join(e.cookies, "; ")
 		if !httpguts.ValidHeaderFieldValue(sent) || strings.Contains(sent, "universal-logout") && !strings.Contains(cookies+line, "universal-logout") {
@@ -63,7 +63,7 @@ func FuzzCSRF(f *testing.F) {
 			}
 		}
 		for _, c := range sc.In([]string{sent}) {
-			if set := cookie.ParseSet(line, now); set.Expired && set.Name == c.Name && cookie.IsCookieName(c.Name) && len(line) < cookie.MaxCookieName && httpguts.ValidHeaderFieldValue(line) {
+			if set := cookie.ParseSet(line, now); set.Expired && set.Name == c.Name && cookie.IsName(c.Name) && len(line) < cookie.MaxName && httpguts.ValidHeaderFieldValue(line) {
 				t.Errorf("%q is sent although it was deleted", c.Name)
 			}
 		}

@@ -15,8 +15,8 @@ const (
 	ClearCache   = "cache"
 )
 
-// CompileClearSiteData reads the config's clear_site_data. Nothing is storage.
-func CompileClearSiteData(types []string, keepCookies bool) ([]string, error) {
+// ClearTypes reads the config's clear_site_data. Nothing is storage.
+func ClearTypes(types []string, keepCookies bool) ([]string, error) {
 	switch {
 	case len(types) == 0:
 		return []string{ClearStorage}, nil
@@ -40,10 +40,10 @@ func CompileClearSiteData(types []string, keepCookies bool) ([]string, error) {
 	return types, nil
 }
 
-// AppClearSiteData reads the Clear-Site-Data lines of an app: quoted types,
+// ParseClearSiteData reads the Clear-Site-Data lines of an app: quoted types,
 // exactly as browsers compare them (CSD-01). "*" becomes what it meant when
 // the app was written.
-func AppClearSiteData(lines []string) (types []string) {
+func ParseClearSiteData(lines []string) (types []string) {
 	for _, line := range lines {
 		for part := range strings.SplitSeq(line, ",") {
 			part = strings.Trim(part, " \t")

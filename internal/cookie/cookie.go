@@ -9,8 +9,8 @@ const (
 	// keep at most 180 cookies for a domain.
 	MaxSessionCookies = 180
 
-	// MaxCookieName is in bytes: browsers keep no longer names (CK-13).
-	MaxCookieName = 4096
+	// MaxName is in bytes: browsers keep no longer names (CK-13).
+	MaxName = 4096
 )
 
 // Cookie is one of a Cookie header, its name and value as they stand there.
@@ -28,7 +28,7 @@ func Each(lines []string, yield func(name, value string) bool) {
 			pair, line, _ = strings.Cut(line, ";")
 			name, value, found := strings.Cut(pair, "=")
 			name = strings.Trim(name, " \t")
-			if !found || !IsCookieName(name) {
+			if !found || !IsName(name) {
 				continue
 			}
 			if !yield(name, strings.Trim(value, " \t")) {
@@ -49,9 +49,9 @@ func Value(lines []string, name string) (value string) {
 	return value
 }
 
-// IsCookieName reports whether browsers and apps read a cookie of this name
+// IsName reports whether browsers and apps read a cookie of this name
 // alike: it has no control characters, no semicolon and no equals sign.
-func IsCookieName(name string) bool {
+func IsName(name string) bool {
 	if name == "" {
 		return false
 	}

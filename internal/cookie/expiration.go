@@ -37,7 +37,7 @@ func expiration(name string, v Variant, own origin.Origin) string {
 	}
 	// Max-Age for today's browsers, Expires for what came before (CK-04).
 	b.WriteString("; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
-	if own.Https() || prefix != "" {
+	if own.IsHTTPS() || prefix != "" {
 		// An insecure line cannot touch a Secure cookie (CK-06, CK-07).
 		b.WriteString("; Secure")
 	}
@@ -60,7 +60,7 @@ func expiration(name string, v Variant, own origin.Origin) string {
 func Expirations(names []string, variants []Variant, own origin.Origin, from, budget int, spared func(string, Variant) bool) (lines []string, next int) {
 	for n := from; n < len(names)*len(variants); n++ {
 		name, v := names[n%len(names)], variants[n/len(names)]
-		if name == "" || len(name) > MaxCookieName || spared != nil && spared(name, v) {
+		if name == "" || len(name) > MaxName || spared != nil && spared(name, v) {
 			continue
 		}
 		line := expiration(name, v, own)

@@ -28,14 +28,14 @@ type Leftover struct {
 	Path    string   `json:"p"`           // of the logout
 	Places  []string `json:"q,omitempty"` // other paths that the app's cookies may have
 	Next    int      `json:"l"`           // number of the next line, -1 if there is none
-	Round   int      `json:"a"`
+	Pass    int      `json:"a"`
 }
 
 // NewLeftover remembers the cookies that a logout at path presented. They have
 // some of names, at most MaxSessionCookies and those of the config. next is the
 // number of the first line that did not fit, as Expirations returns it.
 func NewLeftover(names []string, presented []Cookie, path string, places []string, next int) *Leftover {
-	rest := &Leftover{Salt: make([]byte, 8), Names: len(names), Path: path, Places: places, Next: next, Round: 1}
+	rest := &Leftover{Salt: make([]byte, 8), Names: len(names), Path: path, Places: places, Next: next, Pass: 1}
 	rand.Read(rest.Salt)
 	for _, c := range presented {
 		rest.Cookies = append(rest.Cookies, byte(slices.Index(names, c.Name)))
@@ -52,17 +52,17 @@ func (rest *Leftover) Expire(lines []string, own origin.Origin) (expired []strin
 		return nil, nil
 	}
 	expired, next := Expirations(names, Variants(own, append([]string{rest.Path}, rest.Places...)...), own, rest.Next, ExpirationBudget, nil)
-	if next < 0 || rest.Round >= maxRounds {
+	if next < 0 || rest.Pass >= maxRounds {
 		return expired, nil
 	}
 	following := *rest
-	following.Next, following.Round = next, rest.Round+1
+	following.Next, following.Pass = next, rest.Pass+1
 	return expired, &following
 }
 
 // NeedsPage reports whether the way to the next expirations is a page, for the
 // browser has been redirected often enough.
-func (rest *Leftover) NeedsPage() bool { return rest.Round%roundsBetweenPages == 0 }
+func (rest *Leftover) NeedsPage() bool { return rest.Pass%roundsBetweenPages == 0 }
 
 // DigestOthers are the digests of the cookies that were presented together with
 // those of the logout, of the first MaxSessionCookies of them.

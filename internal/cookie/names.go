@@ -30,7 +30,7 @@ func compileNames(word string, patterns []string) (*namePatterns, error) {
 			return nil, fmt.Errorf("%s: %q matches every cookie; name them, or use prefix* or *suffix", word, p)
 		case strings.Contains(name, "*") || strings.HasPrefix(p, "*") && strings.HasSuffix(p, "*"):
 			return nil, fmt.Errorf("%s: %q: * may stand at the beginning or at the end, once", word, p)
-		case !IsCookieName(name) || strings.Contains(name, ","):
+		case !IsName(name) || strings.Contains(name, ","):
 			return nil, fmt.Errorf("%s: %q is no cookie name; write names with spaces between them, without = ; and ,", word, p)
 		}
 	}

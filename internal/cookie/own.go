@@ -18,7 +18,7 @@ const BrowserCookie = "universal-logout"
 // ordinary one. A lifetime of 0 deletes it.
 func Own(own origin.Origin, name, value string, lifetime time.Duration) string {
 	line := fmt.Sprintf("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax", OwnName(own, name), value, int(lifetime.Seconds()))
-	if own.Https() {
+	if own.IsHTTPS() {
 		line += "; Secure"
 	}
 	return line
@@ -26,7 +26,7 @@ func Own(own origin.Origin, name, value string, lifetime time.Duration) string {
 
 // OwnName is the name that Own gives a cookie.
 func OwnName(own origin.Origin, name string) string {
-	if own.Https() {
+	if own.IsHTTPS() {
 		return "__Host-" + name
 	}
 	return name

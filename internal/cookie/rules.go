@@ -63,9 +63,9 @@ func (rules *Rules) MayBeProviders(name string) bool {
 	return !rules.apps.matches(name)
 }
 
-// Kept reports whether a cookie of this name is none of those that hold sessions,
+// Keeps reports whether a cookie of this name is none of those that hold sessions,
 // by keep_cookies or by our own list.
-func (rules *Rules) Kept(name string) bool {
+func (rules *Rules) Keeps(name string) bool {
 	return rules.keep.matches(name) || rules.builtinKeep.matches(name)
 }
 
@@ -82,7 +82,7 @@ func (rules *Rules) MayPass(set Set) bool {
 // any cookie that is not kept, and that nobody can guess.
 func (rules *Rules) MayBeIn(lines []string) (found bool) {
 	Each(lines, func(name, value string) bool {
-		found = len(value) >= MinCredential && !IsOwn(name) && !rules.Kept(name)
+		found = len(value) >= MinCredential && !IsOwn(name) && !rules.Keeps(name)
 		return !found
 	})
 	return found

@@ -35,12 +35,12 @@ func (v Variant) unusual() (n int) {
 // first: at one of paths, or in a folder on the way there.
 func Variants(own origin.Origin, paths ...string) []Variant {
 	partitions := []bool{false}
-	if own.Https() {
+	if own.IsHTTPS() {
 		partitions = append(partitions, true) // CHIPS: Partitioned needs Secure
 	}
 	domains, folders := cookieDomains(own.Hostname()), []string{"/"}
 	for _, path := range paths {
-		folders = Union(folders, CookiePaths(path))
+		folders = Union(folders, Paths(path))
 	}
 	all := make([]Variant, 0, len(partitions)*len(domains)*len(folders))
 	for _, partitioned := range partitions {
@@ -72,11 +72,11 @@ func cookieDomains(host string) []string {
 
 const maxCookieFolders = 4
 
-// CookiePaths are the paths a cookie sent to path can have: the folders it
+// Paths are the paths a cookie sent to path can have: the folders it
 // lies in, each with and without a slash at its end (CK-20). Of a deep path
 // the outermost and the innermost count: the app's own, and what browsers make
 // the default for a cookie that was set beside it.
-func CookiePaths(path string) []string {
+func Paths(path string) []string {
 	var folders []string
 	for i := 1; i < len(path); i++ {
 		if path[i] == '/' && path[i-1] != '/' && isCookiePath(path[:i]) {

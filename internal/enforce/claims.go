@@ -18,7 +18,7 @@ const expiryGrace = 5 * time.Minute
 // readsClaims reports whether the claims of JWTs can refuse any. They are not
 // looked at otherwise.
 func (p *Policy) readsClaims(list *revocation.List) bool {
-	return p.JWT && list.HasSessions()
+	return p.ReadsJWT && list.HasSessions()
 }
 
 // namesRefused reports whether a JWT of a refused session is in what a client

@@ -11,7 +11,7 @@ import (
 // TestJWTIsFreeWithoutSessions: requests pay for it only while the list holds
 // a session or a subject.
 func TestJWTIsFreeWithoutSessions(t *testing.T) {
-	list, p := openList(t), &Policy{JWT: true}
+	list, p := openList(t), &Policy{ReadsJWT: true}
 	f, _ := list.Fingerprint("0123456789abcdef0123456789abcdef")
 	if err := list.Revoke(t.Context(), list.OfCredential(f, time.Time{})); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 // refusesCookies reports whether Cookie header lines hold anything refused.
 func (p *Policy) refusesCookies(list *revocation.List, lines []string) bool {
 	if list.RefusesAny(lines) {
-		if !p.Keeps {
+		if !p.NamesKept {
 			return true
 		}
 		_, refused := p.withoutRefused(list, lines)
@@ -48,7 +48,7 @@ func (p *Policy) withoutRefused(list *revocation.List, lines []string) (kept []s
 // spareKept takes the cookies out that the site says are none of a session,
 // whatever their values are.
 func (p *Policy) spareKept(lines []string) (rest, spared []string) {
-	if !p.Keeps {
+	if !p.NamesKept {
 		return lines, nil
 	}
 	rest = cookie.WithoutPairs(lines, func(pair string) bool {

@@ -60,7 +60,7 @@ func (p *Policy) CredentialsIn(r *http.Request, presented []cookie.Cookie) (foun
 	}
 	// The parts of a value that is too long for one cookie may be cut elsewhere
 	// the next time (CK-15).
-	for _, value := range revocation.Joined(pairs) {
+	for _, value := range revocation.JoinedChunks(pairs) {
 		add(value)
 	}
 	return found, all

@@ -41,13 +41,13 @@ type Policy struct {
 	Sessions    *cookie.Rules
 	Headers     []string // that hold credentials, as net/http spells them
 	CookiePaths []string // that cookies of the app may be limited to
-	Keeps       bool     // it names cookies that are never touched
-	JWT         bool     // cookies say themselves whose sessions they are
+	NamesKept   bool     // it names cookies that are never touched
+	ReadsJWT    bool     // cookies say themselves whose sessions they are
 	OnRevoked   string   // Strip, if it is empty
 	RedirectTo  string   // the address behind Redirect
 
-	Silent  bool // it serves our own addresses only, which are for several apps
-	InBlock bool // it knows its app better than the one for the whole site
+	AddressesOnly bool // it serves our own addresses only, which are for several apps
+	InBlock       bool // it knows its app better than the one for the whole site
 
 	// EndsSignOn reports whether a request ends a sign-on behind this very edge.
 	EndsSignOn func(r *http.Request) bool
@@ -115,7 +115,7 @@ func (p *Policy) lookBack(w http.ResponseWriter, r *http.Request, hdr http.Heade
 // no say in it: they are for several apps, each with a handler of its own.
 func (p *Policy) isRefused(list *revocation.List, r *http.Request) bool {
 	switch {
-	case p.Silent:
+	case p.AddressesOnly:
 		return false
 	case p.refusesCookies(list, r.Header["Cookie"]), len(p.Headers) > 0 && p.refusesHeaders(list, r.Header):
 		return true
@@ -228,7 +228,7 @@ func (p *Policy) refuseHeader(w http.ResponseWriter, r *http.Request, name strin
 // the same session under a new name (CK-19).
 func (p *Policy) revokeSetAgain(hdr http.Header, r *http.Request, cookies []string, list *revocation.List) {
 	lines := hdr["Set-Cookie"]
-	if len(lines) == 0 || !p.refusesCookies(list, cookies) || nested.IsOwnCall(r) || p.Silent {
+	if len(lines) == 0 || !p.refusesCookies(list, cookies) || nested.IsOwnCall(r) || p.AddressesOnly {
 		return
 	}
 	var again []revocation.Revocation

@@ -13,7 +13,7 @@ import (
 // take /page;jsessionid=… for a cookie, from browsers that have none. The app
 // sees a visitor who is not signed in.
 func (p *Policy) takeRefusedParameters(list *revocation.List, r *http.Request) {
-	if p.Silent || nested.IsOwnCall(r) || !p.refusesParameters(list, r.URL.Path) {
+	if p.AddressesOnly || nested.IsOwnCall(r) || !p.refusesParameters(list, r.URL.Path) {
 		return
 	}
 	escaped := r.URL.EscapedPath()

@@ -44,7 +44,7 @@ func (p *Policy) takeRefused(list *revocation.List, r *http.Request) *refusal {
 	own := inbound.Origin(r)
 	return &refusal{
 		own: own, now: p.Edge.Now, names: p.forgettable(refused, kept),
-		variants: cookie.Variants(own, append([]string{logoutpath.Plain(inbound.URL(r))}, p.CookiePaths...)...),
+		variants: cookie.Variants(own, append([]string{logoutpath.CookiePath(inbound.URL(r))}, p.CookiePaths...)...),
 		digest:   hex.EncodeToString(refused[0].Fingerprint[:4]),
 	}
 }
@@ -70,8 +70,8 @@ func (p *Policy) forgettable(refused []revocation.Refused, kept []string) (names
 		if len(names) == cookie.MaxSessionCookies {
 			break
 		}
-		kept := p.Sessions.ToldToKeep(c.Name) || p.Sessions.Kept(c.Name) && !strings.ContainsAny(c.Value, ", \t")
-		if c.Value != "" && cookie.IsCookieName(c.Name) && !others[c.Name] && !kept && !slices.Contains(names, c.Name) {
+		kept := p.Sessions.ToldToKeep(c.Name) || p.Sessions.Keeps(c.Name) && !strings.ContainsAny(c.Value, ", \t")
+		if c.Value != "" && cookie.IsName(c.Name) && !others[c.Name] && !kept && !slices.Contains(names, c.Name) {
 			names = append(names, c.Name)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
-// Methods are those of a logout. HEAD is a GET that ends nothing.
-var Methods = []string{
+// LogoutMethods are those of a logout. HEAD is a GET that ends nothing.
+var LogoutMethods = []string{
 	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 }
 
@@ -50,7 +50,7 @@ func Check(r *http.Request, own origin.Origin, trusted func(origin.Origin) bool,
 		}
 		return Pass
 	}
-	if r.Method != http.MethodHead && !slices.Contains(Methods, r.Method) {
+	if r.Method != http.MethodHead && !slices.Contains(LogoutMethods, r.Method) {
 		return NotAllowed
 	}
 	if !IsTopLevel(r) {

@@ -7,12 +7,12 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
-// HopSource is the origin of the page that a form was on. A service worker that
+// FormSource is the origin of the page that a form was on. A service worker that
 // sends the request on may put its own site there; then only the Referer is
 // still the page's (BR-05: Firefox).
-func HopSource(r *http.Request, own origin.Origin) origin.Origin {
+func FormSource(r *http.Request, own origin.Origin) origin.Origin {
 	source := origin.Parse(SoleValue(r.Header, "Origin"))
-	if source != own || !ViaWorker(r) {
+	if source != own || !MayBeByWorker(r) {
 		return source
 	}
 	if referer := r.Header.Get("Referer"); !isScript(referer) { // BR-05: WebKit names the worker's script
@@ -21,9 +21,9 @@ func HopSource(r *http.Request, own origin.Origin) origin.Origin {
 	return origin.Origin{}
 }
 
-// ViaWorker reports whether a service worker may have sent a form's request on:
+// MayBeByWorker reports whether a service worker may have sent a form's request on:
 // a page that the browser fetches by itself is a document.
-func ViaWorker(r *http.Request) bool {
+func MayBeByWorker(r *http.Request) bool {
 	dest := SoleValue(r.Header, "Sec-Fetch-Dest")
 	return dest != "" && dest != "document"
 }

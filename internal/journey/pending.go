@@ -33,42 +33,42 @@ type State struct {
 }
 
 // isAbout reports whether a state is the one that this logout left with.
-func (rest Journey) IsAbout(st State, own origin.Origin) bool {
+func (j Journey) IsAbout(st State, own origin.Origin) bool {
 	id := ""
 	switch {
-	case rest.Tour != nil:
-		id = rest.Tour.ID
-	case rest.Visit != nil:
-		id = rest.Visit.ID
+	case j.Tour != nil:
+		id = j.Tour.ID
+	case j.Visit != nil:
+		id = j.Visit.ID
 	}
 	return id != "" && st.Site == own.String() && subtle.ConstantTimeCompare([]byte(st.ID), []byte(id)) == 1
 }
 
 // isOn reports whether this is the browser of a tour.
-func (rest Journey) IsOn(t tour.Tour) bool {
-	return rest.Touring && rest.Tour != nil && rest.Sweep.Landing != nil && rest.Tour.ID == t.ID
+func (j Journey) IsOn(t tour.Tour) bool {
+	return j.Touring && j.Tour != nil && j.Sweep.Landing != nil && j.Tour.ID == t.ID
 }
 
 // isAway reports whether the browser of a logout is at other sites or at the
 // provider, and has not come back with a request for path.
-func (rest Journey) IsAway(path string) bool {
-	if rest.Tour != nil {
-		return rest.Touring
+func (j Journey) IsAway(path string) bool {
+	if j.Tour != nil {
+		return j.Touring
 	}
-	v := rest.Visit
+	v := j.Visit
 	return v != nil && v.Stage != "" && (v.Stage != StageEnd || v.Back == "" || v.Back != path)
 }
 
 // withProvider tells the landing page what became of the single sign-on.
-func (rd Sweep) WithProvider(label string, b VisitEnd) Sweep {
-	if rd.Landing == nil {
-		return rd
+func (sweep Sweep) WithProvider(label string, b VisitEnd) Sweep {
+	if sweep.Landing == nil {
+		return sweep
 	}
-	done := *rd.Landing
+	done := *sweep.Landing
 	done.Provider, done.ProviderOutcome = label, b.Outcome
 	if b.Outcome == ProviderAlive {
 		done.ProviderLink, done.GoOn = b.Link, false
 	}
-	rd.Landing = &done
-	return rd
+	sweep.Landing = &done
+	return sweep
 }

@@ -16,10 +16,10 @@ type Sweep struct {
 }
 
 // isLast reports whether no expirations are left.
-func (rd Sweep) IsLast() bool { return rd.Rest == nil || rd.Rest.Next < 0 }
+func (sweep Sweep) IsLast() bool { return sweep.Rest == nil || sweep.Rest.Next < 0 }
 
 // withoutLanding ends at the page that the browser opens next.
-func (rd Sweep) WithoutLanding() Sweep {
-	rd.Landing = nil
-	return rd
+func (sweep Sweep) WithoutLanding() Sweep {
+	sweep.Landing = nil
+	return sweep
 }

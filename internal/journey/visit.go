@@ -62,7 +62,7 @@ func (v *Visit) ClientIDs() (ids []string) {
 
 // ours is the client that a hint is fetched for: the provider's, whose secret
 // we have, or the site's.
-func (v *Visit) Ours(p *provider.Provider) string {
+func (v *Visit) OurClient(p *provider.Provider) string {
 	switch {
 	case p.ClientID != "":
 		return p.ClientID

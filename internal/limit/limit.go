@@ -14,9 +14,9 @@ const (
 	maxClients           = 8192 // that are remembered at once
 )
 
-// Clients bounds what each client may do: so much at once, and more as time
+// PerClient bounds what each client may do: so much at once, and more as time
 // goes by. It may be used by several goroutines.
-type Clients struct {
+type PerClient struct {
 	atOnce   int
 	every    time.Duration
 	mu       sync.Mutex
@@ -25,19 +25,19 @@ type Clients struct {
 
 // New makes a limit of atOnce for each client, of which one comes back every so
 // often.
-func New(atOnce int, every time.Duration) *Clients {
-	return &Clients{atOnce: atOnce, every: every, limiters: make(map[netip.Prefix]*rate.Limiter)}
+func New(atOnce int, every time.Duration) *PerClient {
+	return &PerClient{atOnce: atOnce, every: every, limiters: make(map[netip.Prefix]*rate.Limiter)}
 }
 
 // NewSessionlessLimit bounds how many logouts a client may ask for that present
 // no session: each is a request to the app that nobody needs.
-func NewSessionlessLimit() *Clients {
+func NewSessionlessLimit() *PerClient {
 	return New(sessionlessPerMinute, time.Minute/sessionlessPerMinute)
 }
 
 // Allow takes n of the client's share, and reports whether it had so much.
 // clientIP is an address without a port.
-func (c *Clients) Allow(clientIP string, n int, now time.Time) bool {
+func (c *PerClient) Allow(clientIP string, n int, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	client := clientPrefix(clientIP)
@@ -54,7 +54,7 @@ func (c *Clients) Allow(clientIP string, n int, now time.Time) bool {
 
 // forget drops clients that have their whole share again, and all of them if
 // that makes no room: memory is bounded, also in a flood from many addresses.
-func (c *Clients) forget(now time.Time) {
+func (c *PerClient) forget(now time.Time) {
 	for client, limiter := range c.limiters {
 		if limiter.TokensAt(now) >= float64(c.atOnce) {
 			delete(c.limiters, client)

@@ -7,9 +7,9 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
-// Plain is the escaped path at which the cookies of a logout at u may lie, however
+// CookiePath is the escaped path at which the cookies of a logout at u may lie, however
 // u spells it; "/" if no spelling is plain.
-func Plain(u *url.URL) string {
+func CookiePath(u *url.URL) string {
 	if p := u.EscapedPath(); origin.IsPlainPath(p) {
 		return p
 	}

@@ -30,21 +30,21 @@ func (rs *Rules) noteFirst(rule Rule) {
 	}
 }
 
-// AddOwn makes our own addresses, below prefix, unusual.
-func (rs *Rules) AddOwn(prefix string) { rs.first[prefix[1]] = true }
+// AddOwnPrefix makes our own addresses, below prefix, unusual.
+func (rs *Rules) AddOwnPrefix(prefix string) { rs.first[prefix[1]] = true }
 
-// Unusual is the cheap question asked of every request, whether it could be
+// MayConcernUs is the cheap question asked of every request, whether it could be
 // for an address of ours, whose query begins with OwnParameter perhaps, or could
 // be near a logout; no means no.
-func (rs *Rules) Unusual(path, query string) bool {
+func (rs *Rules) MayConcernUs(path, query string) bool {
 	return len(path) > 1 && rs.first[path[1]] || rs.queries || len(query) > len(OwnParameter) && query[0] == OwnParameter[0]
 }
 
-// Near reports whether an app could take r, which is no logout request, for
+// Lookalike reports whether an app could take r, which is no logout request, for
 // one. If only the body can tell, inBody says so: then ask BodyMakesLogout.
-func (rs *Rules) Near(r *http.Request) (near, inBody bool) {
-	for i := range rs.Rules {
-		rule := &rs.Rules[i]
+func (rs *Rules) Lookalike(r *http.Request) (near, inBody bool) {
+	for i := range rs.List {
+		rule := &rs.List[i]
 		if len(rule.Query) > 0 && r.URL.RawQuery == "" && guard.IsSafe(r.Method) {
 			continue
 		}
@@ -123,7 +123,7 @@ func overrides(r *http.Request, method string) bool {
 // fields of a form, written as a query.
 func (rs *Rules) BodyMakesLogout(r *http.Request, fields string) bool {
 	all := r.URL.RawQuery + "&" + fields
-	return slices.ContainsFunc(rs.Rules, func(rule Rule) bool {
+	return slices.ContainsFunc(rs.List, func(rule Rule) bool {
 		return len(rule.Query) > 0 && rule.matchQuery(all) ||
 			rule.Method != "" && rule.nearPath(r.URL.Path) && queryHas(all, "_method", rule.Method)
 	})

@@ -23,8 +23,8 @@ type Rule struct {
 func Parse(entry string) (rule Rule, added bool, err error) {
 	path := entry
 	if method, rest, found := strings.Cut(entry, " "); found && !strings.HasPrefix(entry, "/") && !strings.HasPrefix(entry, "+") {
-		if !slices.Contains(guard.Methods, method) {
-			return rule, false, fmt.Errorf("paths: %q is no method of a logout; write one of %s in capitals before the path, or none for all of them", method, strings.Join(guard.Methods, ", "))
+		if !slices.Contains(guard.LogoutMethods, method) {
+			return rule, false, fmt.Errorf("paths: %q is no method of a logout; write one of %s in capitals before the path, or none for all of them", method, strings.Join(guard.LogoutMethods, ", "))
 		}
 		rule.Method, path = method, rest
 	}

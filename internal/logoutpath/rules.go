@@ -18,7 +18,7 @@ const defaultLogoutPath = "/logout"
 
 // Rules tell the requests that mean "log out" from all others.
 type Rules struct {
-	Rules   []Rule
+	List    []Rule
 	last    [256]bool // last bytes of paths that may match
 	lengths uint64    // bit n: a last segment of n bytes may; bit 63: one of more
 	first   [256]bool // first bytes, behind the slash, of unusual paths
@@ -56,7 +56,7 @@ func Compile(entries []string, base string) (*Rules, error) {
 
 // add adds a rule, and to the cheap questions what may match it.
 func (rs *Rules) add(rule Rule) {
-	rs.Rules = append(rs.Rules, rule)
+	rs.List = append(rs.List, rule)
 	rs.noteFirst(rule)
 	rs.last['/'], rs.last['.'] = true, true // other spellings: "/logout/", "/logout/."
 	for c := 0x80; c < len(rs.last); c++ {
@@ -95,14 +95,14 @@ func (rs *Rules) mayMatchSegment(path string) bool {
 		// Parameters are no part of the name, letters beyond ASCII may fold
 		// into shorter ones.
 		if c := path[start-1]; c == ';' || c >= 0x80 {
-			return len(rs.Rules) > 0
+			return len(rs.List) > 0
 		}
 	}
 	if rs.lengths>>min(end-start, 63)&1 != 0 {
 		return true
 	}
 	segment := path[start:end]
-	return len(rs.Rules) > 0 && (segment == "." || segment == "..")
+	return len(rs.List) > 0 && (segment == "." || segment == "..")
 }
 
 // Match reports whether r is a logout request. Apps and the servers behind us
@@ -110,8 +110,8 @@ func (rs *Rules) mayMatchSegment(path string) bool {
 // path counts: case, doubled and trailing slashes, dot segments, ;parameters.
 // A guard that can be passed by with /Logout/ is none.
 func (rs *Rules) Match(r *http.Request) bool {
-	for i := range rs.Rules {
-		if rule := &rs.Rules[i]; rule.takes(r.Method) && rule.matchPath(r.URL.Path) && rule.matchQuery(r.URL.RawQuery) {
+	for i := range rs.List {
+		if rule := &rs.List[i]; rule.takes(r.Method) && rule.matchPath(r.URL.Path) && rule.matchQuery(r.URL.RawQuery) {
 			return true
 		}
 	}

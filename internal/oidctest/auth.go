@@ -171,10 +171,10 @@ func redirect(w http.ResponseWriter, r *http.Request, uri string) {
 	if r.Method == http.MethodPost {
 		status = http.StatusSeeOther
 	}
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Location", uri)
+	hdr := w.Header()
+	hdr.Set("Cache-Control", "no-store")
+	hdr.Set("Referrer-Policy", "no-referrer")
+	hdr.Set("Location", uri)
 	w.WriteHeader(status)
 }
 

@@ -25,12 +25,12 @@ func (p *Provider) problem(w http.ResponseWriter, r *http.Request, status int, t
 }
 
 func (p *Provider) show(w http.ResponseWriter, r *http.Request, pg Page) {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
+	hdr := w.Header()
+	hdr.Set("Content-Type", "text/html; charset=utf-8")
+	hdr.Set("Cache-Control", "no-store")
+	hdr.Set("Referrer-Policy", "no-referrer")
 	// No form-action: browsers apply it to the redirects after the form too, which may lead anywhere from the client on.
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'")
+	hdr.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'")
 	p.page(w, r, pg)
 }
 

@@ -52,18 +52,18 @@ func (o Origin) Hostname() string {
 	return strings.Trim(o.Host, "[]")
 }
 
-// Https reports whether the scheme is https.
-func (o Origin) Https() bool { return o.Scheme == "https" }
+// IsHTTPS reports whether the scheme is https.
+func (o Origin) IsHTTPS() bool { return o.Scheme == "https" }
 
 // Trustworthy is the browsers' "potentially trustworthy": https, or loopback.
 // Elsewhere they ignore Clear-Site-Data and __Host- cookies (CSD-03).
 func (o Origin) Trustworthy() bool {
-	return o.Https() || isLoopback(o.Hostname())
+	return o.IsHTTPS() || isLoopback(o.Hostname())
 }
 
-// Port is the port as it stands behind a host, ":8443", or "" for the scheme's
+// PortSuffix is the port as it stands behind a host, ":8443", or "" for the scheme's
 // default.
-func Port(o Origin) string {
+func PortSuffix(o Origin) string {
 	host := o.Hostname()
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
@@ -71,8 +71,8 @@ func Port(o Origin) string {
 	return strings.TrimPrefix(o.Host, host)
 }
 
-// SameSite is equal for origins that browsers call same-site: scheme and
+// Site is equal for origins that browsers call same-site: scheme and
 // registrable domain, whatever the port.
-func SameSite(o Origin) string {
+func Site(o Origin) string {
 	return o.Scheme + "://" + cmp.Or(Registrable(o.Hostname()), o.Hostname())
 }

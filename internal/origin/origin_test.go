@@ -45,7 +45,7 @@ func TestParts(t *testing.T) {
 		if o.Trustworthy() {
 			trusted = "trusted"
 		}
-		if got := [4]string{o.Hostname(), Port(o), SameSite(o), trusted}; got != want {
+		if got := [4]string{o.Hostname(), PortSuffix(o), Site(o), trusted}; got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
 		}
 	}

@@ -22,8 +22,8 @@ func IsHostPattern(pattern string) bool {
 	return isHostname(strings.Join(labels, "."))
 }
 
-// Meet is the pattern of the names that both patterns match, or "".
-func Meet(a, b string) string {
+// CommonPattern is the pattern of the names that both patterns match, or "".
+func CommonPattern(a, b string) string {
 	if a == b {
 		return a
 	}

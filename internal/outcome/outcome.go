@@ -24,9 +24,9 @@ func Worse(a, b Outcome) Outcome {
 	return None
 }
 
-// Word is the outcome of a whole logout, in one of three words: ok, none or
+// Summary is the outcome of a whole logout, in one of three words: ok, none or
 // failed.
-func Word(out Outcome) string {
+func Summary(out Outcome) string {
 	switch out {
 	case Failed:
 		return "failed"

@@ -16,7 +16,7 @@ func TestWorse(t *testing.T) {
 
 func TestWord(t *testing.T) {
 	for out, want := range map[Outcome]string{Ended: "ok", Revoked: "ok", Cleared: "ok", None: "none", Failed: "failed"} {
-		if got := Word(out); got != want {
+		if got := Summary(out); got != want {
 			t.Errorf("%s: %s, want %s", out, got, want)
 		}
 	}

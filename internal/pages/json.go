@@ -8,8 +8,8 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
-// LogoutAnswer is our JSON.
-type LogoutAnswer struct {
+// Answer is our JSON.
+type Answer struct {
 	Success               bool         `json:"success"`
 	Message               string       `json:"message"`
 	LogoutID              string       `json:"logout_id,omitempty"`
@@ -26,8 +26,8 @@ type AppOutcome struct {
 }
 
 // NewAnswer is the answer to a script for the logout of one app.
-func NewAnswer(id string, app AppOutcome) LogoutAnswer {
-	answer := LogoutAnswer{Success: app.Outcome != outcome.Failed, Message: messageLoggedOut, LogoutID: id, Apps: []AppOutcome{app}}
+func NewAnswer(id string, app AppOutcome) Answer {
+	answer := Answer{Success: app.Outcome != outcome.Failed, Message: messageLoggedOut, LogoutID: id, Apps: []AppOutcome{app}}
 	if !answer.Success {
 		answer.Message = messageFailed
 	}
@@ -36,17 +36,17 @@ func NewAnswer(id string, app AppOutcome) LogoutAnswer {
 
 // WriteErrorJSON tells a program that nothing was done, and why.
 func WriteErrorJSON(w http.ResponseWriter, status int) error {
-	return WriteJSON(w, status, LogoutAnswer{Message: textStatus[status].Text})
+	return WriteJSON(w, status, Answer{Message: textStatus[status].Text})
 }
 
 // WriteJSON writes our JSON, and a line break.
-func WriteJSON(w http.ResponseWriter, status int, answer LogoutAnswer) error {
+func WriteJSON(w http.ResponseWriter, status int, answer Answer) error {
 	body, err := json.Marshal(answer)
 	if err != nil {
 		return err
 	}
 	hdr := w.Header()
-	Headers(hdr)
+	SetHeaders(hdr)
 	hdr.Set("Content-Type", "application/json")
 	hdr.Set("Content-Length", strconv.Itoa(len(body)+1))
 	w.WriteHeader(status)

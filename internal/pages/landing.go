@@ -117,10 +117,10 @@ func (landing Landing) ofApp() Page {
 // addAlso names the apps that are not behind this Caddy. Those that browsers
 // call same-site with the page can be asked; what they answer nobody knows.
 func (landing Landing) addAlso(p *Page) {
-	site := origin.SameSite(origin.Origin{Scheme: "https", Host: landing.Host})
+	site := origin.Site(origin.Origin{Scheme: "https", Host: landing.Host})
 	for _, also := range landing.Also {
 		p.Also = append(p.Also, Link{fmt.Sprintf(textSignOutAt, also.Name), also.URL})
-		if landing.Self != "" && origin.SameSite(origin.Parse(also.URL)) == site {
+		if landing.Self != "" && origin.Site(origin.Parse(also.URL)) == site {
 			p.Calls = append(p.Calls, also.URL)
 		}
 	}

@@ -81,8 +81,8 @@ func (p Page) connects() string {
 			add(o.String())
 			continue
 		}
-		add(o.Scheme + "://" + domain + origin.Port(o))
-		add(o.Scheme + "://*." + domain + origin.Port(o))
+		add(o.Scheme + "://" + domain + origin.PortSuffix(o))
+		add(o.Scheme + "://*." + domain + origin.PortSuffix(o))
 	}
 	return strings.Join(sources, " ")
 }

@@ -16,8 +16,8 @@ var files embed.FS
 
 var templates = template.Must(template.ParseFS(files, "*.html"))
 
-// Headers sets what is on every answer of ours (PG-01 to PG-07).
-func Headers(hdr http.Header) {
+// SetHeaders sets what is on every answer of ours (PG-01 to PG-07).
+func SetHeaders(hdr http.Header) {
 	hdr.Set("Cache-Control", "no-store")
 	hdr.Set("Pragma", "no-cache")
 	hdr.Set("Referrer-Policy", "no-referrer")
@@ -38,7 +38,7 @@ func Write(w http.ResponseWriter, status int, p Page) error {
 		return err
 	}
 	hdr := w.Header()
-	Headers(hdr)
+	SetHeaders(hdr)
 	hdr.Set("Content-Security-Policy", p.policy())
 	hdr.Set("Referrer-Policy", p.Referrer())
 	if p.OnTour {
@@ -55,7 +55,7 @@ func Write(w http.ResponseWriter, status int, p Page) error {
 
 // Redirect goes to location by GET.
 func Redirect(w http.ResponseWriter, location string) error {
-	Headers(w.Header())
+	SetHeaders(w.Header())
 	// Not http.Redirect, which cleans paths into escapes (URL-09).
 	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusSeeOther)
@@ -70,10 +70,10 @@ func RedirectSecret(w http.ResponseWriter, r *http.Request, location string) err
 	return Redirect(w, location)
 }
 
-// WriteSpeculative: errors are not kept, so the browser asks again when the
+// WriteComeAgain: errors are not kept, so the browser asks again when the
 // person really goes there (CSRF-05).
-func WriteSpeculative(w http.ResponseWriter) error {
-	Headers(w.Header())
+func WriteComeAgain(w http.ResponseWriter) error {
+	SetHeaders(w.Header())
 	w.WriteHeader(http.StatusServiceUnavailable)
 	return nil
 }

@@ -17,8 +17,8 @@ func Resolve(s string) (string, error) {
 	return caddy.NewReplacer().ReplaceOrErr(s, true, true)
 }
 
-// All resolves each of a list. word names the list in errors.
-func All(word string, list []string) ([]string, error) {
+// ResolveAll resolves each of a list. word names the list in errors.
+func ResolveAll(word string, list []string) ([]string, error) {
 	resolved := make([]string, len(list))
 	for i, s := range list {
 		var err error
@@ -32,9 +32,9 @@ func All(word string, list []string) ([]string, error) {
 // placeholder is what looks like one of Caddy's; the braces of JSON do not.
 var placeholder = regexp.MustCompile(`\{[A-Za-z_][^{}"\s]*\}`)
 
-// Template resolves {env.*} and {file.*} and leaves placeholders of our own,
+// ResolveTemplate resolves {env.*} and {file.*} and leaves placeholders of our own,
 // such as {sid}, alone; any other is an error.
-func Template(text string, own ...string) (resolved string, err error) {
+func ResolveTemplate(text string, own ...string) (resolved string, err error) {
 	resolved = placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		if slices.Contains(own, found) {
 			return found
@@ -48,8 +48,8 @@ func Template(text string, own ...string) (resolved string, err error) {
 	return resolved, err
 }
 
-// IsLater reports whether a template of ours is complete only when the
+// NeedsLoad reports whether a template of ours is complete only when the
 // configuration is loaded: what it says cannot be checked before.
-func IsLater(template string) bool {
+func NeedsLoad(template string) bool {
 	return strings.Contains(template, "{env.") || strings.Contains(template, "{file.")
 }

@@ -38,17 +38,17 @@ func (c *Config) singles() []*string {
 // resolved is the configuration with what the environment and files say.
 func (c Config) resolved() (Config, error) {
 	for _, value := range c.singles() {
-		resolved, err := placeholders.Template(*value) // a JWK has braces of its own
+		resolved, err := placeholders.ResolveTemplate(*value) // a JWK has braces of its own
 		if err != nil {
 			return c, err
 		}
 		*value = resolved
 	}
 	var err error
-	if c.LogoutURL, err = placeholders.Template(c.LogoutURL, returnURLPlaceholder); err != nil {
+	if c.LogoutURL, err = placeholders.ResolveTemplate(c.LogoutURL, returnURLPlaceholder); err != nil {
 		return c, fmt.Errorf("logout_url: %w", err)
 	}
-	if c.TLSTrust, err = placeholders.All("tls_trust", c.TLSTrust); err != nil {
+	if c.TLSTrust, err = placeholders.ResolveAll("tls_trust", c.TLSTrust); err != nil {
 		return c, err
 	}
 	if c.ServerLogout == nil {
@@ -64,7 +64,7 @@ func (c Config) resolved() (Config, error) {
 // configuration to name. What the environment or a file says is not known yet:
 // where one has a say, nothing is found.
 func (c Config) CheckWritten() error {
-	if placeholders.IsLater(c.LogoutURL) {
+	if placeholders.NeedsLoad(c.LogoutURL) {
 		return nil
 	}
 	for _, value := range c.singles() {

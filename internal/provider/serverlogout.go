@@ -48,10 +48,10 @@ func (s *ServerLogout) resolved() (*ServerLogout, error) {
 		Timeout: cmp.Or(s.Timeout, 2*time.Second), Headers: make(map[string]string),
 	}
 	var err error
-	if r.URL, err = placeholders.Template(s.URL, sidPlaceholder, subPlaceholder); err != nil {
+	if r.URL, err = placeholders.ResolveTemplate(s.URL, sidPlaceholder, subPlaceholder); err != nil {
 		return nil, err
 	}
-	if r.Body, err = placeholders.Template(s.Body, sidPlaceholder, subPlaceholder); err != nil {
+	if r.Body, err = placeholders.ResolveTemplate(s.Body, sidPlaceholder, subPlaceholder); err != nil {
 		return nil, err
 	}
 	for name, value := range s.Headers {
@@ -69,7 +69,7 @@ func (s *ServerLogout) resolved() (*ServerLogout, error) {
 // line of the configuration to name. What the environment or a file says is not
 // known yet: where one has a say, nothing is found.
 func (s *ServerLogout) CheckWritten() error {
-	if placeholders.IsLater(s.URL + s.Body) {
+	if placeholders.NeedsLoad(s.URL + s.Body) {
 		return nil
 	}
 	bare := *s

@@ -200,9 +200,9 @@ func (list *List) withoutRefusedChunks(lines []string, refused []Refused) ([]str
 	return kept, refused
 }
 
-// Joined are the values that apps may put together from cookies whose names
+// JoinedChunks are the values that apps may put together from cookies whose names
 // end in numbers. Who revokes the credentials of a request revokes these too.
-func Joined(lines []string) (values []string) {
+func JoinedChunks(lines []string) (values []string) {
 	var s chunks
 	s.read(lines)
 	s.each(func(_ string, value []byte) bool {

@@ -37,7 +37,7 @@ func TestChunks(t *testing.T) {
 			}
 			// The other way round: chunks are presented at logout, the whole later.
 			list = open(t)
-			revoke(t, list, Joined(lines[:len(test.lines)])...)
+			revoke(t, list, JoinedChunks(lines[:len(test.lines)])...)
 			if !list.Refuses(whole) && !strings.Contains(test.framework, "duplicate") {
 				t.Error("the whole passes")
 			}

@@ -56,5 +56,5 @@ func (c *collector) chain(handlers []caddyhttp.MiddlewareHandler) {
 
 // takesAll reports whether a matcher set takes every request for the host.
 func (c *collector) takesAll(set caddyhttp.MatcherSet) bool {
-	return slices.ContainsFunc(c.onlyHosts(set), func(pattern string) bool { return origin.Meet(pattern, c.host) == c.host })
+	return slices.ContainsFunc(c.onlyHosts(set), func(pattern string) bool { return origin.CommonPattern(pattern, c.host) == c.host })
 }

@@ -34,7 +34,7 @@ func narrow(outer, inner []string) []string {
 	both := []string{}
 	for _, o := range outer {
 		for _, i := range inner {
-			if pattern := origin.Meet(o, i); pattern != "" {
+			if pattern := origin.CommonPattern(o, i); pattern != "" {
 				both = append(both, pattern)
 			}
 		}
@@ -52,7 +52,7 @@ func minus(hosts, taken []string) []string {
 	for _, host := range hosts {
 		covered := false
 		for _, t := range taken {
-			covered = covered || origin.Meet(t, host) == host
+			covered = covered || origin.CommonPattern(t, host) == host
 		}
 		if !covered {
 			left = append(left, host)

@@ -23,7 +23,7 @@ type Mount[H caddyhttp.MiddlewareHandler] struct {
 
 // Takes reports whether requests for a host get there.
 func (m *Mount[H]) Takes(host string) bool {
-	return m.Hosts == nil || slices.ContainsFunc(m.Hosts, func(pattern string) bool { return origin.Meet(pattern, host) != "" })
+	return m.Hosts == nil || slices.ContainsFunc(m.Hosts, func(pattern string) bool { return origin.CommonPattern(pattern, host) != "" })
 }
 
 // Find finds the handlers of type H in Caddy's routes, server by server and in the

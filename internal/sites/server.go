@@ -13,10 +13,10 @@ import (
 
 // Server is one of Caddy's HTTP servers, as far as its addresses go.
 type Server struct {
-	Name   string
-	Server *caddyhttp.Server
-	HTTPS  bool
-	port   string // in its sites' addresses; "": none
+	Name  string
+	Caddy *caddyhttp.Server
+	HTTPS bool
+	port  string // in its sites' addresses; "": none
 }
 
 // Origin is that of a host on this server, for browsers from outside. Caddy's
@@ -37,7 +37,7 @@ func (s *Server) Origin(host string) origin.Origin {
 }
 
 func newServer(name string, server *caddyhttp.Server, app *caddyhttp.App) *Server {
-	s := &Server{Name: name, Server: server}
+	s := &Server{Name: name, Caddy: server}
 	httpPort := cmp.Or(app.HTTPPort, caddyhttp.DefaultHTTPPort)
 	var plain, tls []int
 	for _, address := range server.Listen {

@@ -119,7 +119,7 @@ func (w *walker) handlers(chain []caddyhttp.MiddlewareHandler, at spot) spot {
 
 // invoke goes through a named route, and returns what is known behind it.
 func (w *walker) invoke(name string, at spot) spot {
-	route := w.server.Server.NamedRoutes[name]
+	route := w.server.Caddy.NamedRoutes[name]
 	if route == nil || w.within[name] {
 		return at
 	}

@@ -114,7 +114,7 @@ func kindsOf(stats revocation.Stats) []kindCount {
 
 // countLogout counts one act of logging out.
 func (m *Metrics) countLogout(initiator string, out outcome.Outcome) {
-	m.logouts.WithLabelValues(initiator, outcome.Word(out)).Inc()
+	m.logouts.WithLabelValues(initiator, outcome.Summary(out)).Inc()
 }
 
 // refusedKinds are those that a metric may name.

@@ -58,7 +58,7 @@ func (t *Teller) LoggedOut(l Logout) {
 	fields := append([]zap.Field{zap.String("logout_id", l.ID), zap.String("initiator", l.Initiator)}, l.Fields...)
 	l.Logger.Named("audit").Log(l.Level, l.Message, fields...)
 	t.metrics.countLogout(l.Initiator, l.Outcome)
-	l.Data["logout_id"], l.Data["initiator"], l.Data["result"] = l.ID, l.Initiator, outcome.Word(l.Outcome)
+	l.Data["logout_id"], l.Data["initiator"], l.Data["result"] = l.ID, l.Initiator, outcome.Summary(l.Outcome)
 	t.emit(EventLoggedOut, l.Data)
 }
 

@@ -13,18 +13,18 @@ import (
 
 // Stop is one site of a group.
 type Stop struct {
-	Origin origin.Origin
-	Domain string        // equal for sites that browsers call same-site
-	Server *sites.Server // that it is on
-	Bases  []string      // where its apps lie, "" at the root of the site
-	First  int           // number of its first app among those of all stops
+	Origin   origin.Origin
+	Domain   string        // equal for sites that browsers call same-site
+	Server   *sites.Server // that it is on
+	Bases    []string      // where its apps lie, "" at the root of the site
+	FirstApp int           // number of its first app among those of all stops
 }
 
 // apps are their numbers among those of all stops.
 func (s *Stop) apps() iter.Seq[int] {
 	return func(yield func(app int) bool) {
 		for n := range s.Bases {
-			if !yield(s.First + n) {
+			if !yield(s.FirstApp + n) {
 				return
 			}
 		}
@@ -46,7 +46,7 @@ type Itinerary struct {
 // The hub comes soon, so that it knows of a tour that is not finished.
 func (it *Itinerary) Order(hub origin.Origin) {
 	start := it.Stops[0]
-	hubDomain := origin.SameSite(hub)
+	hubDomain := origin.Site(hub)
 	rank := func(s Stop) int {
 		switch {
 		case s.Origin == start.Origin:
@@ -66,7 +66,7 @@ func (it *Itinerary) Order(hub origin.Origin) {
 	sum := sha256.New()
 	for i := range it.Stops {
 		s := &it.Stops[i]
-		s.First = it.Apps
+		s.FirstApp = it.Apps
 		it.Apps += len(s.Bases)
 		sum.Write([]byte(s.Origin.String() + "\n"))
 		for _, base := range s.Bases {
@@ -90,8 +90,8 @@ func (it *Itinerary) Has(o origin.Origin) bool { return it.At(o) >= 0 }
 // Find is the stop behind an app's number, and where on it the app lies.
 func (it *Itinerary) Find(app int) (s *Stop, base string) {
 	for i := range it.Stops {
-		if s := &it.Stops[i]; app >= s.First && app < s.First+len(s.Bases) {
-			return s, s.Bases[app-s.First]
+		if s := &it.Stops[i]; app >= s.FirstApp && app < s.FirstApp+len(s.Bases) {
+			return s, s.Bases[app-s.FirstApp]
 		}
 	}
 	return nil, ""

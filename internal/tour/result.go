@@ -60,13 +60,13 @@ func (r Result) Outcome() outcome.Outcome { return Outcomes[r] }
 // with the page's form.
 type Report struct {
 	ID     string           `json:"i"` // of the logout
-	App    int              `json:"a"`
+	AppNo  int              `json:"a"`
 	Result Result           `json:"r"`
 	Rest   *cookie.Leftover `json:"l,omitempty"` // expirations that found no room
 }
 
 // What the page says besides, in the same field.
 const (
-	ReportOver = "over"  // the hub was told that the tour is over
-	ReportSkip = "skip:" // and the number of a stop that cannot be reached
+	SaidOver = "over"  // the hub was told that the tour is over
+	SaidSkip = "skip:" // and the number of a stop that cannot be reached
 )

@@ -10,8 +10,8 @@ type StepKey struct {
 	what   string
 }
 
-// PartKey is the step of one app's part.
-func (t *Tour) PartKey(own origin.Origin, base string) StepKey {
+// AppKey is the step of one app's part.
+func (t *Tour) AppKey(own origin.Origin, base string) StepKey {
 	return StepKey{t.ID, own.String() + base}
 }
 
@@ -23,8 +23,8 @@ func (t *Tour) HopKey(own origin.Origin) StepKey {
 	return StepKey{t.ID, "hop " + own.String()}
 }
 
-// CookiesKey is the step of one app's part in the second round.
-func (t *Tour) CookiesKey(own origin.Origin, base string) StepKey {
+// AppCookiesKey is the step of one app's part in the second round.
+func (t *Tour) AppCookiesKey(own origin.Origin, base string) StepKey {
 	return StepKey{t.ID, "cookies " + own.String() + base}
 }
 

@@ -81,8 +81,8 @@ func TestStepKeys(t *testing.T) {
 			add(id+host+" hop", first.HopKey(own))
 			add(id+host+" hop for cookies", second.HopKey(own))
 			for _, base := range []string{"", "/wiki"} {
-				add(id+host+base, first.PartKey(own, base))
-				add(id+host+base+" cookies", first.CookiesKey(own, base))
+				add(id+host+base, first.AppKey(own, base))
+				add(id+host+base+" cookies", first.AppCookiesKey(own, base))
 			}
 		}
 	}

@@ -24,15 +24,15 @@ const (
 // Tour is one logout on its way through the sites of its group. It is all in a
 // token that the browser carries from site to site: any node can go on with it.
 type Tour struct {
-	ID     string `json:"i"` // of the logout
-	Group  string `json:"g"`
-	Server string `json:"v"` // that took the logout
-	Start  string `json:"s"` // the origin where it began and ends
-	Digest []byte `json:"d"` // of the itinerary
-	Made   int64  `json:"m"` // in seconds of Unix time
-	At     int    `json:"p"` // the stop whose page has this token
-	Hops   int    `json:"h,omitempty"`
-	Apps   []byte `json:"a"` // what became of each app: a Result
+	ID      string `json:"i"` // of the logout
+	Group   string `json:"g"`
+	Server  string `json:"v"` // that took the logout
+	Start   string `json:"s"` // the origin where it began and ends
+	Digest  []byte `json:"d"` // of the itinerary
+	Made    int64  `json:"m"` // in seconds of Unix time
+	At      int    `json:"p"` // the stop whose page has this token
+	Hops    int    `json:"h,omitempty"`
+	Results []byte `json:"a"` // what became of each app: a Result
 
 	// Cookies is the second round: Clear-Site-Data "cookies", which in Chromium
 	// would take from other sites what they still need (CSD-06).
@@ -44,19 +44,19 @@ type Tour struct {
 
 // Begin notes what became of the app where the tour begins, by its number.
 func (t *Tour) Begin(number int, out outcome.Outcome) {
-	if number >= 0 && number < len(t.Apps) {
-		t.Set(number, ResultOf(out))
+	if number >= 0 && number < len(t.Results) {
+		t.SetResult(number, ResultOf(out))
 	}
 }
 
 // Result is what became of an app, by its number.
-func (t *Tour) Result(app int) Result { return Result(t.Apps[app]) }
+func (t *Tour) Result(app int) Result { return Result(t.Results[app]) }
 
-// Set notes what became of an app.
-func (t *Tour) Set(app int, r Result) { t.Apps[app] = byte(r) }
+// SetResult notes what became of an app.
+func (t *Tour) SetResult(app int, r Result) { t.Results[app] = byte(r) }
 
 // Clone shares nothing with t that changes.
-func (t *Tour) Clone() *Tour { c := *t; c.Apps = slices.Clone(t.Apps); return &c }
+func (t *Tour) Clone() *Tour { c := *t; c.Results = slices.Clone(t.Results); return &c }
 
 // Finished reports whether an app had its turn.
 func (t *Tour) Finished(app int) bool { return t.Result(app).Plain() != Unvisited }
@@ -123,8 +123,8 @@ func (t *Tour) Skip(it *Itinerary, number string) {
 		return
 	}
 	for app := range it.Stops[n].apps() {
-		if t.Set(app, t.Result(app)&^NeedsStorage&^NeedsCookies); !t.Finished(app) {
-			t.Set(app, Unreached)
+		if t.SetResult(app, t.Result(app)&^NeedsStorage&^NeedsCookies); !t.Finished(app) {
+			t.SetResult(app, Unreached)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func (t *Tour) Skip(it *Itinerary, number string) {
 func (t *Tour) AfterAsking(it *Itinerary) *Tour {
 	after := t.Clone()
 	for _, app := range t.Asks(it) {
-		after.Set(app, None)
+		after.SetResult(app, None)
 	}
 	return after
 }
@@ -141,8 +141,8 @@ func (t *Tour) AfterAsking(it *Itinerary) *Tour {
 // GoesOn reports whether there are stops after this page.
 func (t *Tour) GoesOn(it *Itinerary) bool { return t.AfterAsking(it).Next(it) >= 0 }
 
-// Steps counts the apps that this round is done with, and all.
-func (t *Tour) Steps(it *Itinerary) (done, all int) {
+// Progress counts the apps that this round is done with, and all.
+func (t *Tour) Progress(it *Itinerary) (done, all int) {
 	for i := range it.Stops {
 		for app := range it.Stops[i].apps() {
 			if all++; !t.owes(app) {
@@ -155,7 +155,7 @@ func (t *Tour) Steps(it *Itinerary) (done, all int) {
 
 // Found reports whether any app had a session.
 func (t *Tour) Found() bool {
-	return slices.ContainsFunc(t.Apps, func(b byte) bool {
+	return slices.ContainsFunc(t.Results, func(b byte) bool {
 		p := Result(b).Plain()
 		return p != Unvisited && p != None && p != Unreached
 	})
@@ -163,15 +163,15 @@ func (t *Tour) Found() bool {
 
 // Failed reports whether any app could not be ended, or not be reached.
 func (t *Tour) Failed() bool {
-	return slices.ContainsFunc(t.Apps, func(b byte) bool {
+	return slices.ContainsFunc(t.Results, func(b byte) bool {
 		p := Result(b).Plain()
 		return p == Unvisited || p.Outcome() == outcome.Failed
 	})
 }
 
-// SecondRound is the tour to the sites that are to clear all cookies: those
+// CookiePass is the tour to the sites that are to clear all cookies: those
 // that are same-site with the landing page, or the others.
-func (t *Tour) SecondRound(it *Itinerary, near bool) *Tour {
+func (t *Tour) CookiePass(it *Itinerary, near bool) *Tour {
 	second := t.Clone()
 	second.Cookies, second.At, second.Hops, second.Open = true, 0, 0, false
 	for i := range it.Stops {
@@ -180,7 +180,7 @@ func (t *Tour) SecondRound(it *Itinerary, near bool) *Tour {
 			continue
 		}
 		for app := range s.apps() {
-			second.Set(app, second.Result(app)&^NeedsCookies)
+			second.SetResult(app, second.Result(app)&^NeedsCookies)
 		}
 	}
 	return second
@@ -190,7 +190,7 @@ func (t *Tour) SecondRound(it *Itinerary, near bool) *Tour {
 func (t *Tour) Log(logger *zap.Logger, it *Itinerary) {
 	counts := make(map[outcome.Outcome]int)
 	unvisited := 0
-	for _, b := range t.Apps {
+	for _, b := range t.Results {
 		if out := Result(b).Plain().Outcome(); out != "" {
 			counts[out]++
 		} else {

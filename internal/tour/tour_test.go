@@ -15,7 +15,7 @@ func wayOf(hub string, hosts ...string) *Itinerary {
 	it := &Itinerary{Hub: -1}
 	for _, host := range hosts {
 		o := origin.New("https", host)
-		it.Stops = append(it.Stops, Stop{Origin: o, Domain: origin.SameSite(o), Bases: []string{"", "/wiki"}})
+		it.Stops = append(it.Stops, Stop{Origin: o, Domain: origin.Site(o), Bases: []string{"", "/wiki"}})
 	}
 	it.Order(origin.New("https", hub))
 	return it
@@ -54,7 +54,7 @@ func TestOrder(t *testing.T) {
 // back to none; what its page says that it did is enough.
 func TestWay(t *testing.T) {
 	it := wayOf("", "a.example.com", "b.example.com", "a.example.net", "b.example.net", "a.example.org")
-	tr := &Tour{Apps: make([]byte, it.Apps)}
+	tr := &Tour{Results: make([]byte, it.Apps)}
 	tr.Begin(0, outcome.Ended)
 	tr.Begin(99, outcome.Failed)
 	var visited []int
@@ -66,10 +66,10 @@ func TestWay(t *testing.T) {
 			if s, _ := it.Find(app); s.Domain != it.Stops[n].Domain {
 				t.Errorf("at %d it asks for %s", n, s.Origin)
 			}
-			tr.Set(app, Cleared)
+			tr.SetResult(app, Cleared)
 		}
 	}
-	if done, all := tr.Steps(it); !slices.Equal(visited, []int{0, 2, 4}) || done != all || all != it.Apps || tr.Failed() || !tr.Found() {
+	if done, all := tr.Progress(it); !slices.Equal(visited, []int{0, 2, 4}) || done != all || all != it.Apps || tr.Failed() || !tr.Found() {
 		t.Errorf("visited %v, %d of %d, failed %v", visited, done, all, tr.Failed())
 	}
 }
@@ -77,7 +77,7 @@ func TestWay(t *testing.T) {
 // TestWayEnds: also if no site ever says a word.
 func TestWayEnds(t *testing.T) {
 	it := wayOf("", "a.example.com", "a.example.net", "a.example.org")
-	tr := &Tour{Apps: make([]byte, it.Apps)}
+	tr := &Tour{Results: make([]byte, it.Apps)}
 	hops := 0
 	for n := 0; n >= 0; n = tr.Next(it) {
 		tr.At = n
@@ -93,12 +93,12 @@ func TestWayEnds(t *testing.T) {
 // and both together are all that need it, but for where it begins.
 func TestSecondRound(t *testing.T) {
 	it := wayOf("", "a.example.com", "b.example.com", "a.example.net")
-	tr := &Tour{Apps: make([]byte, it.Apps), At: 2, Hops: 5, Open: true}
+	tr := &Tour{Results: make([]byte, it.Apps), At: 2, Hops: 5, Open: true}
 	for app := range it.Apps {
-		tr.Set(app, Ended|NeedsCookies)
+		tr.SetResult(app, Ended|NeedsCookies)
 	}
 	for near, want := range map[bool][]int{true: {1}, false: {2}} {
-		second := tr.SecondRound(it, near)
+		second := tr.CookiePass(it, near)
 		var due []int
 		for i := range it.Stops {
 			if second.IsDue(&it.Stops[i]) {
@@ -134,12 +134,12 @@ func FuzzSkip(f *testing.F) {
 	}
 	it := wayOf("", "a.example.com", "b.example.com", "a.example.net")
 	f.Fuzz(func(t *testing.T, number string, was byte) {
-		tr := &Tour{Apps: slices.Repeat([]byte{was}, it.Apps), At: 1}
+		tr := &Tour{Results: slices.Repeat([]byte{was}, it.Apps), At: 1}
 		tr.Skip(it, number)
 		for i := range it.Stops {
 			for app := range it.Stops[i].apps() {
 				n, err := strconv.Atoi(number)
-				changed := tr.Apps[app] != was
+				changed := tr.Results[app] != was
 				if changed && (err != nil || n != i || i == 0 || i == tr.At) {
 					t.Errorf("%q changes app %d", number, app)
 				}
@@ -153,7 +153,7 @@ func FuzzSkip(f *testing.F) {
 
 func ExampleTour_Next() {
 	it := wayOf("", "shop.example.com", "wiki.example.com", "blog.example.net")
-	tr := &Tour{Apps: make([]byte, it.Apps)}
+	tr := &Tour{Results: make([]byte, it.Apps)}
 	fmt.Println(it.Stops[tr.Next(it)].Origin)
 	fmt.Println(it.Stops[tr.AfterAsking(it).Next(it)].Origin)
 	// Output:
