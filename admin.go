@@ -198,14 +198,14 @@ func answerOf(err error) error {
 // issuers are those that sessions can be known by: providers', and groups'
 // whose auth layers name users.
 func (a *App) issuers() (all []string) {
-	for _, p := range a.providers {
+	for _, p := range a.run.providers {
 		if !p.IsPortal() {
 			all = cookie.Union(all, []string{p.Issuer})
 		}
 	}
 	for _, p := range a.registry().apps {
-		if p.Handler.identity != nil {
-			all = cookie.Union(all, []string{p.Handler.identity.Issuer()})
+		if p.Handler.run.identity != nil {
+			all = cookie.Union(all, []string{p.Handler.run.identity.Issuer()})
 		}
 	}
 	slices.Sort(all)

@@ -140,14 +140,14 @@ func (l *logout) landing(res appcall.Result, out outcome.Outcome) journey.Landin
 	done := journey.Landing{
 		ID: l.id, Host: l.own.Host, Began: l.began.Unix(), Outcome: out,
 		Target: l.target, Browser: rand.Text(),
-		Clear: cookie.Union(l.h.clear, cookie.ParseClearSiteData(res.Header["Clear-Site-Data"])),
+		Clear: cookie.Union(l.h.run.clear, cookie.ParseClearSiteData(res.Header["Clear-Site-Data"])),
 	}
 	if l.tour != nil {
 		l.tour.Begin(l.appNo, out)
 		done.Tour = l.tour
 	}
-	if done.Target == "" && !l.leadsBack(l.h.returnTo) {
-		done.Target = l.h.returnTo
+	if done.Target == "" && !l.leadsBack(l.h.run.returnTo) {
+		done.Target = l.h.run.returnTo
 	}
 	if done.Target == "" {
 		done.Target = l.appTarget(res)
@@ -161,7 +161,7 @@ func (l *logout) landing(res appcall.Result, out outcome.Outcome) journey.Landin
 
 // leadsToProvider: that is the visit's business, and may have a hint in it.
 func (l *logout) leadsToProvider(target string) bool {
-	host := l.h.provider.Host(l.own)
+	host := l.h.run.provider.Host(l.own)
 	o := origin.Parse(target)
 	return host != l.own.Hostname() && o.Hostname() == host
 }
@@ -181,7 +181,7 @@ func (l *logout) appTarget(res appcall.Result) string {
 		local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}
 		location = local.String()
 	}
-	target, err := returnurl.Target(location, l.own, l.h.edge.returns)
+	target, err := returnurl.Target(location, l.own, l.h.edge.run.returns)
 	if err != nil || l.leadsBack(target) || l.visit != nil && l.leadsToProvider(target) {
 		return ""
 	}

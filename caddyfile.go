@@ -179,7 +179,7 @@ func (h *Handler) checkReach(matcher caddy.ModuleMap) error {
 	if raw, ok := matcher["path"]; !ok || json.Unmarshal(raw, &reach) != nil || reach.Provision(caddy.Context{}) != nil {
 		return nil
 	}
-	for _, rule := range h.rules.List {
+	for _, rule := range h.run.rules.List {
 		path := "/" + strings.ReplaceAll(strings.Join(rule.Segments, "/"), "*", "x")
 		r := (&http.Request{URL: &url.URL{Path: path}}).WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
 		if within, err := reach.MatchWithError(r); err == nil && !within {

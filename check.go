@@ -53,7 +53,7 @@ func (c *inspected) checkReturns() (warnings []warning) {
 	ours := func(domain string) bool {
 		return slices.ContainsFunc(c.names(), func(name string) bool { return name == domain || strings.HasSuffix(name, "."+domain) })
 	}
-	for i, p := range c.returns {
+	for i, p := range c.run.returns {
 		entry := c.AllowedReturnURLs[i]
 		switch host := p.Origin.Hostname(); {
 		case p.Wildcard && p.Path == "" && !ours(host):
@@ -66,11 +66,11 @@ func (c *inspected) checkReturns() (warnings []warning) {
 }
 
 func (c *inspected) checkHub() (warnings []warning) {
-	if c.hub == (origin.Origin{}) {
+	if c.run.hub == (origin.Origin{}) {
 		return nil
 	}
-	where, host := "hub "+c.hub.String(), c.hub.Hostname()
-	if !c.serves(c.hub) {
+	where, host := "hub "+c.run.hub.String(), c.run.hub.Hostname()
+	if !c.serves(c.run.hub) {
 		return []warning{{where, "no site has this name, so providers would send people where nothing is; add " + host + " { universal_logout }"}}
 	}
 	pages := false
@@ -90,8 +90,8 @@ func (c *inspected) checkHub() (warnings []warning) {
 
 // openIDProviders are those that sites name.
 func (c *inspected) openIDProviders() (all []*provider.Provider) {
-	for _, name := range slices.Sorted(maps.Keys(c.providers)) {
-		if p := c.providers[name]; !p.IsPortal() {
+	for _, name := range slices.Sorted(maps.Keys(c.run.providers)) {
+		if p := c.run.providers[name]; !p.IsPortal() {
 			all = append(all, p)
 		}
 	}
@@ -113,14 +113,14 @@ func (c *inspected) checkProviders() (warnings []warning) {
 	named := make(map[*provider.Provider]bool)
 	for _, place := range c.registry().apps {
 		h := place.Handler
-		if named[h.provider] = true; h.provider == nil || h.provider.IsPortal() || len(h.clients()) > 0 {
+		if named[h.run.provider] = true; h.run.provider == nil || h.run.provider.IsPortal() || len(h.clients()) > 0 {
 			continue
 		}
-		warnings = append(warnings, warning{place.title(), "no client_id is known for provider " + h.provider.Name +
+		warnings = append(warnings, warning{place.title(), "no client_id is known for provider " + h.run.provider.Name +
 			", so its session ends by a click of the user only, unless the app keeps an ID token in a cookie; write client_id"})
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.providers)) {
-		p := c.providers[name]
+	for _, name := range slices.Sorted(maps.Keys(c.run.providers)) {
+		p := c.run.providers[name]
 		if !named[p] {
 			warnings = append(warnings, warning{"provider " + name, "no site names it; write universal_logout " + name + " where people sign in with it"})
 		}
@@ -169,7 +169,7 @@ func (c *inspected) checkNames() (warnings []warning) {
 		if len(p.names()) == 0 {
 			warnings = append(warnings, warning{p.title(), "a site for many names takes no part in the logouts of others, nor they in its own; name those that should with hosts"})
 		}
-		for _, host := range p.Handler.hosts {
+		for _, host := range p.Handler.run.hosts {
 			if !p.Takes(host) {
 				warnings = append(warnings, warning{p.title(), "hosts names " + host + ", which is no name of this site; correct it, or leave it out"})
 			}
@@ -192,7 +192,7 @@ func (c *inspected) checkPlainHTTP() (warnings []warning) {
 // checkCookiesCleared: in Chromium, "cookies" means the registrable domain.
 func (c *inspected) checkCookiesCleared() (warnings []warning) {
 	for _, p := range c.registry().apps {
-		if !slices.Contains(p.Handler.clear, cookie.ClearCookies) {
+		if !slices.Contains(p.Handler.run.clear, cookie.ClearCookies) {
 			continue
 		}
 		group := c.groupOf(p.Handler)
@@ -237,7 +237,7 @@ var answersNothing = []string{
 func (c *inspected) checkServed() (warnings []warning) {
 	for _, p := range c.registry().apps {
 		for _, name := range p.names() {
-			if name == c.hub.Hostname() || len(p.Handler.rules.List) == 0 {
+			if name == c.run.hub.Hostname() || len(p.Handler.run.rules.List) == 0 {
 				continue
 			}
 			answers := slices.ContainsFunc(names(sites.HandlersAt(p.Server.Caddy, name)), func(module string) bool { return !slices.Contains(answersNothing, module) })
@@ -252,7 +252,7 @@ func (c *inspected) checkServed() (warnings []warning) {
 // checkHeaders: a key that programs share is no session.
 func (c *inspected) checkHeaders() (warnings []warning) {
 	for _, p := range c.registry().apps {
-		for _, name := range p.Handler.policy.Headers {
+		for _, name := range p.Handler.run.policy.Headers {
 			if plain := strings.ReplaceAll(strings.ToLower(name), "-", ""); strings.Contains(plain, "apikey") {
 				warnings = append(warnings, warning{p.title(), "session_headers " + name + ": whoever logs out with an API key has it refused for all who use it, for " +
 					inDays(time.Duration(c.SessionLifetime)) + "; leave it out, unless every session has a key of its own"})
@@ -272,7 +272,7 @@ var namesNobody = []string{
 // other plugins may be one.
 func (c *inspected) checkIdentify() (warnings []warning) {
 	for _, p := range c.registry().apps {
-		id := p.Handler.identity
+		id := p.Handler.run.identity
 		if id == nil || id.InFront || strings.HasPrefix(id.Placeholder, "http.vars.") {
 			continue
 		}

@@ -153,7 +153,7 @@ func TestProviderOnOurDomain(t *testing.T) {
 
 // inProcess lets browser and edge reach the provider under a name of its own.
 func (so *signOn) inProcess() {
-	so.site.app.providers["main"].AskThrough(inProcess{so.op})
+	so.site.app.run.providers["main"].AskThrough(inProcess{so.op})
 	so.site.inProcess = true
 }
 

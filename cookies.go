@@ -43,16 +43,16 @@ const visitBudget = 1300
 // end, nil if there are none: on a registrable domain that it shares with the
 // app it may have set them for all of it.
 func (l *logout) spared() func(string, cookie.Variant) bool {
-	if l.visit == nil && (!l.sibling || l.h.provider == nil) || !slices.ContainsFunc(l.names, l.h.sessions.MayBeProviders) {
+	if l.visit == nil && (!l.sibling || l.h.run.provider == nil) || !slices.ContainsFunc(l.names, l.h.run.sessions.MayBeProviders) {
 		return nil
 	}
-	host := l.h.provider.Host(l.own)
+	host := l.h.run.provider.Host(l.own)
 	if host != l.own.Hostname() && (origin.Registrable(host) == "" || origin.Registrable(host) != origin.Registrable(l.own.Hostname())) {
 		return nil
 	}
 	return func(name string, v cookie.Variant) bool {
 		reaches := v.Domain == host || v.Domain != "" && strings.HasSuffix(host, "."+v.Domain) || v.Domain == "" && host == l.own.Hostname()
-		return reaches && l.h.sessions.MayBeProviders(name)
+		return reaches && l.h.run.sessions.MayBeProviders(name)
 	}
 }
 
@@ -76,7 +76,7 @@ func (l *logout) unseenVariants() (limited []cookie.Variant) {
 
 // newLeftover remembers the cookies of a logout.
 func (l *logout) newLeftover(next int) *cookie.Leftover {
-	return cookie.NewLeftover(l.names, l.presented, l.path, l.h.cookiePaths, next)
+	return cookie.NewLeftover(l.names, l.presented, l.path, l.h.run.cookiePaths, next)
 }
 
 // relay puts what the app's held answer does to the browser's cookies into
@@ -112,7 +112,7 @@ func (l *logout) appCookies(lines []string) (kept []string) {
 const maxRelayed = 1 << 10
 
 func (l *logout) keepsAppCookie(line string) bool {
-	return l.h.sessions.MayPass(cookie.ParseSet(line, l.began))
+	return l.h.run.sessions.MayPass(cookie.ParseSet(line, l.began))
 }
 
 func (l *logout) setClearSiteData(hdr http.Header, types []string) {
@@ -136,7 +136,7 @@ func (h *Handler) pathsOfCookies() (paths []string) {
 	if h.Base != "" {
 		add(h.Base + "/logout")
 	}
-	for _, rule := range h.rules.List {
+	for _, rule := range h.run.rules.List {
 		if path := "/" + strings.Join(rule.Segments, "/"); !strings.Contains(path, "*") {
 			add(path)
 		}

@@ -21,8 +21,8 @@ import (
 // stands in for sites that the configuration names only: anybody can make a
 // request for a name of his own, and would be sent what is for the hub.
 func (a *App) address(own origin.Origin, path string) string {
-	if a.hub != (origin.Origin{}) && a.serves(own) {
-		own = a.hub
+	if a.run.hub != (origin.Origin{}) && a.serves(own) {
+		own = a.run.hub
 	}
 	return own.String() + a.Prefix + path
 }
@@ -32,7 +32,7 @@ func (a *App) address(own origin.Origin, path string) string {
 // who clicks again, or comes back by the Back button, before the first logout
 // is over goes on with it.
 func (l *logout) newVisit(r *http.Request) *journey.Visit {
-	p := l.h.provider
+	p := l.h.run.provider
 	if p == nil {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (l *logout) newVisit(r *http.Request) *journey.Visit {
 }
 
 func (l *logout) visitTo(p *provider.Provider) *journey.Visit {
-	v := &journey.Visit{Provider: p.Name, Label: p.Host(l.own), Clients: l.h.clients(), Hints: l.tokens.ID, ReturnURI: l.h.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
+	v := &journey.Visit{Provider: p.Name, Label: p.Host(l.own), Clients: l.h.clients(), Hints: l.tokens.ID, ReturnURI: l.h.run.postLogoutRedirectURI, Alone: l.h.Fanout == fanoutOff}
 	if v.ReturnURI == "" {
 		v.ReturnURI = p.PostLogoutRedirectURI
 	}
@@ -66,15 +66,15 @@ func (l *logout) visitTo(p *provider.Provider) *journey.Visit {
 // with a hint is as good a reason to go there as a session.
 func (l *logout) followApp(res appcall.Result) {
 	location := res.Header.Get("Location")
-	if l.h.provider == nil || l.h.provider.IsPortal() || res.Status/100 != 3 || len(location) > maxAppURL {
+	if l.h.run.provider == nil || l.h.run.provider.IsPortal() || res.Status/100 != 3 || len(location) > maxAppURL {
 		return
 	}
 	u, err := url.Parse(location)
 	if err != nil || !u.IsAbs() {
 		return
 	}
-	if l.visit == nil && strings.EqualFold(u.Hostname(), l.h.provider.Host(l.own)) && u.Query().Has("id_token_hint") {
-		l.visit = l.visitTo(l.h.provider)
+	if l.visit == nil && strings.EqualFold(u.Hostname(), l.h.run.provider.Host(l.own)) && u.Query().Has("id_token_hint") {
+		l.visit = l.visitTo(l.h.run.provider)
 	}
 	if l.visit != nil {
 		l.visit.AppURL = location
@@ -89,7 +89,7 @@ const maxAppURL = 4096
 // It returns where the browser goes next, and leaves with it, in h, what is
 // needed when it comes back.
 func (a *App) toProvider(ctx context.Context, hdr http.Header, own origin.Origin, j journey.Journey) (next string) {
-	p := a.providers[j.Visit.Provider]
+	p := a.run.providers[j.Visit.Provider]
 	if p == nil { // the configuration is another one by now
 		return a.endVisit(hdr, own, j, journey.VisitEnd{Outcome: journey.ProviderAlive})
 	}
@@ -127,7 +127,7 @@ func (a *App) endVisit(hdr http.Header, own origin.Origin, j journey.Journey, b 
 }
 
 func (a *App) label(name string, own origin.Origin) string {
-	if p := a.providers[name]; p != nil {
+	if p := a.run.providers[name]; p != nil {
 		return p.Host(own)
 	}
 	return ""
@@ -227,7 +227,7 @@ func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.O
 // getReady asks the provider, while the app is busy with its logout, what the
 // visit will need to know.
 func (a *App) getReady(ctx context.Context, own origin.Origin, v journey.Visit) {
-	p := a.providers[v.Provider]
+	p := a.run.providers[v.Provider]
 	if p == nil || p.IsPortal() {
 		return
 	}

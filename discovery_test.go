@@ -53,7 +53,7 @@ type clock struct{ ahead atomic.Int64 }
 func (c *clock) now() time.Time                  { return time.Now().Add(time.Duration(c.ahead.Load())) }
 func (c *clock) turn(by time.Duration)           { c.ahead.Add(int64(by)) }
 func (s *site) turnable() (c *clock)             { c = new(clock); s.app.now = c.now; return c }
-func (s *site) main() *provider.Provider         { return s.app.providers["main"] }
+func (s *site) main() *provider.Provider         { return s.app.run.providers["main"] }
 func (s *site) asks() (provider.Metadata, error) { return s.main().Endpoints(s.t.Context()) }
 func providerSite(t testing.TB, issuer, options string) *site {
 	t.Helper()

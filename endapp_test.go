@@ -65,7 +65,7 @@ func (p *endProbe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	own := inbound.Origin(r)
 	h := ours(app.(*caddyhttp.App), own.Hostname())[of]
 	from := appcall.BrowserOf(r, own)
-	presented := h.sessions.In(r.Header["Cookie"])
+	presented := h.run.sessions.In(r.Header["Cookie"])
 	end := func() probed {
 		began := time.Now()
 		res := h.ending().End(from, next, own, q.Get("cut"), presented)

@@ -116,7 +116,7 @@ func (c *inspected) logoutAt(srv *sites.Server, own origin.Origin, method string
 			continue
 		}
 		seen := &url.URL{Path: strings.TrimPrefix(u.Path, p.Cut), RawQuery: u.RawQuery}
-		if p.Handler.rules.Match(&http.Request{Method: method, URL: seen}) {
+		if p.Handler.run.rules.Match(&http.Request{Method: method, URL: seen}) {
 			return p, true
 		}
 	}
@@ -126,7 +126,7 @@ func (c *inspected) logoutAt(srv *sites.Server, own origin.Origin, method string
 func (c *inspected) explainPaths(e *explained, srv *sites.Server, own origin.Origin) {
 	e.line("\nLogouts at %s are:", own)
 	for _, p := range c.registry().mountsAt(srv, own.Hostname()) {
-		for _, rule := range p.Handler.rules.List {
+		for _, rule := range p.Handler.run.rules.List {
 			e.line("    %s", p.Cut+rule.String())
 		}
 	}
@@ -182,23 +182,23 @@ func (c *inspected) explainApp(e *explained, u *url.URL, p mount) {
 		e.more("Kept in any case: %s.", strings.Join(h.KeepCookies, ", "))
 	}
 	e.more("The browser is told to drop them, in every variant that may exist.")
-	if len(h.clear) > 0 {
-		e.more("It is told to clear its %s, too (Clear-Site-Data).", strings.Join(h.clear, " and "))
+	if len(h.run.clear) > 0 {
+		e.more("It is told to clear its %s, too (Clear-Site-Data).", strings.Join(h.run.clear, " and "))
 	}
 	e.next("What was presented is refused from then on, by this node at once%s, for %s; a JWT until it expires.",
 		map[bool]string{true: " and by the others within two seconds"}[c.Shared == sharedStorage], inDays(time.Duration(c.SessionLifetime)))
-	switch h.policy.OnRevoked {
+	switch h.run.policy.OnRevoked {
 	case enforce.Reject:
 		e.more("A request that presents such a cookie is answered with 401 by the site's error routes.")
 	case enforce.Redirect:
-		e.more("A page that presents such a cookie is redirected to %s, and a script is answered with 401.", h.policy.RedirectTo)
+		e.more("A page that presents such a cookie is redirected to %s, and a script is answered with 401.", h.run.policy.RedirectTo)
 	default:
 		e.more("A request that presents such a cookie goes to the app without it.")
 	}
-	if len(h.policy.Headers) > 0 {
-		e.more("Credentials in these headers are refused, too, with 401: %s.", strings.Join(h.policy.Headers, ", "))
+	if len(h.run.policy.Headers) > 0 {
+		e.more("Credentials in these headers are refused, too, with 401: %s.", strings.Join(h.run.policy.Headers, ", "))
 	}
-	switch id := h.identity; {
+	switch id := h.run.identity; {
 	case id != nil:
 		e.more("The edge learns whose session it is from %s (issuer %s), and can refuse all of a user's.", cmp.Or(id.Header, "{"+id.Placeholder+"}"), id.Issuer())
 	case h.Identify != nil:
@@ -256,15 +256,15 @@ func (c *inspected) explainSites(e *explained, srv *sites.Server, own origin.Ori
 func (app *siteApp) explainCall() string {
 	var calls []string
 	for _, h := range app.handlers {
-		if h.call == nil {
+		if h.run.call == nil {
 			continue
 		}
-		for _, try := range h.call.Tries {
+		for _, try := range h.run.call.Tries {
 			path, _, hasQuery := strings.Cut(try.URI, "?")
 			call := try.Method + " " + (&url.URL{Path: app.cut}).EscapedPath() + path + map[bool]string{true: "?…"}[hasQuery]
 			calls = cookie.Union(calls, []string{call})
 		}
-		if h.call.CSRF != nil {
+		if h.run.call.CSRF != nil {
 			calls = append(calls, "with a token that its page has")
 		}
 	}
@@ -275,7 +275,7 @@ func (app *siteApp) explainCall() string {
 }
 
 func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler) {
-	p := h.provider
+	p := h.run.provider
 	if p == nil {
 		e.next("No provider is named, so a single sign-on, if there is one, goes on.")
 		return
@@ -325,11 +325,11 @@ func (c *inspected) explainProvider(e *explained, own origin.Origin, h *Handler)
 func (c *inspected) explainLanding(e *explained, h *Handler) {
 	e.next("It ends on this site, on a page that says what became of each app.")
 	target := "no further, unless the app's own answer does"
-	if h.returnTo != "" {
-		target = "to " + h.returnTo
+	if h.run.returnTo != "" {
+		target = "to " + h.run.returnTo
 	}
-	e.more("If all went well, the page leads %s. A request may name another address: on this site, or one of allowed_return_urls (%d).", target, len(c.returns))
-	for _, also := range c.also {
+	e.more("If all went well, the page leads %s. A request may name another address: on this site, or one of allowed_return_urls (%d).", target, len(c.run.returns))
+	for _, also := range c.run.also {
 		e.more("It links %s: %s", also.Name, also.URL)
 	}
 }

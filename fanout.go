@@ -73,11 +73,11 @@ func compileHost(host string) (string, error) {
 }
 
 func (h *Handler) compileFanout() (err error) {
-	if h.group, err = placeholders.Resolve(h.Group); err != nil {
+	if h.run.group, err = placeholders.Resolve(h.Group); err != nil {
 		return fmt.Errorf("group: %w", err)
 	}
 	if h.Group != "" {
-		if err := checkGroup(h.group); err != nil {
+		if err := checkGroup(h.run.group); err != nil {
 			return err
 		}
 	}
@@ -93,9 +93,9 @@ func (h *Handler) compileFanout() (err error) {
 		if err != nil {
 			return fmt.Errorf("hosts: %w", err)
 		}
-		h.hosts = append(h.hosts, name)
+		h.run.hosts = append(h.run.hosts, name)
 	}
-	h.cookiePaths = h.pathsOfCookies()
+	h.run.cookiePaths = h.pathsOfCookies()
 	return nil
 }
 
@@ -103,7 +103,7 @@ func (h *Handler) compileFanout() (err error) {
 func (a *App) warnAboutGroups() {
 	for _, p := range a.registry().apps {
 		h := p.Handler
-		for _, host := range h.hosts {
+		for _, host := range h.run.hosts {
 			if !p.Takes(host) {
 				a.logger.Warn("hosts: the site has no such name, so it takes no part in logouts under it", zap.String("host", host))
 			}

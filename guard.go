@@ -44,7 +44,7 @@ func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict 
 // mayHaveSession reports whether anything in the request could be a session
 // that only the app knows: those logouts are never counted.
 func (l *logout) mayHaveSession(r *http.Request) bool {
-	return len(l.presented) > 0 || r.Header.Get("Authorization") != "" || l.h.sessions.MayBeIn(r.Header["Cookie"])
+	return len(l.presented) > 0 || r.Header.Get("Authorization") != "" || l.h.run.sessions.MayBeIn(r.Header["Cookie"])
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int) error {
@@ -101,12 +101,12 @@ func (h *Handler) bodyIsLookalike(w http.ResponseWriter, r *http.Request) bool {
 	}
 	body, whole, _ := appcall.PeekBody(w, r, time.Duration(h.edge.Timeout))
 	fields, _ := returnurl.FormFields(contentType, body)
-	return !whole || h.rules.BodyMakesLogout(r, fields)
+	return !whole || h.run.rules.BodyMakesLogout(r, fields)
 }
 
 // serveLookalike refuses what comes from elsewhere. It reports whether it did.
 func (h *Handler) serveLookalike(w http.ResponseWriter, r *http.Request) (refused bool, err error) {
-	near, inBody := h.rules.Lookalike(r)
+	near, inBody := h.run.rules.Lookalike(r)
 	if !near && !inBody || nested.IsOwnCall(r) {
 		return false, nil
 	}

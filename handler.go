@@ -135,22 +135,27 @@ type Handler struct {
 	// `addresses` for our own pages only. Default: both.
 	Role string `json:"role,omitempty"`
 
-	edge        *App
-	logger      *zap.Logger
+	edge   *App
+	logger *zap.Logger
+	run    compiledHandler
+}
+
+// compiledHandler is what Provision makes of the words: they are read, checked and
+// without placeholders.
+type compiledHandler struct {
 	rules       *logoutpath.Rules
 	sessions    *cookie.Rules
 	clear       []string
 	returnTo    string
-	provider    *provider.Provider // nil: none
-	group       string             // resolved; "": the provider's
+	group       string // "": the provider's
 	hosts       []string
 	cookiePaths []string // that cookies of the app may be limited to
 	call        *appcall.LogoutCall
 	identity    *identify.Source // nil: no auth layer says who the user is
+	policy      enforce.Policy   // what becomes of sessions that are over
 
-	policy enforce.Policy // what becomes of sessions that are over
-
-	clientID, postLogoutRedirectURI string // resolved
+	provider                        *provider.Provider // nil: none
+	clientID, postLogoutRedirectURI string
 }
 
 const (
@@ -180,10 +185,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.edge.roles[roleAddresses]++
 	case roleAddresses:
 		h.edge.roles[roleAddresses]++
-		h.rules = new(logoutpath.Rules)
-		h.rules.AddOwnPrefix(h.edge.Prefix)
-		h.sessions, err = cookie.NewRules(nil, nil) // it is for several apps
-		h.policy = h.newPolicy()
+		h.run.rules = new(logoutpath.Rules)
+		h.run.rules.AddOwnPrefix(h.edge.Prefix)
+		h.run.sessions, err = cookie.NewRules(nil, nil) // it is for several apps
+		h.run.policy = h.newPolicy()
 		return err
 	case roleApp:
 		h.edge.roles[roleApp]++
@@ -207,11 +212,11 @@ func (h *Handler) compile() (err error) {
 	if err != nil {
 		return err
 	}
-	if h.rules, err = logoutpath.Compile(paths, h.Base); err != nil {
+	if h.run.rules, err = logoutpath.Compile(paths, h.Base); err != nil {
 		return err
 	}
-	h.rules.AddOwnPrefix(h.edge.Prefix)
-	for _, rule := range h.rules.List {
+	h.run.rules.AddOwnPrefix(h.edge.Prefix)
+	for _, rule := range h.run.rules.List {
 		if path := "/" + strings.Join(rule.Segments, "/"); h.edge.owns(path) {
 			return fmt.Errorf("paths: %s belongs to our own pages; name another path, or another prefix in the global options", path)
 		}
@@ -224,10 +229,10 @@ func (h *Handler) compile() (err error) {
 	if err != nil {
 		return err
 	}
-	if h.sessions, err = cookie.NewRules(names, keep); err != nil {
+	if h.run.sessions, err = cookie.NewRules(names, keep); err != nil {
 		return err
 	}
-	if h.clear, err = cookie.ClearTypes(h.ClearSiteData, len(keep) > 0); err != nil {
+	if h.run.clear, err = cookie.ClearTypes(h.ClearSiteData, len(keep) > 0); err != nil {
 		return err
 	}
 	if err := h.compileFanout(); err != nil {
@@ -239,7 +244,7 @@ func (h *Handler) compile() (err error) {
 	if err := h.compilePolicy(); err != nil {
 		return err
 	}
-	h.returnTo, err = h.compileTarget("return_to", h.ReturnTo)
+	h.run.returnTo, err = h.compileTarget("return_to", h.ReturnTo)
 	return err
 }
 
@@ -276,9 +281,9 @@ func (h *Handler) compileTarget(word, raw string) (string, error) {
 // on with w as it came: wrapping it would cost time and break upgrades.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path := r.URL.Path
-	unusual := h.rules.MayConcernUs(path, r.URL.RawQuery)
-	if h.identity != nil {
-		h.identity.Forget(r)
+	unusual := h.run.rules.MayConcernUs(path, r.URL.RawQuery)
+	if h.run.identity != nil {
+		h.run.identity.Forget(r)
 	}
 	if unusual && h.edge.owns(path) && h.Role != roleApp && !nested.IsOwnCall(r) {
 		return h.serveAddress(w, r, next)
@@ -292,7 +297,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.edge.answerSweep(w, r, own, sweep)
 		}
 	}
-	if h.rules.MayMatch(path) && h.rules.Match(r) && !nested.IsOwnCall(r) {
+	if h.run.rules.MayMatch(path) && h.run.rules.Match(r) && !nested.IsOwnCall(r) {
 		return h.serveLogout(w, r, next)
 	}
 	if unusual {
@@ -300,17 +305,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return err
 		}
 	}
-	if h.identity != nil {
-		next = h.identity.Behind(next)
+	if h.run.identity != nil {
+		next = h.run.identity.Behind(next)
 	}
 	navigation := guard.IsNavigation(r)
 	if navigation && journey.HasMarker(r.Header["Cookie"]) && !nested.IsOwnCall(r) {
 		// A logout goes on whatever the browser still presents.
 		return h.serveMarked(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			return h.policy.Serve(w, r, next, true)
+			return h.run.policy.Serve(w, r, next, true)
 		}))
 	}
-	return h.policy.Serve(w, r, next, navigation)
+	return h.run.policy.Serve(w, r, next, navigation)
 }
 
 // addresses are ours on every site, below the prefix; an app never gets them.

@@ -45,7 +45,7 @@ type Identify struct {
 var identityPlaceholders = []string{"http.auth.user.", "http.vars.", identify.HeaderPlaceholder}
 
 func (h *Handler) compileIdentify() error {
-	if h.identity = nil; h.Identify == nil {
+	if h.run.identity = nil; h.Identify == nil {
 		return nil
 	}
 	id, err := h.Identify.compile()
@@ -56,11 +56,11 @@ func (h *Handler) compileIdentify() error {
 		return errors.New("identify header: in a block it comes too late, for the auth layer may stand before the block and what it has set would be deleted; write it at the top level of the site")
 	}
 	if id != nil {
-		id.Sessions, id.Issuer, id.Now = h.sessions, h.issuerOfUsers, h.edge.clock
+		id.Sessions, id.Issuer, id.Now = h.run.sessions, h.issuerOfUsers, h.edge.clock
 		id.List = func() *revocation.List { return h.edge.process.revocations.list.Load() }
 		id.Logger = func() *zap.Logger { return h.logger }
 	}
-	h.identity = id
+	h.run.identity = id
 	return nil
 }
 
@@ -114,7 +114,7 @@ var headersOfClients = []string{
 // issuerOfUsers is whose users the auth layer names. No issuer's URL begins like a
 // group's.
 func (h *Handler) issuerOfUsers() string {
-	if p := h.provider; p != nil && p.Issuer != "" {
+	if p := h.run.provider; p != nil && p.Issuer != "" {
 		return p.Issuer
 	}
 	return "group:" + h.edge.groupOf(h)

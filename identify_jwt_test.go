@@ -41,7 +41,7 @@ func jwtLab(t testing.TB) *identifyLab {
 func (lab *identifyLab) refusedOf(cookies ...string) (refused []cookie.Cookie) {
 	r := request("GET", "https://app.example.com/", "")
 	r.Header["Cookie"] = cookies
-	asked, _ := lab.handlers()[0].policy.ForApp(r)
+	asked, _ := lab.handlers()[0].run.policy.ForApp(r)
 	pairs := func(lines []string) []string {
 		all := strings.FieldsFunc(strings.Join(lines, ";"), func(c rune) bool { return c == ';' })
 		for i := range all {

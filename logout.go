@@ -92,7 +92,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		maps.Copy(r.Header, outer.Taken)
 	}
 	if verdict == guard.Pass {
-		return h.policy.Serve(w, r, next, false)
+		return h.run.policy.Serve(w, r, next, false)
 	}
 	if verdict != guard.Logout {
 		return h.answerVerdict(w, r, verdict, own)
@@ -125,7 +125,7 @@ func (h *Handler) newLogout(r *http.Request, own origin.Origin) *logout {
 func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *logout {
 	l := &logout{
 		h: h, id: newID(), began: h.edge.now(), own: own, caller: guard.CallerOf(r), method: r.Method, url: u,
-		presented: h.sessions.In(r.Header["Cookie"]),
+		presented: h.run.sessions.In(r.Header["Cookie"]),
 		secure:    own.Trustworthy(),
 	}
 	if cut, found := strings.CutSuffix(l.url.Path, r.URL.Path); found {
@@ -136,16 +136,16 @@ func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *log
 			l.names = append(l.names, c.Name)
 		}
 	}
-	for _, name := range h.sessions.Configured {
+	for _, name := range h.run.sessions.Configured {
 		if !slices.Contains(l.names, name) {
 			l.names = append(l.names, name)
 		}
 	}
 	l.cookies = r.Header["Cookie"]
-	l.credentials, l.refusable = h.policy.CredentialsIn(r, l.presented)
+	l.credentials, l.refusable = h.run.policy.CredentialsIn(r, l.presented)
 	l.tokens = h.tokensIn(r, l.presented)
 	l.path = logoutpath.CookiePath(l.url)
-	l.variants = cookie.Variants(own, append([]string{l.path}, h.cookiePaths...)...)
+	l.variants = cookie.Variants(own, append([]string{l.path}, h.run.cookiePaths...)...)
 	return l
 }
 
@@ -201,7 +201,7 @@ func (l *logout) begin(r *http.Request) {
 func (l *logout) askApp(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) appcall.Result {
 	pass := func(status int) bool { return !l.caller.Navigation && status >= 200 && status < 300 }
 	answer := appcall.NewAnswer(w, pass, func(hdr http.Header) { l.amend(hdr, r) }, l.deadline)
-	asked, taken := l.h.policy.ForApp(r)
+	asked, taken := l.h.run.policy.ForApp(r)
 	answer.Taken = taken
 	from := appcall.BrowserOf(r, l.own) // while nothing else has it
 	began := time.Now()
@@ -226,7 +226,7 @@ func (*logout) passed(res appcall.Result) error {
 func (l *logout) chooseTarget(requested []string) {
 	dropped := 0
 	for _, raw := range requested {
-		target, err := returnurl.Target(raw, l.own, l.h.edge.returns)
+		target, err := returnurl.Target(raw, l.own, l.h.edge.run.returns)
 		if err == nil && !l.leadsBack(target) {
 			l.target = target
 			break
@@ -265,7 +265,7 @@ func (h *Handler) leadsBack(target, cut string) bool {
 		return true
 	}
 	u.Path = strings.TrimPrefix(u.Path, cut)
-	return h.rules.Match(&http.Request{Method: http.MethodGet, URL: u})
+	return h.run.rules.Match(&http.Request{Method: http.MethodGet, URL: u})
 }
 
 // appName is the app's name for people and programs: where it lies.

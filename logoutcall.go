@@ -77,24 +77,24 @@ const defaultCallTimeout = 2 * time.Second
 
 // ending ends sessions of this app.
 func (h *Handler) ending() *appcall.Ending {
-	return &appcall.Ending{Call: h.call, Sessions: h.sessions, App: h.appName(), Now: h.edge.now, Logger: h.logger}
+	return &appcall.Ending{Call: h.run.call, Sessions: h.run.sessions, App: h.appName(), Now: h.edge.now, Logger: h.logger}
 }
 
 // compileLogoutCall needs the paths and the prefix.
 func (h *Handler) compileLogoutCall() (err error) {
 	if h.LogoutCall == nil {
-		h.call = &appcall.LogoutCall{Tries: appcall.DerivedCalls(h.rules), Derived: true, Timeout: defaultCallTimeout}
+		h.run.call = &appcall.LogoutCall{Tries: appcall.DerivedCalls(h.run.rules), Derived: true, Timeout: defaultCallTimeout}
 		return nil
 	}
-	if h.call, err = h.LogoutCall.compile(); err != nil {
+	if h.run.call, err = h.LogoutCall.compile(); err != nil {
 		return fmt.Errorf("logout_call: %w", err)
 	}
 	uris := make([]string, 0, 2)
-	for _, try := range h.call.Tries {
+	for _, try := range h.run.call.Tries {
 		uris = append(uris, try.URI)
 	}
-	if h.call.CSRF != nil {
-		uris = append(uris, h.call.CSRF.Page.URI)
+	if h.run.call.CSRF != nil {
+		uris = append(uris, h.run.call.CSRF.Page.URI)
 	}
 	for _, uri := range uris {
 		if u, err := url.ParseRequestURI(uri); err != nil || h.edge.owns(u.Path) {

@@ -89,23 +89,30 @@ type App struct {
 	// an app. Default: `/.universal-logout`.
 	Prefix string `json:"prefix,omitempty"`
 
+	run compiledApp
+
+	sites         func() ([]mount, sites.Names)
+	registry      func() *registry // of them
+	logger        *zap.Logger
+	now           func() time.Time
+	work          *work.Runner
+	process       *process
+	ctx           caddy.Context
+	endRefreshing context.CancelFunc // ends the refreshing of keys; set by Start
+	roles         map[string]int     // how many handlers of each role the config has
+	enforcing     enforce.Edge
+	seals         journey.Seals
+	teller        *telemetry.Teller
+}
+
+// compiledApp is what Provision makes of the words: they are read, checked and
+// without placeholders.
+type compiledApp struct {
 	returns   []returnurl.Pattern
-	also      []AlsoApp // resolved
+	also      []AlsoApp
 	trusted   map[origin.Origin]struct{}
 	providers map[string]*provider.Provider // and those that sites name by their issuer
 	hub       origin.Origin                 // the zero value: none
-	sites     func() ([]mount, sites.Names)
-	registry  func() *registry // of them
-	logger    *zap.Logger
-	now       func() time.Time
-	work      *work.Runner
-	process   *process
-	ctx       caddy.Context
-	stop      context.CancelFunc // ends the refreshing of keys; set by Start
-	roles     map[string]int     // how many handlers of each role the config has
-	enforcing enforce.Edge
-	seals     journey.Seals
-	teller    *telemetry.Teller
 }
 
 // CaddyModule returns the Caddy module information.
@@ -160,7 +167,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.sites = sync.OnceValues(func() ([]mount, sites.Names) { return findMounts(ctx) })
-	a.registry = sync.OnceValue(func() *registry { return newRegistry(a.mounts(), a.hub) })
+	a.registry = sync.OnceValue(func() *registry { return newRegistry(a.mounts(), a.run.hub) })
 	return a.provisionProviders()
 }
 
@@ -201,16 +208,16 @@ func (a *App) compile() error {
 		if err != nil {
 			return fmt.Errorf("allowed_return_urls: %w", err)
 		}
-		a.returns = append(a.returns, p)
+		a.run.returns = append(a.run.returns, p)
 	}
 	for _, also := range a.Also {
 		also, err := also.resolve()
 		if err != nil {
 			return fmt.Errorf("also: %w", err)
 		}
-		a.also = append(a.also, also)
+		a.run.also = append(a.run.also, also)
 	}
-	a.trusted = make(map[origin.Origin]struct{})
+	a.run.trusted = make(map[origin.Origin]struct{})
 	for _, entry := range a.TrustedOrigins {
 		entry, err := placeholders.Resolve(entry)
 		if err != nil {
@@ -223,7 +230,7 @@ func (a *App) compile() error {
 		case p.Wildcard || p.Path != "":
 			return fmt.Errorf("trusted_origins: %q must be one origin, like https://portal.example.com, without a path or *", entry)
 		}
-		a.trusted[p.Origin] = struct{}{}
+		a.run.trusted[p.Origin] = struct{}{}
 	}
 	return nil
 }
@@ -234,12 +241,12 @@ func (a *App) Start() error {
 		return errNoAddresses
 	}
 	a.warnAboutGroups()
-	if a.hub != (origin.Origin{}) && !a.serves(a.hub) {
-		a.logger.Warn("no site has the hub's name: providers would send people where nothing is; add one like "+a.hub.Host+" { universal_logout }",
-			zap.String("hub", a.hub.String()))
+	if a.run.hub != (origin.Origin{}) && !a.serves(a.run.hub) {
+		a.logger.Warn("no site has the hub's name: providers would send people where nothing is; add one like "+a.run.hub.Host+" { universal_logout }",
+			zap.String("hub", a.run.hub.String()))
 	}
 	ctx, stop := context.WithCancel(a.ctx)
-	a.stop = stop
+	a.endRefreshing = stop
 	go a.refreshKeys(ctx)
 	a.process.revocations.open(a)
 	if mode := a.process.revocations.mode; mode != a.Shared {
@@ -255,8 +262,8 @@ func (a *App) Start() error {
 // Stop ends what Start began.
 func (a *App) Stop() error {
 	a.process.running.end(a)
-	if a.stop != nil {
-		a.stop()
+	if a.endRefreshing != nil {
+		a.endRefreshing()
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (a *App) newEnforcing() enforce.Edge {
 
 func (h *Handler) newPolicy() enforce.Policy {
 	return enforce.Policy{
-		Sessions: h.sessions, CookiePaths: h.cookiePaths, NamesKept: len(h.KeepCookies) > 0, ReadsJWT: h.Identify != nil && h.Identify.JWT,
+		Sessions: h.run.sessions, CookiePaths: h.run.cookiePaths, NamesKept: len(h.KeepCookies) > 0, ReadsJWT: h.Identify != nil && h.Identify.JWT,
 		AddressesOnly: h.Role == roleAddresses, InBlock: h.Role == roleApp, EndsSignOn: h.endsSignOn,
 		Edge: &h.edge.enforcing, Logger: func() *zap.Logger { return h.logger },
 	}
@@ -36,8 +36,8 @@ func (h *Handler) newPolicy() enforce.Policy {
 // compilePolicy is what the app wants of sessions that are over. It needs the
 // paths and the prefix.
 func (h *Handler) compilePolicy() (err error) {
-	h.policy = h.newPolicy()
-	if h.policy.Headers, err = compileSessionHeaders(h.SessionHeaders); err != nil {
+	h.run.policy = h.newPolicy()
+	if h.run.policy.Headers, err = compileSessionHeaders(h.SessionHeaders); err != nil {
 		return err
 	}
 	return h.compileOnRevoked()
@@ -92,16 +92,16 @@ func (h *Handler) compileOnRevoked() (err error) {
 			return fmt.Errorf("on_revoked: %q: only redirect has an address behind it", h.OnRevoked)
 		}
 	case enforce.Redirect:
-		if h.policy.RedirectTo, err = h.compileTarget("on_revoked", strings.TrimSpace(target)); err != nil {
+		if h.run.policy.RedirectTo, err = h.compileTarget("on_revoked", strings.TrimSpace(target)); err != nil {
 			return err
 		}
-		if h.policy.RedirectTo == "" {
+		if h.run.policy.RedirectTo == "" {
 			return errors.New("on_revoked: redirect where? write a path like /login or a URL like https://www.example.com/ behind it")
 		}
 	default:
 		return fmt.Errorf("on_revoked: %q is none of strip, reject, redirect <url>", what)
 	}
-	h.policy.OnRevoked = what
+	h.run.policy.OnRevoked = what
 	return nil
 }
 
@@ -112,8 +112,8 @@ func (h *Handler) compileOnRevoked() (err error) {
 // cookie can end the sign-on with it, and no more.
 func (h *Handler) endsSignOn(r *http.Request) bool {
 	own, u := inbound.Origin(r), inbound.URL(r)
-	for _, p := range h.edge.providers {
-		if p.EndsSignOn(r.Method, u, own, p == h.provider, h.edge.isOurQuestion) {
+	for _, p := range h.edge.run.providers {
+		if p.EndsSignOn(r.Method, u, own, p == h.run.provider, h.edge.isOurQuestion) {
 			return true
 		}
 	}

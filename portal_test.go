@@ -64,7 +64,7 @@ func portalSite(t testing.TB, p *portal, logoutURL string) (s *site, app *sessio
 	auth.example.com {
 		reverse_proxy `+strings.TrimPrefix(at.URL, "http://")+`
 	}`)
-	s.app.providers["portal"].AskThrough(servedBy{p})
+	s.app.run.providers["portal"].AskThrough(servedBy{p})
 	j = &jar{now: time.Now()}
 	j.store("app.example.com", "/", true, []string{"sessionid=one; Path=/; HttpOnly; Secure"})
 	return s, app, j
@@ -142,7 +142,7 @@ func TestPortalOutOfReachGetsNoBrowser(t *testing.T) {
 	t.Parallel()
 	p := &portal{alive: true, back: "rd"}
 	s, _, j := portalSite(t, p, "https://auth.example.com/logout?rd={return_url}")
-	s.app.providers["portal"].AskThrough(servedBy{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })})
+	s.app.run.providers["portal"].AskThrough(servedBy{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })})
 	f := s.follow(j, request("GET", "https://app.example.com/logout", "", clicked...))
 	if _, visits := p.state(); len(visits) != 0 || !strings.Contains(f.body, `data-page="landing"`) || !strings.Contains(f.body, "may still be signed in") || !strings.Contains(f.body, `href="https://auth.example.com/logout"`) {
 		t.Errorf("%v %s", f.visited, f.body)

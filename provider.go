@@ -130,7 +130,7 @@ func (s *ServerLogout) values() *provider.ServerLogout {
 
 // provisionProviders asks none of them: that is for the first logout.
 func (a *App) provisionProviders() error {
-	a.providers = make(map[string]*provider.Provider)
+	a.run.providers = make(map[string]*provider.Provider)
 	for name, p := range a.Providers {
 		if err := checkProviderName(name); err != nil {
 			return err
@@ -149,7 +149,7 @@ func (a *App) provisionProviders() error {
 	if err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
-	a.hub, err = parseHub(hub)
+	a.run.hub, err = parseHub(hub)
 	return err
 }
 
@@ -167,7 +167,7 @@ func (a *App) providerOf(name, issuer string) (*provider.Provider, error) {
 	case name != "" && issuer != "":
 		return nil, errors.New("provider and issuer name the same thing; write one of them")
 	case name != "":
-		if p, ok := a.providers[name]; ok && a.Providers[name] != nil {
+		if p, ok := a.run.providers[name]; ok && a.Providers[name] != nil {
 			return p, nil
 		}
 		return nil, unknownProvider(name, slices.Sorted(maps.Keys(a.Providers)))
@@ -178,19 +178,19 @@ func (a *App) providerOf(name, issuer string) (*provider.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.providers)) {
-		if p := a.providers[name]; p.Issuer == issuer {
+	for _, name := range slices.Sorted(maps.Keys(a.run.providers)) {
+		if p := a.run.providers[name]; p.Issuer == issuer {
 			return p, nil
 		}
 	}
 	if err := a.addProvider(issuer, &Provider{Issuer: issuer}); err != nil {
 		return nil, err
 	}
-	return a.providers[issuer], nil
+	return a.run.providers[issuer], nil
 }
 
 func (a *App) addProvider(name string, config *Provider) (err error) {
-	a.providers[name], err = provider.New(name, config.values(), provider.Env{
+	a.run.providers[name], err = provider.New(name, config.values(), provider.Env{
 		Now: a.clock, Logger: func() *zap.Logger { return a.logger }, Storage: a.ctx.Storage(), Seen: func() *provider.Seen { return &a.process.metadata }, Work: a.work,
 		Count: func(provider, endpoint, result string) { a.teller.ProviderAnswered(provider, endpoint, result) },
 	})
@@ -212,41 +212,41 @@ func (h *Handler) saysAnythingOfAProvider() bool {
 
 // compileProvider finds the provider and reads what the site says about it.
 func (h *Handler) compileProvider() (err error) {
-	if h.provider, err = h.edge.providerOf(h.Provider, h.Issuer); err != nil {
+	if h.run.provider, err = h.edge.providerOf(h.Provider, h.Issuer); err != nil {
 		return err
 	}
-	if h.provider == nil {
+	if h.run.provider == nil {
 		if h.saysAnythingOfAProvider() {
 			return errNoProvider
 		}
 		return nil
 	}
-	if h.clientID, err = placeholders.Resolve(h.ClientID); err != nil {
+	if h.run.clientID, err = placeholders.Resolve(h.ClientID); err != nil {
 		return fmt.Errorf("client_id: %w", err)
 	}
-	if h.postLogoutRedirectURI, err = placeholders.Resolve(h.PostLogoutRedirectURI); err != nil {
+	if h.run.postLogoutRedirectURI, err = placeholders.Resolve(h.PostLogoutRedirectURI); err != nil {
 		return fmt.Errorf("post_logout_redirect_uri: %w", err)
 	}
-	if h.postLogoutRedirectURI != "" {
-		if err := origin.CheckEndpoint(h.postLogoutRedirectURI); err != nil {
+	if h.run.postLogoutRedirectURI != "" {
+		if err := origin.CheckEndpoint(h.run.postLogoutRedirectURI); err != nil {
 			return fmt.Errorf("post_logout_redirect_uri: %w", err)
 		}
 	}
-	if h.provider.IsPortal() && h.leadsBack(h.provider.LogoutURL, "") {
-		return fmt.Errorf("logout_url: %s is a logout path of this app: the browser would go round in circles", h.provider.LogoutURL)
+	if h.run.provider.IsPortal() && h.leadsBack(h.run.provider.LogoutURL, "") {
+		return fmt.Errorf("logout_url: %s is a logout path of this app: the browser would go round in circles", h.run.provider.LogoutURL)
 	}
 	return nil
 }
 
 // clients are the app's own and the provider's.
 func (h *Handler) clients() (all []journey.Client) {
-	if h.clientID != "" {
-		all = append(all, journey.Client{h.clientID, h.postLogoutRedirectURI})
+	if h.run.clientID != "" {
+		all = append(all, journey.Client{h.run.clientID, h.run.postLogoutRedirectURI})
 	}
-	if p := h.provider; p.ClientID != "" && p.ClientID != h.clientID {
+	if p := h.run.provider; p.ClientID != "" && p.ClientID != h.run.clientID {
 		all = append(all, journey.Client{p.ClientID, p.PostLogoutRedirectURI})
 	}
-	if p := h.provider; len(all) == 1 && p.ClientID == h.clientID && all[0].ReturnURI == "" {
+	if p := h.run.provider; len(all) == 1 && p.ClientID == h.run.clientID && all[0].ReturnURI == "" {
 		all[0].ReturnURI = p.PostLogoutRedirectURI
 	}
 	return all

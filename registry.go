@@ -35,10 +35,10 @@ func (a *App) groupOf(h *Handler) string {
 }
 
 func (h *Handler) ownGroup() string {
-	if h.group == "" && h.provider != nil {
-		return h.provider.Name
+	if h.run.group == "" && h.run.provider != nil {
+		return h.run.provider.Name
 	}
-	return h.group
+	return h.run.group
 }
 
 // isHubs reports whether a handler is the hub's.
@@ -204,7 +204,7 @@ func (app *siteApp) prefer(better func(*Handler) bool) {
 // if other directives of the site are about apps.
 func (app siteApp) isOff() bool {
 	return !slices.ContainsFunc(app.handlers, func(h *Handler) bool {
-		return len(h.rules.List) > 0 || h.LogoutCall != nil || len(h.SessionCookies) > 0
+		return len(h.run.rules.List) > 0 || h.LogoutCall != nil || len(h.SessionCookies) > 0
 	})
 }
 
@@ -213,7 +213,7 @@ func (app *siteApp) name() string { return cmp.Or(app.base, "/") }
 // clears is what the browser is asked to clear for an app.
 func (app *siteApp) clears() (types []string) {
 	for _, h := range app.handlers {
-		types = cookie.Union(types, h.clear)
+		types = cookie.Union(types, h.run.clear)
 	}
 	return types
 }
@@ -229,7 +229,7 @@ func (p mount) names() (names []string) {
 			names = append(names, host)
 		}
 	}
-	for _, host := range p.Handler.hosts {
+	for _, host := range p.Handler.run.hosts {
 		if p.Takes(host) && !slices.Contains(names, host) {
 			names = append(names, host)
 		}
@@ -262,7 +262,7 @@ func (a *App) tourFrom(srv *sites.Server, start origin.Origin, group string) tou
 	it := a.itineraryFrom(srv, start, group)
 	if len(it.Stops) > 0 && !a.isNamed(srv, start.Hostname()) {
 		it = tour.Itinerary{Group: group, Hub: -1, Stops: slices.Clone(it.Stops[:1])}
-		it.Order(a.hub)
+		it.Order(a.run.hub)
 	}
 	return it
 }
@@ -309,7 +309,7 @@ func (a *App) newItinerary(srv *sites.Server, start origin.Origin, group string)
 			}
 		}
 	}
-	it.Order(a.hub)
+	it.Order(a.run.hub)
 	for _, name := range insecure {
 		if !slices.Contains(it.Plain, name) && !slices.ContainsFunc(it.Stops, func(s tour.Stop) bool { return s.Origin.Hostname() == name }) {
 			it.Plain = append(it.Plain, name)
@@ -345,6 +345,6 @@ func (a *App) friends(r *http.Request, own origin.Origin, h *Handler) func(origi
 }
 
 func (a *App) trusts(o origin.Origin) bool {
-	_, ok := a.trusted[o]
+	_, ok := a.run.trusted[o]
 	return ok
 }

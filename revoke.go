@@ -156,7 +156,7 @@ func (a *App) refuseSession(ctx context.Context, p *provider.Provider, token pro
 // isRefused reports whether all sessions that a logout presents are refused
 // already, so that the app is asked without any.
 func (l *logout) isRefused(asked *http.Request) bool {
-	return len(l.presented) > 0 && len(l.h.sessions.In(asked.Header["Cookie"])) == 0
+	return len(l.presented) > 0 && len(l.h.run.sessions.In(asked.Header["Cookie"])) == 0
 }
 
 // endRefused ends a session that is refused already: the app may not know, if
@@ -171,7 +171,7 @@ func (l *logout) endRefused(from appcall.Browser, next caddyhttp.Handler) {
 // tokensIn finds the tokens of a logout where the site says that they are, and
 // in session cookies that are called so.
 func (h *Handler) tokensIn(r *http.Request, presented []cookie.Cookie) provider.Tokens {
-	if h.provider == nil || h.provider.IsPortal() {
+	if h.run.provider == nil || h.run.provider.IsPortal() {
 		return provider.Tokens{}
 	}
 	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
@@ -185,7 +185,7 @@ func (h *Handler) tokensIn(r *http.Request, presented []cookie.Cookie) provider.
 		}
 		return []string{token}
 	}
-	return h.provider.TokensIn(presented, provider.Tokens{ID: said(h.IDToken), Access: said(h.AccessToken), Refresh: said(h.RefreshToken)})
+	return h.run.provider.TokensIn(presented, provider.Tokens{ID: said(h.IDToken), Access: said(h.AccessToken), Refresh: said(h.RefreshToken)})
 }
 
 // tokensBudget is how long a logout waits for its tokens to be revoked
@@ -197,7 +197,7 @@ const tokensBudget = 2 * time.Second
 // for access tokens go with it). If the browser has its answer already, nobody
 // waits.
 func (l *logout) endTokens(answered bool) {
-	p, t := l.h.provider, l.tokens
+	p, t := l.h.run.provider, l.tokens
 	if p == nil || t.None() {
 		return
 	}

@@ -45,7 +45,7 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	}
 	a, own, q := h.edge, inbound.Origin(r), r.URL.Query()
 	st, sealed := a.seals.OpenState(q.Get("state"))
-	if sealed && st.Site != own.String() && own == a.hub && a.serves(origin.Parse(st.Site)) {
+	if sealed && st.Site != own.String() && own == a.run.hub && a.serves(origin.Parse(st.Site)) {
 		return pages.Redirect(w, forwarded(st.Site+r.URL.Path, q))
 	}
 	j, ok := a.seals.OpenMarker(r, own)
@@ -101,7 +101,7 @@ func (h *Handler) logBack(r *http.Request, what string) {
 
 // returned: the provider has ended its session, or the user said no there.
 func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, j journey.Journey, known bool) (next string) {
-	p := h.edge.providers[j.Visit.Provider]
+	p := h.edge.run.providers[j.Visit.Provider]
 	switch {
 	case known:
 		return h.edge.endVisit(w.Header(), own, j, journey.VisitEnd{Outcome: journey.ProviderEnded})
@@ -149,7 +149,7 @@ func (h *Handler) stillAlive(ctx context.Context, j journey.Journey) journey.Vis
 	if j.Visit == nil {
 		return journey.VisitEnd{}
 	}
-	p := h.edge.providers[j.Visit.Provider]
+	p := h.edge.run.providers[j.Visit.Provider]
 	if p == nil || p.IsPortal() {
 		return journey.VisitEnd{Outcome: journey.ProviderAlive}
 	}
@@ -160,7 +160,7 @@ func (h *Handler) stillAlive(ctx context.Context, j journey.Journey) journey.Vis
 // hinted: the provider has answered the silent question.
 func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Request, own origin.Origin, j journey.Journey, known bool) (next string) {
 	a, q := h.edge, r.URL.Query()
-	p := a.providers[j.Visit.Provider]
+	p := a.run.providers[j.Visit.Provider]
 	if !known || p == nil {
 		h.logBack(r, "came back from the provider's sign-in without the state that went there")
 		return a.endVisit(w.Header(), own, untrusted(j), h.stillAlive(ctx, j))

@@ -117,7 +117,7 @@ func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, done jou
 func (a *App) landingPage(done journey.Landing, self string) pages.Page {
 	says := landingOf(done)
 	says.Self = self
-	for _, also := range a.also {
+	for _, also := range a.run.also {
 		says.Also = append(says.Also, pages.Link(also))
 	}
 	if done.Tour != nil {

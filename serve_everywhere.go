@@ -59,9 +59,9 @@ func (h *Handler) mainOf(r *http.Request, own origin.Origin) (main *Handler, gro
 	group = h.edge.groupOf(main)
 	all := *main
 	all.Fanout = fanoutOn // what the app says about its own logout
-	if main.provider == nil && h.edge.isHubs(main) {
+	if main.run.provider == nil && h.edge.isHubs(main) {
 		// The hub is there for the provider of its group, too.
-		all.provider, all.group = h.edge.providers[group], group
+		all.run.provider, all.run.group = h.edge.run.providers[group], group
 	}
 	return &all, group
 }
@@ -72,7 +72,7 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 	body, detach := appcall.BufferBody(w, r, time.Until(l.deadline))
 	defer detach()
 	l.chooseTarget(returnurl.Requested(r, body))
-	if p := l.h.provider; p != nil && (l.visit == nil || l.visit.Unsure) {
+	if p := l.h.run.provider; p != nil && (l.visit == nil || l.visit.Unsure) {
 		// Whoever has no session here may have one there: ask, silently.
 		l.visit = l.visitTo(p)
 		l.visit.Silent = true
@@ -95,7 +95,7 @@ func (h *Handler) everywherePage(r *http.Request, own origin.Origin, says pages.
 	_, group := h.mainOf(r, own)
 	var sessions []string
 	for _, app := range h.edge.appsAt(listener, own.Hostname(), group) {
-		if slices.ContainsFunc(app.handlers, func(handler *Handler) bool { return len(handler.sessions.In(r.Header["Cookie"])) > 0 }) {
+		if slices.ContainsFunc(app.handlers, func(handler *Handler) bool { return len(handler.run.sessions.In(r.Header["Cookie"])) > 0 }) {
 			sessions = append(sessions, own.Host+app.base)
 		}
 	}

@@ -112,7 +112,7 @@ func (h *Handler) signedInAgain(j journey.Journey, r *http.Request) bool {
 		return false
 	}
 	return slices.ContainsFunc(j.Sweep.Rest.Since(r.Header["Cookie"], j.Seen), func(c cookie.Cookie) bool {
-		return h.sessions.Is(c.Name, c.Value)
+		return h.run.sessions.Is(c.Name, c.Value)
 	})
 }
 

@@ -45,7 +45,7 @@ func TestCallFaults(t *testing.T) {
 				}
 				s := endingSite(t, upstream.addr(), block)
 				for _, h := range ours(s.http, "app.example.com") {
-					h.call.Timeout = callTimeout
+					h.run.call.Timeout = callTimeout
 				}
 				logged := s.observe()
 				got := s.end("", "Cookie: sessionid=one")

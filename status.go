@@ -71,8 +71,8 @@ type groupStatus struct {
 
 func (a *App) status() adminStatus {
 	s := adminStatus{Shared: a.Shared, KeysShared: a.process.keys.Shared(), Sites: a.siteStatus(), Groups: []groupStatus{}, Providers: []provider.Status{}}
-	if a.hub != (origin.Origin{}) {
-		s.Hub = a.hub.String()
+	if a.run.hub != (origin.Origin{}) {
+		s.Hub = a.run.hub.String()
 	}
 	if list := a.process.revocations.list.Load(); list != nil {
 		stats := list.Stats()
@@ -89,8 +89,8 @@ func (a *App) status() adminStatus {
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		s.Groups = append(s.Groups, groupStatus{name, groups[name]})
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.providers)) {
-		s.Providers = append(s.Providers, a.providers[name].Status())
+	for _, name := range slices.Sorted(maps.Keys(a.run.providers)) {
+		s.Providers = append(s.Providers, a.run.providers[name].Status())
 	}
 	return s
 }
@@ -106,9 +106,9 @@ func logStatusOf(j journal.Stats) logStatus {
 func (a *App) siteStatus() []siteStatus {
 	sites := make(map[string]*siteStatus)
 	for _, p := range a.registry().apps {
-		app := appStatus{Path: cmp.Or(p.base(), "/"), Group: a.groupOf(p.Handler), Hosts: p.Handler.hosts}
-		if p.Handler.provider != nil {
-			app.Provider = p.Handler.provider.Name
+		app := appStatus{Path: cmp.Or(p.base(), "/"), Group: a.groupOf(p.Handler), Hosts: p.Handler.run.hosts}
+		if p.Handler.run.provider != nil {
+			app.Provider = p.Handler.run.provider.Name
 		}
 		hosts := p.Hosts
 		if hosts == nil {

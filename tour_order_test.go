@@ -40,7 +40,7 @@ func TestSecondRound(t *testing.T) {
 		t.Run(start, func(t *testing.T) {
 			t.Parallel()
 			lab := withCookies(t, "clear_site_data storage cookies")
-			lab.app.providers["portal"].AskThrough(servedBy{&portal{}})
+			lab.app.run.providers["portal"].AskThrough(servedBy{&portal{}})
 			j := lab.visitor("ana")
 			var way, cleared []string
 			note := func(at string, res *http.Response) {
@@ -116,7 +116,7 @@ func TestOneWayForAll(t *testing.T) {
 	t.Parallel()
 	lab := withCookies(t, "")
 	at := &portal{}
-	lab.app.providers["portal"].AskThrough(servedBy{at})
+	lab.app.run.providers["portal"].AskThrough(servedBy{at})
 	j := lab.visitor("ana")
 	f := lab.follow(j, lab.signOutForm("c.beta.org"))
 	var hosts []string

@@ -45,7 +45,7 @@ type Answer struct {
 	Taken    http.Header // lines of the request that the app must not see
 
 	mu      sync.Mutex
-	header  http.Header // until it passes
+	held  http.Header // until it passes
 	status  int
 	final   http.Header // header as it was with the status
 	passes  bool        // goes to the browser when there is enough of it
@@ -60,7 +60,7 @@ type Answer struct {
 func NewAnswer(w http.ResponseWriter, pass func(status int) bool, amend func(http.Header), deadline time.Time) *Answer {
 	return &Answer{
 		w: w, pass: pass, amend: amend, Deadline: deadline,
-		headed: make(chan struct{}), claimed: make(chan struct{}), header: w.Header().Clone(),
+		headed: make(chan struct{}), claimed: make(chan struct{}), held: w.Header().Clone(),
 	}
 }
 
@@ -68,7 +68,7 @@ func NewAnswer(w http.ResponseWriter, pass func(status int) bool, amend func(htt
 func newCallAnswer(keep bool, deadline time.Time) *Answer {
 	return &Answer{
 		pass: func(int) bool { return false }, keep: keep, Deadline: deadline,
-		headed: make(chan struct{}), claimed: make(chan struct{}), header: make(http.Header),
+		headed: make(chan struct{}), claimed: make(chan struct{}), held: make(http.Header),
 	}
 }
 
@@ -80,7 +80,7 @@ func (a *Answer) Header() http.Header {
 	if a.passed && !a.over {
 		return a.w.Header()
 	}
-	return a.header
+	return a.held
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -90,7 +90,7 @@ func (a *Answer) WriteHeader(status int) {
 	if a.over || a.status != 0 || status < 200 && (status != http.StatusSwitchingProtocols || a.w == nil) {
 		return // early hints for a page that is about to be left
 	}
-	a.status, a.final = status, a.header.Clone()
+	a.status, a.final = status, a.held.Clone()
 	a.passes = a.pass(status)
 	close(a.headed)
 }
@@ -168,7 +168,7 @@ func (a *Answer) complete() {
 		return
 	}
 	_ = a.send() // the browser is gone if it fails: there is nobody to tell
-	for name, values := range a.header {
+	for name, values := range a.held {
 		// Trailers are what came after the header.
 		if before := a.final[name]; len(values) > len(before) {
 			a.w.Header()[name] = append(a.w.Header()[name], values[len(before):]...)
