@@ -15,15 +15,13 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/identify"
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/identify"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 )
 
 func init() { caddy.RegisterModule(adminAPI{}) }

@@ -12,13 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/limit"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // appStates are what an app can be like when its user logs out.

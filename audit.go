@@ -6,15 +6,14 @@ import (
 	"net/http"
 	"slices"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 )
 
 // The audit log has one entry for each logout, from a logger of that name. It

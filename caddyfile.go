@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 )
 
 // parseGlobalOption sets up the app from the global option. Syntax:

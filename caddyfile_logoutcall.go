@@ -4,9 +4,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
-
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
 )
 
 // parseLogoutCall reads the request that ends the app's session when the logout

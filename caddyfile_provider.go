@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // parseProvider reads one provider of the global option. Syntax:

@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
 // wellKnown is a server with nothing but a discovery document.

@@ -1,8 +1,6 @@
 package universallogout
 
-import (
-	"testing"
-)
+import "testing"
 
 // TestClientsAreNeverMixed: RPI-13, through a whole logout. Two clients with
 // addresses of their own; each hint goes with its client's.

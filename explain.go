@@ -11,17 +11,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
-	"github.com/universal-logout/caddy-universal-logout/internal/sites"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
-
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/universal-logout/caddy-universal-logout/internal/sites"
 )
 
 // explained is a text that grows by numbered steps.

@@ -7,11 +7,9 @@ import (
 	"testing"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/sites"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
 // FuzzTourForms: whatever comes in a hop's form or in a script's question, from

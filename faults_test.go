@@ -8,11 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // providerFaults are what a provider can be like when a user logs out.

@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 )
 
 // unsigned is a JWT that nobody has signed: whoever verifies it refuses it.

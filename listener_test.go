@@ -17,9 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // TestOutcomesOverListener: the README's table "What the caller gets" over every version of HTTP.

@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/limit"
-
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 )
 
 // TestLoggedOnce: every logout and every request that is refused is one line,

@@ -10,27 +10,21 @@ import (
 	"sync"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-	"github.com/universal-logout/caddy-universal-logout/internal/sites"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
-	"github.com/universal-logout/caddy-universal-logout/internal/work"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
+	"github.com/universal-logout/caddy-universal-logout/internal/returnurl"
 	"github.com/universal-logout/caddy-universal-logout/internal/seal"
+	"github.com/universal-logout/caddy-universal-logout/internal/sites"
+	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
+	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
 
 func init() {

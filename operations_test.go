@@ -7,11 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
-
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
 // TestOperationsDocs: the configurations of docs/operations.md can be loaded,

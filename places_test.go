@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // described are places as people would write them: the handler's name, which

@@ -6,12 +6,9 @@ import (
 	"testing"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
 // FuzzProviderAnswers: whatever comes back from a provider, or from whoever

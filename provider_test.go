@@ -9,9 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // TestSingleSignOnEnds: wherever the hint comes from and whoever

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 

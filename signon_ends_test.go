@@ -9,10 +9,8 @@ import (
 	"testing"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
 // TestRevokedSignOnEndsOnly: a copied cookie of a sign-on behind this edge can

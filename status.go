@@ -10,13 +10,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/provider"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/journal"
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
 // adminStatus is what the admin API tells: how we are doing, and nothing secret.

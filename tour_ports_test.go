@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // TestWhereSiblingsAre: the public address of a sibling, by how the site that

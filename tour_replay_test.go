@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
-
 	"github.com/universal-logout/caddy-universal-logout/internal/seal"
+	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
 // recorded is a browser that keeps all that it sends, to send it again.

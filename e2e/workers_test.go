@@ -1,8 +1,6 @@
 package e2e
 
-import (
-	"testing"
-)
+import "testing"
 
 // Service workers of the app neither keep a logout from happening nor its page from being shown, and they are gone
 // afterwards: one that stayed would answer for an app that nobody is signed in to.

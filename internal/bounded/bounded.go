@@ -38,10 +38,10 @@ func NewMap[K comparable, V any](atMost int, life time.Duration) *Map[K, V] {
 func (m *Map[K, V]) Get(key K) (value V, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.get(key)
+	return m.find(key)
 }
 
-func (m *Map[K, V]) get(key K) (value V, ok bool) {
+func (m *Map[K, V]) find(key K) (value V, ok bool) {
 	if e := m.known[key]; e != nil {
 		return e.Value.(entry[K, V]).value, true
 	}
@@ -53,10 +53,10 @@ func (m *Map[K, V]) Put(key K, value V, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forget(now)
-	m.put(key, value, now)
+	m.store(key, value, now)
 }
 
-func (m *Map[K, V]) put(key K, value V, now time.Time) {
+func (m *Map[K, V]) store(key K, value V, now time.Time) {
 	if e := m.known[key]; e != nil {
 		m.drop(e)
 	}
@@ -73,11 +73,11 @@ func (m *Map[K, V]) GetOrPut(key K, now time.Time, newValue func() V) (value V, 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forget(now)
-	if value, ok := m.get(key); ok {
+	if value, ok := m.find(key); ok {
 		return value, false
 	}
 	value = newValue()
-	m.put(key, value, now)
+	m.store(key, value, now)
 	return value, true
 }
 

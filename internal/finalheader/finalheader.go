@@ -26,7 +26,7 @@ func New(w http.ResponseWriter, final func(status int, hdr http.Header)) *Writer
 // WriteHeader implements http.ResponseWriter.
 func (f *Writer) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
-		f.finish(status)
+		f.finishWith(status)
 	}
 	f.ResponseWriterWrapper.WriteHeader(status)
 }
@@ -51,9 +51,9 @@ func (f *Writer) FlushError() error {
 
 // Finish is for an answer without a body, and for one that an error route is
 // about to give: the header survives.
-func (f *Writer) Finish() { f.finish(http.StatusOK) }
+func (f *Writer) Finish() { f.finishWith(http.StatusOK) }
 
-func (f *Writer) finish(status int) {
+func (f *Writer) finishWith(status int) {
 	if !f.over.Swap(true) {
 		f.final(status, f.Header())
 	}

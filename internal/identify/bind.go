@@ -7,13 +7,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
-	"github.com/universal-logout/caddy-universal-logout/internal/nested"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
+	"github.com/universal-logout/caddy-universal-logout/internal/nested"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 

@@ -97,9 +97,9 @@ type Journal struct {
 // its files are in: what it cannot read it skips, and says so in its Stats and
 // in the log. It returns when ctx is done at the latest, and goes on reading by
 // itself. It fails for options that make no sense only.
-func Open(ctx context.Context, o Options) (*Journal, error) { return open(ctx, o, standard()) }
+func Open(ctx context.Context, o Options) (*Journal, error) { return openDir(ctx, o, standard()) }
 
-func open(ctx context.Context, o Options, l limits) (*Journal, error) {
+func openDir(ctx context.Context, o Options, l limits) (*Journal, error) {
 	if o.Apply == nil || o.Now == nil || o.Logger == nil {
 		return nil, errors.New("a journal needs Apply, Now and Logger")
 	}
@@ -216,11 +216,11 @@ func (j *Journal) Stats() Stats {
 // returns when nothing of the journal runs any more; what hangs in a disk or in
 // a storage it leaves behind, and says so.
 func (j *Journal) Close() error {
-	j.once.Do(func() { j.closed = j.close() })
+	j.once.Do(func() { j.closed = j.shut() })
 	return j.closed
 }
 
-func (j *Journal) close() error {
+func (j *Journal) shut() error {
 	j.stop()
 	over := make(chan struct{})
 	go func() {

@@ -37,7 +37,7 @@ func appendForever(dir string) {
 	}
 	limits := standard()
 	limits.segment = 500 // many ends of segments to be killed at
-	j, err := open(context.Background(), Options{Dir: dir, Now: time.Now, Logger: zap.NewNop(), Apply: func([]Record) {}}, limits)
+	j, err := openDir(context.Background(), Options{Dir: dir, Now: time.Now, Logger: zap.NewNop(), Apply: func([]Record) {}}, limits)
 	if err != nil {
 		panic(err)
 	}

@@ -110,7 +110,7 @@ func (l *lab) open(options ...option) *node {
 	for _, option := range options {
 		option(&o, &limits)
 	}
-	j, err := open(l.t.Context(), o, limits)
+	j, err := openDir(l.t.Context(), o, limits)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package journey
 
-import (
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-)
+import "github.com/universal-logout/caddy-universal-logout/internal/cookie"
 
 // round is one more answer of a logout, on the way to its landing page or, if
 // the app has answered its script already, to the page that was opened next.

@@ -56,18 +56,18 @@ func Answer(r *http.Request) any { return of(r.Context()).answer }
 
 // Names of what stands in Caddy's vars: a request's error routes see it, too.
 const (
-	continued = "universal_logout.continued"
-	refusal   = "universal_logout.refusal"
+	continuedVar = "universal_logout.continued"
+	refusalVar   = "universal_logout.refusal"
 )
 
 // SetContinued says that somebody has looked whether a logout goes on here.
-func SetContinued(r *http.Request) { caddyhttp.SetVar(r.Context(), continued, true) }
+func SetContinued(r *http.Request) { caddyhttp.SetVar(r.Context(), continuedVar, true) }
 
 // IsContinued reports whether a handler in front has looked for that.
-func IsContinued(r *http.Request) bool { return caddyhttp.GetVar(r.Context(), continued) != nil }
+func IsContinued(r *http.Request) bool { return caddyhttp.GetVar(r.Context(), continuedVar) != nil }
 
 // SetRefusal tells what was taken out of a request, because it is refused.
-func SetRefusal(r *http.Request, ref any) { caddyhttp.SetVar(r.Context(), refusal, ref) }
+func SetRefusal(r *http.Request, ref any) { caddyhttp.SetVar(r.Context(), refusalVar, ref) }
 
 // Refusal is what a handler in front took out, nil if nothing.
-func Refusal(r *http.Request) any { return caddyhttp.GetVar(r.Context(), refusal) }
+func Refusal(r *http.Request) any { return caddyhttp.GetVar(r.Context(), refusalVar) }

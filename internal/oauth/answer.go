@@ -54,7 +54,7 @@ func (c Client) post(ctx context.Context, hc *http.Client, endpoint string, supp
 	switch status = w.StatusCode; {
 	case status == http.StatusTooManyRequests || status >= 500:
 		return 0, nil, &work.RetryError{
-			After: retryAfter(w.Header.Get("Retry-After"), c.now()),
+			After: retryAfter(w.Header.Get("Retry-After"), c.clock()),
 			Err:   fmt.Errorf("the server answered with status %d", status),
 		}
 	case status >= 400:

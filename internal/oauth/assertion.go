@@ -38,7 +38,7 @@ func (c Client) assertion() (string, error) {
 	if err != nil {
 		return "", errors.New("the client's private key cannot sign")
 	}
-	now := c.now()
+	now := c.clock()
 	claims, err := json.Marshal(map[string]any{
 		"iss": c.ID,
 		"sub": c.ID,

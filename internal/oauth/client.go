@@ -87,7 +87,7 @@ func (c Client) request(ctx context.Context, endpoint string, supported []string
 	return r, nil
 }
 
-func (c Client) now() time.Time {
+func (c Client) clock() time.Time {
 	if c.Now == nil {
 		return time.Now()
 	}

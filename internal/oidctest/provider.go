@@ -66,21 +66,21 @@ type Provider struct {
 	cookies string
 	page    func(http.ResponseWriter, *http.Request, Page)
 	closed  chan struct{}
-	close   sync.Once
+	shut   sync.Once
 
 	mu       sync.Mutex
-	issuer   string
+	address   string
 	base     string // the issuer's path
 	clients  map[string]Client
 	mode     Mode
 	key      *rsa.PrivateKey // made when first used
 	kid      string
 	foreign  *rsa.PrivateKey // what Forge signs with
-	seen     []Request
-	sessions []*session
+	requests     []Request
+	signedIn []*session
 	codes    []*code
 	grants   []*grant
-	revoked  []string
+	tokensRevoked  []string
 	jtis     []string // of client assertions, each good for once
 }
 
@@ -137,7 +137,7 @@ func Start(t TB, cfg Config) *Provider {
 }
 
 // Close lets go of requests that Hangs holds. The provider works on.
-func (p *Provider) Close() { p.close.Do(func() { close(p.closed) }) }
+func (p *Provider) Close() { p.shut.Do(func() { close(p.closed) }) }
 
 // SetIssuer changes the issuer, and with it the address of every endpoint.
 func (p *Provider) SetIssuer(issuer string) {
@@ -147,14 +147,14 @@ func (p *Provider) SetIssuer(issuer string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.issuer, p.base = issuer, base
+	p.address, p.base = issuer, base
 }
 
 // Issuer returns the issuer.
 func (p *Provider) Issuer() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.issuer
+	return p.address
 }
 
 // Register adds a client, or replaces the one with its id.
@@ -182,7 +182,7 @@ func (p *Provider) endpoint(path string) string { return strings.TrimSuffix(p.Is
 
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	issuer, base := p.issuer, p.base
+	issuer, base := p.address, p.base
 	p.mu.Unlock()
 	path, below := strings.CutPrefix(r.URL.EscapedPath(), base)
 	if issuer == "" || !below {

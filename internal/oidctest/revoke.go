@@ -10,7 +10,7 @@ import (
 func (p *Provider) Revoked() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.revoked)
+	return slices.Clone(p.tokensRevoked)
 }
 
 // serveRevoke is the revocation endpoint of RFC 7009.
@@ -60,7 +60,7 @@ func (p *Provider) revoke(client, token string) bool {
 	}
 	g.access = slices.DeleteFunc(g.access, func(a string) bool { return slices.Contains(gone, a) })
 	for _, t := range gone {
-		p.revoked = keep(p.revoked, t)
+		p.tokensRevoked = keep(p.tokensRevoked, t)
 	}
 	return true
 }

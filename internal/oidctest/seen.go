@@ -29,7 +29,7 @@ func (p *Provider) Seen(paths ...string) []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var found []Request
-	for _, r := range p.seen {
+	for _, r := range p.requests {
 		if len(paths) == 0 || slices.Contains(paths, r.Path) {
 			found = append(found, r)
 		}
@@ -40,7 +40,7 @@ func (p *Provider) Seen(paths ...string) []Request {
 func (p *Provider) record(r *http.Request, path string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seen = keep(p.seen, Request{
+	p.requests = keep(p.requests, Request{
 		Method: r.Method,
 		Path:   path,
 		Query:  r.URL.Query(),

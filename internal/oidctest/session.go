@@ -27,7 +27,7 @@ type session struct {
 func (p *Provider) Sessions() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.sessions)
+	return len(p.signedIn)
 }
 
 // HasSession reports whether the session with this sid lives.
@@ -40,7 +40,7 @@ func (p *Provider) HasSession(sid string) bool {
 func (p *Provider) SignIn(user string) *http.Cookie {
 	s := &session{id: rand.Text() + rand.Text(), sid: rand.Text(), user: user, authTime: p.now()}
 	p.mu.Lock()
-	p.sessions = keep(p.sessions, s)
+	p.signedIn = keep(p.signedIn, s)
 	p.mu.Unlock()
 	return p.cookie(sessionCookie, s.id, 0)
 }
@@ -57,11 +57,11 @@ func (p *Provider) SID(c *http.Cookie) string {
 func (p *Provider) find(is func(*session) bool) (*session, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := slices.IndexFunc(p.sessions, is)
+	i := slices.IndexFunc(p.signedIn, is)
 	if i < 0 {
 		return nil, false
 	}
-	return p.sessions[i], true
+	return p.signedIn[i], true
 }
 
 func (p *Provider) sessionOf(r *http.Request) (*session, bool) {
@@ -76,7 +76,7 @@ func (p *Provider) sessionOf(r *http.Request) (*session, bool) {
 func (p *Provider) end(sid string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sessions = slices.DeleteFunc(p.sessions, func(s *session) bool { return s.sid == sid })
+	p.signedIn = slices.DeleteFunc(p.signedIn, func(s *session) bool { return s.sid == sid })
 	p.codes = slices.DeleteFunc(p.codes, func(c *code) bool { return c.sid == sid })
 	for _, g := range p.grants {
 		if g.sid == sid && !g.offline {

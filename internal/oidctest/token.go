@@ -22,11 +22,11 @@ type Tokens struct{ Access, Refresh string }
 
 // Issue returns new tokens of a client, as a sign-in would. They belong to no session, so only a revocation ends them.
 func (p *Provider) Issue(client, user string) Tokens {
-	return p.issue(&grant{client: client, user: user, refresh: "rt-" + rand.Text()}, true)
+	return p.issueTokens(&grant{client: client, user: user, refresh: "rt-" + rand.Text()}, true)
 }
 
-// issue adds an access token to a grant.
-func (p *Provider) issue(g *grant, fresh bool) Tokens {
+// issueTokens adds an access token to a grant.
+func (p *Provider) issueTokens(g *grant, fresh bool) Tokens {
 	access := "at-" + rand.Text()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +65,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		g := &grant{client: c.client, user: c.user, sid: c.sid, offline: c.offline, refresh: "rt-" + rand.Text()}
-		p.sendTokens(w, p.issue(g, true), p.IDToken(c.client, c.user, c.sid, func(claims map[string]any) {
+		p.sendTokens(w, p.issueTokens(g, true), p.IDToken(c.client, c.user, c.sid, func(claims map[string]any) {
 			claims["auth_time"] = c.authTime.Unix()
 			if c.nonce != "" {
 				claims["nonce"] = c.nonce
@@ -79,7 +79,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		// OpenID Connect Core 12.2: no nonce.
-		p.sendTokens(w, p.issue(g, false), p.IDToken(g.client, g.user, g.sid, p.spoil))
+		p.sendTokens(w, p.issueTokens(g, false), p.IDToken(g.client, g.user, g.sid, p.spoil))
 	default:
 		oauthError(w, http.StatusBadRequest, "unsupported_grant_type", "authorization_code and refresh_token are")
 	}

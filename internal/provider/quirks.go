@@ -10,7 +10,7 @@ import (
 type Quirks struct {
 	HintRequired    bool    // parameters without an ID token lead to an error page: then none are sent
 	NoHint          bool    // it knows no id_token_hint
-	returnParameter string  // if it is not post_logout_redirect_uri
+	returnName string  // if it is not post_logout_redirect_uri
 	NoState         bool    // it sends no state back
 	maxURL          int     // the longest address it takes, if that is less than usual
 	Audience        string  // of client assertions: "token_endpoint", if not the issuer
@@ -55,7 +55,7 @@ var quirksByName = map[string]Quirks{
 	// cognito: docs.aws.amazon.com, "Logout endpoint": client_id and
 	// logout_uri on the user pool's own domain, which the configuration has to
 	// name as end_session_endpoint. No hint, no state.
-	"cognito": {NoHint: true, NoState: true, returnParameter: "logout_uri"},
+	"cognito": {NoHint: true, NoState: true, returnName: "logout_uri"},
 
 	// okta: developer.okta.com, "OpenID Connect & OAuth 2.0 API": logout
 	// without id_token_hint is a 400.
@@ -102,7 +102,7 @@ func quirksOf(name, issuer string) Quirks {
 // legacyLogout are the quirks of the logout address that stands in for the
 // one that discovery does not name.
 func (q Quirks) legacyLogout() Quirks {
-	return Quirks{NoHint: true, NoState: true, returnParameter: q.legacy.returnParameter}
+	return Quirks{NoHint: true, NoState: true, returnName: q.legacy.returnParameter}
 }
 
 func (q Quirks) longestURL() int {
@@ -114,8 +114,8 @@ func (q Quirks) longestURL() int {
 
 // ReturnParameter is how the provider calls a post_logout_redirect_uri.
 func (q Quirks) ReturnParameter() string {
-	if q.returnParameter != "" {
-		return q.returnParameter
+	if q.returnName != "" {
+		return q.returnName
 	}
 	return "post_logout_redirect_uri"
 }

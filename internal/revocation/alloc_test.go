@@ -18,7 +18,7 @@ func fill(t testing.TB, list *List, n int) {
 	records := make([]journal.Record, 0, batch)
 	until := seconds(list.now().Add(time.Hour))
 	for range n {
-		e := entry{kind: ofCredential, until: until, fingerprint: fingerprint(random.Uint64(), random.Uint64(), random.Uint32())}
+		e := entry{kind: ofCredential, until: until, fingerprint: newFingerprint(random.Uint64(), random.Uint64(), random.Uint32())}
 		if records = append(records, e.encode()); len(records) == batch {
 			list.merge(records)
 			records = records[:0]

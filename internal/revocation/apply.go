@@ -34,10 +34,10 @@ func (list *List) apply(e *entry, now uint32) bool {
 			list.refuse(f, e.until, now, nil)
 		}
 	case ofBinding:
-		_, ok := list.bind(e, now)
+		_, ok := list.bindNow(e, now)
 		return ok
 	}
-	list.version.Add(1)
+	list.changes.Add(1)
 	return true
 }
 
@@ -77,9 +77,9 @@ func (list *List) tell(level int32, message string, used int64) {
 	}
 }
 
-// bind ties a credential to a session, whoever saw it, and makes e all that is
+// bindNow ties a credential to a session, whoever saw it, and makes e all that is
 // known of it. It is false for one that belongs to somebody else.
-func (list *List) bind(e *entry, now uint32) (changed, ok bool) {
+func (list *List) bindNow(e *entry, now uint32) (changed, ok bool) {
 	changed, ok, full := list.bindings.add(e, now)
 	if full && list.bindings.alarm.CompareAndSwap(false, true) {
 		list.logger.Error("no room for more bindings of credentials to sessions: revoking a session refuses no credential first seen now", zap.Int("max", maxBindings))
@@ -91,7 +91,7 @@ func (list *List) bind(e *entry, now uint32) (changed, ok bool) {
 	// comes after this finds it.
 	if until := list.refusedUntil(e); until > 0 {
 		list.refuse(e.fingerprint, until, now, nil)
-		list.version.Add(1)
+		list.changes.Add(1)
 	}
 	return changed, true
 }

@@ -131,7 +131,7 @@ func (list *List) WithoutRefused(lines []string) (kept []string, refused []Refus
 	}
 	// What is left may read otherwise than before: quotes enclose other things.
 	for range 3 {
-		if kept, refused = list.withoutRefused(lines, refused); !list.RefusesAny(kept) {
+		if kept, refused = list.takeOut(lines, refused); !list.RefusesAny(kept) {
 			return kept, refused
 		}
 		lines = kept
@@ -139,7 +139,7 @@ func (list *List) WithoutRefused(lines []string) (kept []string, refused []Refus
 	return nil, refused // no browser sends such a thing
 }
 
-func (list *List) withoutRefused(lines []string, refused []Refused) (kept []string, all []Refused) {
+func (list *List) takeOut(lines []string, refused []Refused) (kept []string, all []Refused) {
 	for _, line := range lines {
 		before := len(refused)
 		var pairs []string
@@ -290,11 +290,11 @@ func (list *List) refusesText(t text) (f Fingerprint, refused bool) {
 	}
 	a, b, _ = t.from(after).sample()
 	if list.filter.has(list.keys.sample(a, b)) {
-		if f, ok = list.keys.ofSigned(t); ok && list.refusesFingerprint(&f) {
+		if f, ok = list.keys.ofSigned(t); ok && list.refusesNow(&f) {
 			return f, true
 		}
 		_, end := t.padded()
-		if f, ok = list.keys.ofSigned(t.to(end)); ok && list.refusesFingerprint(&f) {
+		if f, ok = list.keys.ofSigned(t.to(end)); ok && list.refusesNow(&f) {
 			return f, true
 		}
 	}
@@ -303,18 +303,18 @@ func (list *List) refusesText(t text) (f Fingerprint, refused bool) {
 
 func (list *List) refusesOpaque(t text) (f Fingerprint, refused bool) {
 	f, ambiguous, ok := list.keys.ofOpaque(t, natural)
-	if ok && list.refusesFingerprint(&f) {
+	if ok && list.refusesNow(&f) {
 		return f, true
 	}
 	for length := 0; ok && ambiguous && length < 4; length++ {
-		if f, _, _ = list.keys.ofOpaque(t, length); list.refusesFingerprint(&f) {
+		if f, _, _ = list.keys.ofOpaque(t, length); list.refusesNow(&f) {
 			return f, true
 		}
 	}
 	return f, false
 }
 
-func (list *List) refusesFingerprint(f *Fingerprint) bool {
+func (list *List) refusesNow(f *Fingerprint) bool {
 	until := list.credentials.until(f.digest())
 	return until > 0 && until > seconds(list.now())
 }
@@ -331,7 +331,7 @@ func (list *List) Refuses(value string) bool {
 
 // RefusesFingerprint is Refuses for a credential of which only that is left.
 func (list *List) RefusesFingerprint(f Fingerprint) bool {
-	return !list.IsEmpty() && list.refusesFingerprint(&f)
+	return !list.IsEmpty() && list.refusesNow(&f)
 }
 
 // Fingerprint of a credential's value as it stands in a header. It is false

@@ -127,7 +127,7 @@ func (k *keys) ofOpaque(t text, length int) (f Fingerprint, ambiguous, ok bool) 
 	}
 	s.end(length)
 	hi, lo := s.sum()
-	return fingerprint(hi, lo, k.sample(a, b)), ambiguous, true
+	return newFingerprint(hi, lo, k.sample(a, b)), ambiguous, true
 }
 
 // ofSigned is the fingerprint of a JWT. Each of its parts is base64 of its
@@ -175,5 +175,5 @@ func (k *keys) ofSigned(t text) (f Fingerprint, ok bool) {
 	s.end(s.length)
 	hi, lo := s.sum()
 	a, b, _ := t.from(after).sample()
-	return fingerprint(hi, lo, k.sample(a, b)), true
+	return newFingerprint(hi, lo, k.sample(a, b)), true
 }

@@ -8,21 +8,21 @@ import (
 	"github.com/dchest/siphash"
 )
 
-// key is one of SipHash-2-4-128.
-type key struct{ k0, k1 uint64 }
+// hashKey is one of SipHash-2-4-128.
+type hashKey struct{ k0, k1 uint64 }
 
 // keys are one for each kind of thing, so that no two kinds can be taken for
 // one another.
 type keys struct {
-	opaque, signed, sid, sub, issuer key
+	opaque, signed, sid, sub, issuer hashKey
 	mix                              [4]uint64
 }
 
 func newKeys(secret Key) *keys {
-	master := key{binary.LittleEndian.Uint64(secret[:]), binary.LittleEndian.Uint64(secret[8:])}
-	derive := func(label string) key {
+	master := hashKey{binary.LittleEndian.Uint64(secret[:]), binary.LittleEndian.Uint64(secret[8:])}
+	derive := func(label string) hashKey {
 		k0, k1 := master.of(label)
-		return key{k0, k1}
+		return hashKey{k0, k1}
 	}
 	first, second := derive("sample 1"), derive("sample 2")
 	return &keys{
@@ -32,7 +32,7 @@ func newKeys(secret Key) *keys {
 	}
 }
 
-func (k key) of(s string) (hi, lo uint64) {
+func (k hashKey) of(s string) (hi, lo uint64) {
 	return siphash.Hash128(k.k0, k.k1, unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
@@ -42,13 +42,13 @@ const hashPiece = 512
 
 // hasher is given its text byte by byte.
 type hasher struct {
-	key, last key
+	key, last hashKey
 	n         int
 	long      bool
 	buf       [hashPiece]byte
 }
 
-func (h *hasher) reset(k key) { h.key, h.last, h.n, h.long = k, k, 0, false }
+func (h *hasher) reset(k hashKey) { h.key, h.last, h.n, h.long = k, k, 0, false }
 
 func (h *hasher) byte(c byte) {
 	if h.n == hashPiece {
@@ -88,7 +88,7 @@ func (h *hasher) sum() (hi, lo uint64) {
 // digest is what is left of an issuer's sid or sub. It is zero for none.
 type digest [12]byte
 
-func (k key) digest(issuer, name string) (d digest) {
+func (k hashKey) digest(issuer, name string) (d digest) {
 	if name == "" {
 		return d
 	}
@@ -115,8 +115,8 @@ func (k *keys) sample(a, b uint64) uint32 {
 	return uint32((hi ^ lo) >> 32)
 }
 
-// fingerprint has 96 bits of a hash and 32 of the sample.
-func fingerprint(hi, lo uint64, sample uint32) (f Fingerprint) {
+// newFingerprint has 96 bits of a hash and 32 of the sample.
+func newFingerprint(hi, lo uint64, sample uint32) (f Fingerprint) {
 	binary.BigEndian.PutUint64(f[:], hi)
 	binary.BigEndian.PutUint32(f[8:], uint32(lo))
 	binary.BigEndian.PutUint32(f[12:], sample)

@@ -60,7 +60,7 @@ type List struct {
 	lifetime atomic.Int64
 
 	any     atomic.Bool
-	version atomic.Uint64
+	changes atomic.Uint64
 
 	// The way of a request: lines that are clean, the filter, then credentials. What binds
 	// credentials to sessions is looked at when a session is revoked, and when
@@ -133,7 +133,7 @@ func (list *List) end(now time.Time) time.Time {
 func (list *List) IsEmpty() bool { return !list.any.Load() }
 
 // Version grows with every change to what is refused, by whichever node.
-func (list *List) Version() uint64 { return list.version.Load() }
+func (list *List) Version() uint64 { return list.changes.Load() }
 
 // RefusesSession reports whether a session is refused: by its sid, or by its
 // sub if it started before the moment named. The zero Started is before all.
@@ -243,7 +243,7 @@ func (list *List) Bind(f Fingerprint, s Session) bool {
 	if f == (Fingerprint{}) {
 		return false
 	}
-	changed, ok := list.bind(e, seconds(now))
+	changed, ok := list.bindNow(e, seconds(now))
 	if changed {
 		list.bound.put(e.encode())
 	}

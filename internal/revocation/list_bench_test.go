@@ -181,7 +181,7 @@ func BenchmarkReplay(b *testing.B) {
 	records := make([]journal.Record, n)
 	for i := range records {
 		hi, lo := list.keys.sid.of(fmt.Sprint(i))
-		e := entry{kind: ofCredential, until: 1 << 31, fingerprint: fingerprint(hi, lo, uint32(hi*31))}
+		e := entry{kind: ofCredential, until: 1 << 31, fingerprint: newFingerprint(hi, lo, uint32(hi*31))}
 		if i%4 == 0 {
 			e.kind, e.sid, e.sub, e.issuer, e.moment = ofBinding, digest(e.fingerprint[:]), digest(e.fingerprint[4:]), 1, int64(i)
 		}

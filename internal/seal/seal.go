@@ -50,7 +50,7 @@ type Ring struct {
 	mu      sync.RWMutex
 	sealing Key
 	aeads   map[[idSize]byte]cipher.AEAD
-	shared  bool
+	isShared  bool
 }
 
 // NewRing returns a ring that holds one key of this process.
@@ -69,7 +69,7 @@ func NewRing() (*Ring, error) {
 func (r *Ring) Shared() bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.shared
+	return r.isShared
 }
 
 func (r *Ring) add(k Key) error {

@@ -68,7 +68,7 @@ func (r *Ring) adopt(keys []Key, now time.Time) error {
 			return err
 		}
 	}
-	r.sealing, r.shared = sealingKey(keys, now), true
+	r.sealing, r.isShared = sealingKey(keys, now), true
 	return nil
 }
 

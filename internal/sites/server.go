@@ -5,10 +5,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
 // Server is one of Caddy's HTTP servers, as far as its addresses go.

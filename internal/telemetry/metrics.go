@@ -4,10 +4,9 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
-
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 )
 

@@ -1,8 +1,6 @@
 package tour
 
-import (
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
-)
+import "github.com/universal-logout/caddy-universal-logout/internal/origin"
 
 // StepKey names a step of a logout: at one app, at one site.
 type StepKey struct {
