@@ -95,7 +95,7 @@ func (l *logout) answerScript(w http.ResponseWriter, res appcall.Result, out out
 		answer.FrontChannelLogoutURL = l.own.String() + hop
 		// Who goes to the landing page at once reads what is true by then.
 		if l.visit != nil {
-			sweep = sweep.WithProvider(l.visit.Label, journey.VisitEnd{journey.ProviderAlive, hop})
+			sweep = sweep.WithProvider(l.visit.Label, journey.VisitEnd{Outcome: journey.ProviderAlive, Link: hop})
 		}
 		sweep.Landing.Clear = types // "cookies" would take the marker that the link needs
 	case !sweep.IsLast():

@@ -24,7 +24,7 @@ import (
 func (l *logout) log(r *http.Request, res appcall.Result, said, out outcome.Outcome) {
 	l.countApp(out)
 	fields := append(l.auditFields(r, out), zap.Int("app_status", res.Status), zap.Int("session_cookies", len(l.presented)))
-	var crashed appcall.Panicked
+	var crashed appcall.PanicError
 	switch {
 	case errors.As(res.Err, &crashed):
 		l.tell(out, zap.ErrorLevel, "logged out, but a handler behind us panicked", append(fields, zap.Error(crashed)))

@@ -135,7 +135,7 @@ func (a *App) label(name string, own origin.Origin) string {
 
 // alive: the user may end it by a click, at the bare endpoint.
 func alive(m provider.Metadata) journey.VisitEnd {
-	return journey.VisitEnd{journey.ProviderAlive, m.EndSession}
+	return journey.VisitEnd{Outcome: journey.ProviderAlive, Link: m.EndSession}
 }
 
 // wayTo is where the browser goes to end the single sign-on, or "" and why not.

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -241,10 +242,10 @@ func (h *Handler) compileProvider() (err error) {
 // clients are the app's own and the provider's.
 func (h *Handler) clients() (all []journey.Client) {
 	if h.run.clientID != "" {
-		all = append(all, journey.Client{h.run.clientID, h.run.postLogoutRedirectURI})
+		all = append(all, journey.Client{ID: h.run.clientID, ReturnURI: h.run.postLogoutRedirectURI})
 	}
 	if p := h.run.provider; p.ClientID != "" && p.ClientID != h.run.clientID {
-		all = append(all, journey.Client{p.ClientID, p.PostLogoutRedirectURI})
+		all = append(all, journey.Client{ID: p.ClientID, ReturnURI: p.PostLogoutRedirectURI})
 	}
 	if p := h.run.provider; len(all) == 1 && p.ClientID == h.run.clientID && all[0].ReturnURI == "" {
 		all[0].ReturnURI = p.PostLogoutRedirectURI

@@ -232,7 +232,7 @@ func (a *App) hopPage(t *tour.Tour, it *tour.Itinerary) pages.Page {
 	hop := a.hop(t, it, n)
 	for _, app := range t.Asks(it) {
 		s, at := it.Find(app)
-		hop.Asks = append(hop.Asks, pages.Ask{a.siteURL(s, at), s.Origin.Host + at})
+		hop.Asks = append(hop.Asks, pages.Ask{URL: a.siteURL(s, at), Name: s.Origin.Host + at})
 	}
 	if tellsHub {
 		hop.Hub = it.Stops[it.Hub].Origin

@@ -75,7 +75,7 @@ func TestCallHandlers(t *testing.T) {
 	s := endingSite(t, "127.0.0.1:1", shortCall)
 	h := ours(s.http, "app.example.com")[0]
 	logged := s.observe()
-	presented := []cookie.Cookie{{"sessionid", "one"}}
+	presented := []cookie.Cookie{{Name: "sessionid", Value: "one"}}
 	for name, tc := range map[string]struct {
 		next caddyhttp.HandlerFunc
 		want outcome.Outcome

@@ -45,7 +45,7 @@ type Answer struct {
 	Taken    http.Header // lines of the request that the app must not see
 
 	mu      sync.Mutex
-	held  http.Header // until it passes
+	held    http.Header // until it passes
 	status  int
 	final   http.Header // header as it was with the status
 	passes  bool        // goes to the browser when there is enough of it

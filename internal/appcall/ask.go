@@ -98,14 +98,14 @@ func (a *Answer) await(ctx context.Context, next caddyhttp.Handler, newRequest f
 	return a.result(context.DeadlineExceeded)
 }
 
-// Panicked carries a panic of the handlers behind us out of their goroutine.
-type Panicked struct {
+// PanicError carries a panic of the handlers behind us out of their goroutine.
+type PanicError struct {
 	value any
 	stack []byte
 }
 
 // Error has the stack: it goes to the log only.
-func (p Panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+func (p PanicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
 
 // serveRecovered: reverse_proxy panics with http.ErrAbortHandler whenever a
 // body breaks off, also because we did not want the rest.
@@ -114,7 +114,7 @@ func serveRecovered(next caddyhttp.Handler, w http.ResponseWriter, r *http.Reque
 		if p := recover(); p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this too
 			err = http.ErrAbortHandler
 		} else if p != nil {
-			err = Panicked{p, debug.Stack()}
+			err = PanicError{p, debug.Stack()}
 		}
 	}()
 	return next.ServeHTTP(w, r)

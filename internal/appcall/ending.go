@@ -8,9 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -182,7 +183,7 @@ func (e *sessionEnd) logFailed(own origin.Origin, res Result, why string) {
 		zap.String("host", own.Host), zap.String("app", e.App), zap.Int("app_status", res.Status),
 		zap.Duration("took", e.Now().Sub(e.began)),
 	}
-	if crashed, ok := errors.AsType[Panicked](res.Err); ok {
+	if crashed, ok := errors.AsType[PanicError](res.Err); ok {
 		e.Logger.Error("logout_call: a handler behind us panicked", append(fields, zap.Error(crashed))...)
 		return
 	}

@@ -37,7 +37,7 @@ func (res Result) settled() Result {
 
 // PassOn gives what the handler that took over returned to who called us.
 func (res Result) PassOn() error {
-	var crashed Panicked
+	var crashed PanicError
 	switch {
 	case errors.Is(res.Err, http.ErrAbortHandler):
 		panic(http.ErrAbortHandler)

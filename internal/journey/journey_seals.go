@@ -17,7 +17,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
-// seals seals and opens what travels with a browser while a logout of it is
+// Seals makes and opens the tokens that travel with a browser while a logout of it is
 // under way: any node can go on with it.
 type Seals struct {
 	Keys   *seal.Ring

@@ -66,22 +66,22 @@ type Provider struct {
 	cookies string
 	page    func(http.ResponseWriter, *http.Request, Page)
 	closed  chan struct{}
-	shut   sync.Once
+	shut    sync.Once
 
-	mu       sync.Mutex
-	address   string
-	base     string // the issuer's path
-	clients  map[string]Client
-	mode     Mode
-	key      *rsa.PrivateKey // made when first used
-	kid      string
-	foreign  *rsa.PrivateKey // what Forge signs with
-	requests     []Request
-	signedIn []*session
-	codes    []*code
-	grants   []*grant
-	tokensRevoked  []string
-	jtis     []string // of client assertions, each good for once
+	mu            sync.Mutex
+	address       string
+	base          string // the issuer's path
+	clients       map[string]Client
+	mode          Mode
+	key           *rsa.PrivateKey // made when first used
+	kid           string
+	foreign       *rsa.PrivateKey // what Forge signs with
+	requests      []Request
+	signedIn      []*session
+	codes         []*code
+	grants        []*grant
+	tokensRevoked []string
+	jtis          []string // of client assertions, each good for once
 }
 
 // New returns a provider. If cfg names no issuer, SetIssuer has to be called before the first request.

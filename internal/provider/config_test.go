@@ -64,8 +64,12 @@ func TestWrittenIsChecked(t *testing.T) {
 		}
 	}
 	for _, c := range []Config{
-		{Issuer: "{env.X}"}, {Issuer: "http://sso.example.com", ClientID: "{env.X}"}, {LogoutURL: "{env.X}", Issuer: "x"}, {LogoutURL: "https://x.example/{file.x}"},
-		{Issuer: "https://sso.example.com"}, {LogoutURL: "/x?rd={return_url}"},
+		{Issuer: "{env.X}"},
+		{Issuer: "http://sso.example.com", ClientID: "{env.X}"},
+		{LogoutURL: "{env.X}", Issuer: "x"},
+		{LogoutURL: "https://x.example/{file.x}"},
+		{Issuer: "https://sso.example.com"},
+		{LogoutURL: "/x?rd={return_url}"},
 	} {
 		if err := c.CheckWritten(); err != nil {
 			t.Errorf("%+v: %v", c, err)

@@ -8,15 +8,15 @@ import (
 
 // Quirks are what a provider does in its own way at logout.
 type Quirks struct {
-	HintRequired    bool    // parameters without an ID token lead to an error page: then none are sent
-	NoHint          bool    // it knows no id_token_hint
-	returnName string  // if it is not post_logout_redirect_uri
-	NoState         bool    // it sends no state back
-	maxURL          int     // the longest address it takes, if that is less than usual
-	Audience        string  // of client assertions: "token_endpoint", if not the issuer
-	legacy          *legacy // its logout, if discovery names none
-	issuerHost      string  // suffix of the issuer's host that tells it
-	issuerPath      string  // part of the issuer's path that tells it
+	HintRequired bool    // parameters without an ID token lead to an error page: then none are sent
+	NoHint       bool    // it knows no id_token_hint
+	returnName   string  // if it is not post_logout_redirect_uri
+	NoState      bool    // it sends no state back
+	maxURL       int     // the longest address it takes, if that is less than usual
+	Audience     string  // of client assertions: "token_endpoint", if not the issuer
+	legacy       *legacy // its logout, if discovery names none
+	issuerHost   string  // suffix of the issuer's host that tells it
+	issuerPath   string  // part of the issuer's path that tells it
 }
 
 // legacy is a logout address from before OpenID's RP-Initiated Logout.

@@ -19,7 +19,7 @@ func BenchmarkOpen(b *testing.B) {
 			for range 1000 {
 				revocations := make([]Revocation, 1000)
 				for i := range revocations {
-					revocations[i] = list.OfCredential(fingerprintOf(random.Uint64(), random.Uint64(), random.Uint32()), time.Time{})
+					revocations[i] = list.OfCredential(newFingerprint(random.Uint64(), random.Uint64(), random.Uint32()), time.Time{})
 				}
 				if err := list.Revoke(b.Context(), revocations...); err != nil {
 					b.Fatal(err)

@@ -47,10 +47,10 @@ func (k Key) IsValid() bool { return len(k.ID) == idSize && len(k.Secret) == key
 // Ring seals with one key and opens with all it knows. It works from the
 // first moment, with a key of this process; Refresh brings the shared ones.
 type Ring struct {
-	mu      sync.RWMutex
-	sealing Key
-	aeads   map[[idSize]byte]cipher.AEAD
-	isShared  bool
+	mu       sync.RWMutex
+	sealing  Key
+	aeads    map[[idSize]byte]cipher.AEAD
+	isShared bool
 }
 
 // NewRing returns a ring that holds one key of this process.

@@ -4,8 +4,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"golang.org/x/time/rate"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 )
 
 // Events for those who want to act on them: { events { on <name> … } }.

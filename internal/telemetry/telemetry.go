@@ -5,10 +5,11 @@ package telemetry
 import (
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
