@@ -92,7 +92,7 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 	case at != 0 && page == own:
 		return h.answerOver(w, &t, &it) // the Back button: there is nothing to do but to go on
 	}
-	h.edge.merge(&t, &it, form.Get("o"))
+	t.Merge(&it, form.Get("o"), h.edge.seals.OpenReport)
 	t.Hops++
 	t.At = at
 	if at == 0 {

@@ -3,7 +3,6 @@ package universallogout
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -108,37 +107,6 @@ func (a *App) siteURL(s *tour.Stop, base string) string {
 		return s.Origin.String() + a.Prefix + "/site"
 	}
 	return s.Origin.String() + base + "/?" + logoutpath.OwnParameter + "=site"
-}
-
-// merge takes the words that a page's script has collected. Without any, no
-// script ran, and nobody was asked. Who was asked and has no word has failed.
-func (a *App) merge(t *tour.Tour, it *tour.Itinerary, said string) {
-	if said == "" {
-		return
-	}
-	asked := t.Asks(it)
-	if it.Hub > 0 && !t.Cookies && t.GoesOn(it) && slices.Contains(asked, it.Stops[it.Hub].FirstApp) {
-		t.Open = true
-	}
-	for token := range strings.FieldsSeq(said) {
-		if token == tour.SaidOver {
-			t.Open = false
-		}
-		if n, isSkip := strings.CutPrefix(token, tour.SaidSkip); isSkip {
-			t.Skip(it, n)
-		}
-		if w, ok := a.seals.OpenReport(token); ok && w.ID == t.ID && slices.Contains(asked, w.AppNo) {
-			t.SetResult(w.AppNo, w.Result)
-		}
-	}
-	for _, app := range asked {
-		switch {
-		case t.Cookies:
-			t.SetResult(app, t.Result(app)&^tour.NeedsCookies)
-		case !t.Finished(app):
-			t.SetResult(app, tour.Unreached)
-		}
-	}
 }
 
 // beginTour shows the first page of a tour.

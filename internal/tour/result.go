@@ -68,5 +68,5 @@ type Report struct {
 // What the page says besides, in the same field.
 const (
 	SaidOver = "over"  // the hub was told that the tour is over
-	SaidSkip = "skip:" // and the number of a stop that cannot be reached
+	saidSkip = "skip:" // and the number of a stop that cannot be reached
 )

@@ -5,6 +5,7 @@ package tour
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -201,4 +202,36 @@ func (t *Tour) Log(logger *zap.Logger, it *Itinerary) {
 		zap.String("group", t.Group), zap.Int("sites", len(it.Stops)), zap.Int("ended", counts[outcome.Ended]),
 		zap.Int("revoked", counts[outcome.Revoked]), zap.Int("cleared", counts[outcome.Cleared]), zap.Int("none", counts[outcome.None]), zap.Int("failed", counts[outcome.Failed]),
 		zap.Int("unvisited", unvisited), zap.Bool("second_round", t.Cookies))
+}
+
+// Merge takes what a page's script has collected: reports, which open reads, and
+// what the page has to say itself. Without anything no script ran, and nobody was
+// asked. An app that was asked and has no report has failed.
+func (t *Tour) Merge(it *Itinerary, said string, open func(token string) (Report, bool)) {
+	if said == "" {
+		return
+	}
+	asked := t.Asks(it)
+	if it.Hub > 0 && !t.Cookies && t.GoesOn(it) && slices.Contains(asked, it.Stops[it.Hub].FirstApp) {
+		t.Open = true
+	}
+	for token := range strings.FieldsSeq(said) {
+		if token == SaidOver {
+			t.Open = false
+		}
+		if n, isSkip := strings.CutPrefix(token, saidSkip); isSkip {
+			t.Skip(it, n)
+		}
+		if report, ok := open(token); ok && report.ID == t.ID && slices.Contains(asked, report.AppNo) {
+			t.SetResult(report.AppNo, report.Result)
+		}
+	}
+	for _, app := range asked {
+		switch {
+		case t.Cookies:
+			t.SetResult(app, t.Result(app)&^NeedsCookies)
+		case !t.Finished(app):
+			t.SetResult(app, Unreached)
+		}
+	}
 }
