@@ -52,7 +52,7 @@ func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, sweep journe
 		// (BR-04: Chromium); the page dismisses the worker and goes on.
 		return pages.Write(w, http.StatusOK, pages.Going(l.resumeURL(hdr, sweep)))
 	}
-	// "cookies" waits for the second round: in Chromium it would take from
+	// "cookies" waits for the cookie pass: in Chromium it would take from
 	// other sites what they still need (CSD-06).
 	l.setClearSiteData(hdr, cookie.Without(sweep.Landing.Clear, cookie.ClearCookies))
 	return l.h.beginTour(w, r, l.own, l.journey(sweep))
@@ -198,11 +198,10 @@ func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t
 // endOwnApps ends the other apps of the site where the tour began, unless a
 // script has asked for it.
 func (h *Handler) endOwnApps(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour.Tour, it *tour.Itinerary) {
-	s := &it.Stops[0]
-	apps := h.edge.appsOf(it, s)
-	for i, p := range h.endApps(r, next, own, *t, it, s) {
-		if p.step != nil {
-			t.SetResult(s.FirstApp+i, h.reportApp(w.Header(), r, own, *t, s, i, &apps[i], p).Result)
+	turns := h.turnsAt(r, own, *t, it, &it.Stops[0])
+	for i, s := range endApps(turns, next) {
+		if s.step != nil {
+			t.SetResult(turns[i].no, turns[i].report(w.Header(), s).Result)
 		}
 	}
 	w.Header().Del("Clear-Site-Data") // the landing page's business

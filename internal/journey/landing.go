@@ -25,7 +25,7 @@ type Landing struct {
 	Browser string          `json:"n,omitempty"` // value of browserCookie
 
 	Tour   *tour.Tour `json:"r,omitempty"` // what became of the apps at all sites
-	Passed bool       `json:"s,omitempty"` // the second round is over
+	Passed bool       `json:"s,omitempty"` // the cookie pass is over
 
 	Provider        string  `json:"p,omitempty"`
 	ProviderOutcome Outcome `json:"q,omitempty"`

@@ -24,7 +24,7 @@ const (
 	// WebKit clears a sibling's on nothing else.
 	NeedsStorage Result = 0x10
 
-	// NeedsCookies: the site is due in the second round.
+	// NeedsCookies: the site is due in the cookie pass.
 	NeedsCookies Result = 0x20
 )
 

@@ -35,7 +35,7 @@ type Tour struct {
 	Hops    int    `json:"h,omitempty"`
 	Results []byte `json:"a"` // what became of each app: a Result
 
-	// Cookies is the second round: Clear-Site-Data "cookies", which in Chromium
+	// Cookies is the cookie pass: Clear-Site-Data "cookies", which in Chromium
 	// would take from other sites what they still need (CSD-06).
 	Cookies bool `json:"c,omitempty"`
 
@@ -62,7 +62,7 @@ func (t *Tour) Clone() *Tour { c := *t; c.Results = slices.Clone(t.Results); ret
 // Finished reports whether an app had its turn.
 func (t *Tour) Finished(app int) bool { return t.Result(app).Plain() != Unvisited }
 
-// owes reports whether an app still has its turn in this round.
+// owes reports whether an app still has its turn in this pass.
 func (t *Tour) owes(app int) bool {
 	if t.Cookies {
 		return t.Result(app)&NeedsCookies != 0
@@ -70,7 +70,7 @@ func (t *Tour) owes(app int) bool {
 	return !t.Finished(app)
 }
 
-// IsDue reports whether a stop has anything left to do in this round.
+// IsDue reports whether a stop has anything left to do in this pass.
 func (t *Tour) IsDue(s *Stop) bool {
 	for app := range s.apps() {
 		if t.owes(app) || !t.Cookies && t.Result(app)&NeedsStorage != 0 {
@@ -142,7 +142,7 @@ func (t *Tour) AfterAsking(it *Itinerary) *Tour {
 // GoesOn reports whether there are stops after this page.
 func (t *Tour) GoesOn(it *Itinerary) bool { return t.AfterAsking(it).Next(it) >= 0 }
 
-// Progress counts the apps that this round is done with, and all.
+// Progress counts the apps that this pass is done with, and all.
 func (t *Tour) Progress(it *Itinerary) (done, all int) {
 	for i := range it.Stops {
 		for app := range it.Stops[i].apps() {
