@@ -53,7 +53,9 @@ func (c *PerClient) Allow(clientIP string, n int, now time.Time) bool {
 }
 
 // forget drops clients that have their whole share again, and all of them if
-// that makes no room: memory is bounded, also in a flood from many addresses.
+// that makes no room: memory is bounded, also in a flood from many addresses. It
+// is no bounded.Map: forgetting a client gives him his share back. So those go
+// first who have it anyway; the oldest may be the one who floods.
 func (c *PerClient) forget(now time.Time) {
 	for client, limiter := range c.limiters {
 		if limiter.TokensAt(now) >= float64(c.atOnce) {
