@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
@@ -320,7 +319,7 @@ func TestSessionlessLimit(t *testing.T) {
 		universal_logout
 		reverse_proxy `+app.addr()+`
 	}`)
-	s.app.process.limit = limit.NewSessionlessLimit()
+	s.app.process.limit = newSessionlessLimit()
 	for i := range 30 {
 		if res := s.do(request("GET", "https://app.example.com/logout", "", clicked...)); res.StatusCode != 303 {
 			t.Fatalf("logout %d: %d", i, res.StatusCode)

@@ -1,8 +1,6 @@
 package universallogout
 
-import (
-	"testing"
-)
+import "testing"
 
 func wantMetrics(t *testing.T, got map[string]float64, want map[string]float64) {
 	t.Helper()

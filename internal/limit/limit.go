@@ -9,10 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-const (
-	sessionlessPerMinute = 30
-	maxClients           = 8192 // that are remembered at once
-)
+// maxClients are remembered at once.
+const maxClients = 8192
 
 // PerClient bounds what each client may do: so much at once, and more as time
 // goes by. It may be used by several goroutines.
@@ -27,12 +25,6 @@ type PerClient struct {
 // often.
 func New(atOnce int, every time.Duration) *PerClient {
 	return &PerClient{atOnce: atOnce, every: every, limiters: make(map[netip.Prefix]*rate.Limiter)}
-}
-
-// NewSessionlessLimit bounds how many logouts a client may ask for that present
-// no session: each is a request to the app that nobody needs.
-func NewSessionlessLimit() *PerClient {
-	return New(sessionlessPerMinute, time.Minute/sessionlessPerMinute)
 }
 
 // Allow takes n of the client's share, and reports whether it had so much.
