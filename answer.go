@@ -57,7 +57,7 @@ func (l *logout) answerPerson(w http.ResponseWriter, r *http.Request, res appcal
 		// (BR-04: Chromium); the page dismisses the worker and goes on.
 		return pages.Write(w, http.StatusOK, pages.Going(next))
 	}
-	// "cookies" waits for the landing page: it would take browserCookie along,
+	// "cookies" waits for the landing page: it would take cookie.BrowserCookie along,
 	// and in Chromium the cookies of sites that are still needed (CSD-06).
 	l.setClearSiteData(hdr, cookie.Without(done.Clear, cookie.ClearCookies))
 	if !guard.IsSafe(l.method) || l.visit != nil && inPlace {
@@ -110,7 +110,8 @@ func (l *logout) answerScript(w http.ResponseWriter, res appcall.Result, out out
 	return pages.WriteJSON(w, http.StatusOK, answer)
 }
 
-// amend changes an answer of the app that goes to a script.
+// amend finishes the logout within the app's own answer to a script, when its
+// header is about to go out.
 func (l *logout) amend(hdr http.Header, r *http.Request) {
 	res := appcall.Result{Status: http.StatusOK, Header: hdr.Clone()}
 	hdr["Set-Cookie"] = l.appCookies(hdr["Set-Cookie"])
@@ -132,7 +133,7 @@ func (l *logout) amend(hdr http.Header, r *http.Request) {
 	l.setClearSiteData(hdr, types)
 }
 
-// landing sums up a logout.
+// landing sums up a logout, and notes the app's outcome in the tour.
 func (l *logout) landing(res appcall.Result, out outcome.Outcome) journey.Landing {
 	if out == outcome.None && l.before != "" {
 		out = l.before
@@ -159,7 +160,8 @@ func (l *logout) landing(res appcall.Result, out outcome.Outcome) journey.Landin
 	return done
 }
 
-// leadsToProvider: that is the visit's business, and may have a hint in it.
+// leadsToProvider reports whether a target is at the provider. Only a visit goes
+// there, for the address may have a hint in it.
 func (l *logout) leadsToProvider(target string) bool {
 	host := l.h.run.provider.Host(l.own)
 	o := origin.Parse(target)

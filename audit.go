@@ -96,7 +96,7 @@ func (l *logout) logAppEnd(r *http.Request, app *siteApp, out outcome.Outcome) {
 // host is anybody's choice.
 func (a *App) appLabel(h *Handler, host string) string {
 	for _, p := range a.registry().apps {
-		if p.Handler.run.rules != h.run.rules || !p.Takes(host) { // the hub's handler is a copy
+		if !p.Handler.isSame(h) || !p.Takes(host) {
 			continue
 		}
 		if slices.Contains(p.names(), host) {

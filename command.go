@@ -11,12 +11,10 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/cobra"
-
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/spf13/cobra"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/identify"
 )

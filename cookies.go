@@ -7,7 +7,12 @@ import (
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/guard"
+	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
+	"github.com/universal-logout/caddy-universal-logout/internal/journey"
+	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // expire adds the first expirations to a header of ours. It returns the number
@@ -35,7 +40,7 @@ func (l *logout) expire(hdr http.Header) (rest int) {
 	return rest
 }
 
-// visitBudget is expirationBudget for an answer that sends the browser to the
+// visitBudget is cookie.ExpirationBudget for an answer that sends the browser to the
 // provider: its address and the cookie for the way back take the rest.
 const visitBudget = 1300
 
@@ -80,7 +85,7 @@ func (l *logout) newLeftover(next int) *cookie.Leftover {
 }
 
 // relay puts what the app's held answer does to the browser's cookies into
-// ours, except sessions that it begins anew (CK-18).
+// ours. A session that the app begins anew is not passed on (CK-18).
 func (l *logout) relay(hdr http.Header, res appcall.Result) {
 	for _, line := range l.appCookies(res.Header["Set-Cookie"]) {
 		if !slices.Contains(hdr["Set-Cookie"], line) {
@@ -165,4 +170,46 @@ func setTypes(hdr http.Header, own origin.Origin, types []string) {
 	if value := cookie.ClearSiteData(cookie.Without(types, cookie.ClearCookies)); value != "" && own.Trustworthy() {
 		hdr.Set("Clear-Site-Data", value)
 	}
+}
+
+// One answer has room for some expirations only. What is left goes with
+// further answers at the logout's own path, because only there the browser
+// shows cookies that are limited to the app's path. Each looks at what is still
+// presented: what the lines so far have deleted needs no more of them.
+
+// asksForSweep is the cheap question whether r may be a sweep.
+func asksForSweep(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.RawQuery, logoutpath.OwnParameter+"=")
+}
+
+// serveSweep answers a request that is a sweep of ours. It reports whether it
+// was one.
+func (a *App) serveSweep(w http.ResponseWriter, r *http.Request) (answered bool, err error) {
+	own := inbound.Origin(r)
+	sweep, ok := a.seals.OpenSweep(r, own)
+	if !ok {
+		return false, nil
+	}
+	return true, a.answerSweep(w, r, own, sweep)
+}
+
+// answerSweep gives the next expirations. It never reaches the app.
+func (a *App) answerSweep(w http.ResponseWriter, r *http.Request, own origin.Origin, sweep journey.Sweep) error {
+	if guard.IsSpeculative(r.Header) {
+		return pages.WriteComeAgain(w)
+	}
+	lines, left := sweep.Rest.Expire(r.Header["Cookie"], own)
+	for _, line := range lines {
+		w.Header().Add("Set-Cookie", line)
+	}
+	next := a.seals.AfterSweeps(sweep)
+	if sweep.Rest = left; left != nil {
+		next = a.seals.SweepURL(sweep)
+	} else if sweep.Landing == nil {
+		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
+	}
+	if left != nil && left.NeedsPage() {
+		return pages.Write(w, http.StatusOK, pages.Going(next))
+	}
+	return pages.Redirect(w, next)
 }

@@ -56,7 +56,8 @@ func (t turn) begin(next caddyhttp.Handler) (run func() appStep) {
 }
 
 // endApps asks all apps of a site that the tour has not finished, at once: one
-// that hangs makes nobody wait longer. Others have no step.
+// that hangs makes nobody wait longer. For a turn that the tour has finished the
+// step is zero.
 func endApps(turns []turn, next caddyhttp.Handler) []appStep {
 	runs, steps := make([]func() appStep, len(turns)), make([]appStep, len(turns))
 	for i, t := range turns {
@@ -147,8 +148,8 @@ func (app *siteApp) end(r *http.Request, next caddyhttp.Handler, own origin.Orig
 	return app.beginEnd(r, next, own, id, deadline)()
 }
 
-// beginEnd reads the request, before anything runs beside it, and returns what
-// does the rest.
+// beginEnd reads what the calls to the app take from the request, and returns what
+// does the rest. Several of those run at once, beside the handlers of each other.
 func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin.Origin, id string, deadline time.Time) func() appEnd {
 	from := appcall.BrowserOf(r, own)
 	from.Deadline = deadline
@@ -163,7 +164,7 @@ func (app *siteApp) beginEnd(r *http.Request, next caddyhttp.Handler, own origin
 		for i, l := range e.parts {
 			wg.Go(func() {
 				asked := time.Now()
-				if results[i] = l.h.ending().End(from, next, own, app.cut, l.presented); results[i].Outcome != outcome.None {
+				if results[i] = l.h.sessionEnder().End(from, next, own, app.cut, l.presented); results[i].Outcome != outcome.None {
 					l.asked = time.Since(asked)
 				}
 				l.endTokens(false)
@@ -203,7 +204,7 @@ func (e appEnd) expire(hdr http.Header) (presented, rest *cookie.Leftover) {
 
 // newAppEnd is what this app's part in a logout needs that began elsewhere.
 func (h *Handler) newAppEnd(r *http.Request, own origin.Origin, app *siteApp, id string) *logout {
-	l := h.newEnding(r, own, &url.URL{Path: app.base + "/logout"}) // cookies may lie in its folder
+	l := h.readLogout(r, own, &url.URL{Path: app.base + "/logout"}) // cookies may lie in its folder
 	l.id, l.sibling = id, true
 	return l
 }

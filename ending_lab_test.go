@@ -62,7 +62,7 @@ func (p *endProbe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	presented := h.run.sessions.In(r.Header["Cookie"])
 	end := func() probed {
 		began := time.Now()
-		res := h.ending().End(from, next, own, q.Get("cut"), presented)
+		res := h.sessionEnder().End(from, next, own, q.Get("cut"), presented)
 		return probed{res.Outcome, res.Cookies, time.Since(began)}
 	}
 	if times, _ := strconv.Atoi(q.Get("times")); times > 0 {

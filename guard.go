@@ -26,10 +26,10 @@ func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict 
 		return pages.Write(w, http.StatusOK, pages.Confirmation(r, own, ""))
 	case guard.NotAllowed:
 		w.Header().Set("Allow", strings.Join(append([]string{http.MethodHead, http.MethodOptions}, guard.LogoutMethods...), ", "))
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
+		return h.answerError(w, r, http.StatusMethodNotAllowed)
 	case guard.RefuseAsk:
 		if !guard.CallerOf(r).Navigation {
-			return h.refuse(w, r, http.StatusForbidden)
+			return h.answerError(w, r, http.StatusForbidden)
 		}
 		h.logRefused(r, http.StatusForbidden)
 		if guard.WithholdsReferrer(r) {
@@ -38,7 +38,7 @@ func (h *Handler) answerVerdict(w http.ResponseWriter, r *http.Request, verdict 
 		return pages.Write(w, http.StatusForbidden, pages.Confirmation(r, own, ""))
 	case guard.Refuse, guard.Logout, guard.Pass:
 	}
-	return h.refuse(w, r, http.StatusForbidden)
+	return h.answerError(w, r, http.StatusForbidden)
 }
 
 // mayHaveSession reports whether anything in the request could be a session
@@ -47,7 +47,7 @@ func (l *logout) mayHaveSession(r *http.Request) bool {
 	return len(l.presented) > 0 || r.Header.Get("Authorization") != "" || l.h.run.sessions.MayBeIn(r.Header["Cookie"])
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int) error {
+func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, status int) error {
 	h.logRefused(r, status)
 	return pages.WriteError(w, r, status)
 }

@@ -7,17 +7,15 @@ import (
 	"net/http"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/enforce"
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 	"github.com/universal-logout/caddy-universal-logout/internal/identify"
-	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/logoutpath"
 	"github.com/universal-logout/caddy-universal-logout/internal/nested"
@@ -268,30 +266,31 @@ func (h *Handler) compileTarget(word, raw string) (string, error) {
 	return target, nil
 }
 
-// ServeHTTP finds out what a request is. Whatever is no business of ours goes
-// on with w as it came: wrapping it would cost time and break upgrades.
+// ServeHTTP finds out what a request is, in this order: one of our addresses; an
+// app's part in a tour, or a sweep; a logout; what an app could take for one; a
+// page where a logout goes on; and all others, most of all. Those go on with w as
+// it came: wrapping it would cost time and break upgrades.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path := r.URL.Path
-	unusual := h.run.rules.MayConcernUs(path, r.URL.RawQuery)
+	mayBeOurs := h.run.rules.MayConcernUs(path, r.URL.RawQuery)
 	if h.run.identity != nil {
-		h.run.identity.Forget(r)
+		h.run.identity.Forget(r) // what the client says of itself counts for nothing
 	}
-	if unusual && h.edge.owns(path) && h.Role != roleApp && !nested.IsOwnCall(r) {
+	if mayBeOurs && h.edge.owns(path) && h.Role != roleApp && !nested.IsOwnCall(r) {
 		return h.serveAddress(w, r, next)
 	}
-	if unusual && asksForSweep(r) && !nested.IsOwnCall(r) {
+	if mayBeOurs && asksForSweep(r) && !nested.IsOwnCall(r) {
 		if base, ok := asksForSite(r); ok && h.Role != roleApp {
 			return h.serveSite(w, r, next, base)
 		}
-		own := inbound.Origin(r)
-		if sweep, ok := h.edge.seals.OpenSweep(r, own); ok {
-			return h.edge.answerSweep(w, r, own, sweep)
+		if answered, err := h.edge.serveSweep(w, r); answered {
+			return err
 		}
 	}
 	if h.run.rules.MayMatch(path) && h.run.rules.Match(r) && !nested.IsOwnCall(r) {
 		return h.serveLogout(w, r, next)
 	}
-	if unusual {
+	if mayBeOurs {
 		if refused, err := h.serveLookalike(w, r); refused {
 			return err
 		}
@@ -332,14 +331,13 @@ func (h *Handler) serveAddress(w http.ResponseWriter, r *http.Request, next cadd
 		return pages.WriteComeAgain(w)
 	}
 	if asksForSweep(r) { // of a sign-out everywhere
-		own := inbound.Origin(r)
-		if sweep, ok := h.edge.seals.OpenSweep(r, own); ok {
-			return h.edge.answerSweep(w, r, own, sweep)
+		if answered, err := h.edge.serveSweep(w, r); answered {
+			return err
 		}
 	}
 	path := cmp.Or(strings.TrimPrefix(r.URL.Path, h.edge.Prefix), "/")
 	if serve, ok := addresses[path]; ok {
 		return serve(h, w, r, next)
 	}
-	return h.refuse(w, r, http.StatusNotFound)
+	return h.answerError(w, r, http.StatusNotFound)
 }

@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -48,18 +47,20 @@ type logout struct {
 	target    string           // where to go afterwards, if the request says so
 	secure    bool             // Clear-Site-Data means something here
 
-	cookies     []string // the request's Cookie lines
-	tokens      provider.Tokens
-	visit       *journey.Visit       // to the provider, nil for none
-	tour        *tour.Tour           // through the other sites, nil for none
-	appNo       int                  // the number of this app in it
-	sibling     bool                 // the logout began at another site
-	credentials []enforce.Credential // what is refused from now on
-	refusable   bool                 // that is all session cookies
-	concluded   outcome.Outcome      // with that
-	revoked     int                  // entries that this took
-	before      outcome.Outcome      // of the logout that this one goes on with
-	deadline    time.Time            // of the server-side part
+	cookies []string        // the Cookie lines of the request
+	tokens  provider.Tokens // of the provider, among them
+	visit   *journey.Visit  // to the provider, nil for none
+	tour    *tour.Tour      // through the other sites, nil for none
+	appNo   int             // the number of this app in the tour
+	sibling bool            // the logout began at another site
+
+	credentials []enforce.Credential // what this logout has refused
+	refusable   bool                 // every session cookie is among the credentials
+	concluded   outcome.Outcome      // what conclude said, "" before
+	revoked     int                  // how many entries the list of revocations got
+
+	before   outcome.Outcome // of the logout that this one goes on with, "" for none
+	deadline time.Time       // of the server-side part
 
 	asked time.Duration // how long the app took, 0 if it was not asked
 }
@@ -67,14 +68,16 @@ type logout struct {
 // serveLogout answers a request on a logout path.
 func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	outer := appcall.AnswerAwaited(r)
-	nested := outer != nil
-	if nested && h.Role != roleApp {
+	inBlock := outer != nil
+	if inBlock && h.Role != roleApp {
 		return next.ServeHTTP(w, r) // the handler of this site that came first has it
 	}
 	own := inbound.Origin(r)
 	verdict := guard.Check(r, own, h.edge.friends(r, own, h), h.AllowCrossSite)
-	if nested && verdict != guard.Pass {
-		// In front of us is a handler for the whole site, and we are the app's.
+	if inBlock && verdict != guard.Pass {
+		// A handler for the whole site is asking its app, and we are that app's own
+		// handler: we take over its answer, and put back what it took out of the
+		// request.
 		var inTime bool
 		if w, inTime = outer.Claim(); !inTime {
 			return appcall.ErrDiscarded
@@ -88,15 +91,15 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 		return h.answerVerdict(w, r, verdict, own)
 	}
 	if r.Method == http.MethodHead {
-		// What GET would answer, and nothing of what it would do (HTTP-02).
+		// HTTP-02: the bare landing page, and nothing of what GET would do.
 		return pages.Redirect(w, h.edge.Prefix+"/done")
 	}
 	l := h.newLogout(r, own)
 	if len(l.presented) == 0 && l.caller.Navigation && guard.SoleValue(r.Header, "Sec-Fetch-Site") == "cross-site" {
 		return h.answerAgain(w, r, http.StatusOK)
 	}
-	if !nested && !l.mayHaveSession(r) && !h.edge.process.limit.Allow(inbound.ClientIP(r), 1, l.began) {
-		return h.refuse(w, r, http.StatusTooManyRequests)
+	if !inBlock && !l.mayHaveSession(r) && !h.edge.process.limit.Allow(inbound.ClientIP(r), 1, l.began) {
+		return h.answerError(w, r, http.StatusTooManyRequests)
 	}
 	return l.serve(w, r, next)
 }
@@ -104,15 +107,15 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request, next caddy
 // newLogout reads what clearing would destroy and prepares the clearing, so
 // that nothing that happens later can prevent it.
 func (h *Handler) newLogout(r *http.Request, own origin.Origin) *logout {
-	l := h.newEnding(r, own, inbound.URL(r))
+	l := h.readLogout(r, own, inbound.URL(r))
 	l.tour = l.newTour(r)
-	l.visit = l.newVisit(r)
+	l.visit = l.newVisit(r) // needs the tour: with one, there may be a session elsewhere
 	return l
 }
 
-// newEnding is what the end of this app's session needs, wherever the logout
+// readLogout is what the end of this app's session needs, wherever the logout
 // began. A request to u decides where the cookies of the app may lie.
-func (h *Handler) newEnding(r *http.Request, own origin.Origin, u *url.URL) *logout {
+func (h *Handler) readLogout(r *http.Request, own origin.Origin, u *url.URL) *logout {
 	l := &logout{
 		h: h, id: newID(), began: h.edge.now(), own: own, caller: guard.CallerOf(r), method: r.Method, url: u,
 		presented: h.run.sessions.In(r.Header["Cookie"]),
@@ -146,14 +149,15 @@ func newID() string {
 }
 
 // serve goes through the steps of a logout. What clearing would destroy is read
-// by now, and the clearing is prepared: see newLogout.
+// by now, and the clearing is prepared: see newLogout. Tokens are in tokens.go,
+// what is refused in revoke.go, the audit log in audit.go, cookies in cookies.go.
 func (l *logout) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	l.begin(r)
 	body, detach := appcall.BufferBody(w, r, time.Until(l.deadline))
 	defer detach()
 	l.chooseTarget(returnurl.Requested(r, body))
 
-	res := l.askApp(w, r, next)
+	res := l.askApp(w, r, next) // an answer that passes to a script is amended, and so concluded, in there
 	if res.Claimed {
 		return res.PassOn()
 	}

@@ -12,9 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
-
 	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -72,8 +71,8 @@ type CSRFToken struct {
 
 const defaultCallTimeout = 2 * time.Second
 
-// ending ends sessions of this app.
-func (h *Handler) ending() *appcall.Ending {
+// sessionEnder ends sessions of this app.
+func (h *Handler) sessionEnder() *appcall.Ending {
 	return &appcall.Ending{Call: h.run.call, Sessions: h.run.sessions, App: h.appName(), Now: h.edge.now, Logger: h.logger}
 }
 

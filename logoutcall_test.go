@@ -107,7 +107,7 @@ func TestCallHandlers(t *testing.T) {
 		s.serveWith(h, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
 			from := appcall.BrowserOf(r, inbound.Origin(r))
 			began := time.Now()
-			got := h.ending().End(from, tc.next, inbound.Origin(r), "", presented)
+			got := h.sessionEnder().End(from, tc.next, inbound.Origin(r), "", presented)
 			wantInTime(t, time.Since(began))
 			if got.Outcome != tc.want {
 				t.Errorf("%s: %s", name, got.Outcome)

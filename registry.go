@@ -200,8 +200,9 @@ func (app *siteApp) prefer(better func(*Handler) bool) {
 	}
 }
 
-// isOff: paths off, and not a word about sessions, is there for our pages only,
-// if other directives of the site are about apps.
+// isOff reports whether no directive of the app has a logout path, a logout_call
+// or session cookies: it is there only for our own pages, if other directives of
+// the site are about apps.
 func (app siteApp) isOff() bool {
 	return !slices.ContainsFunc(app.handlers, func(h *Handler) bool {
 		return len(h.run.rules.List) > 0 || h.LogoutCall != nil || len(h.SessionCookies) > 0
@@ -221,7 +222,7 @@ func (app *siteApp) clears() (types []string) {
 // base is where the app lies on its site.
 func (p mount) base() string { return cmp.Or(p.Handler.Base, p.Below, p.Cut) }
 
-// names are the hosts that a place has in a tour. They are never learned from
+// names are the hosts that a mount has in a tour. They are never learned from
 // requests: anybody can make one for a name of his own.
 func (p mount) names() (names []string) {
 	for _, host := range p.Hosts {
@@ -318,8 +319,8 @@ func (a *App) newItinerary(srv *sites.Server, start origin.Origin, group string)
 	return it
 }
 
-// hasBareHub: a hub, besides where the tour begins, of which nothing is said is
-// no app.
+// hasBareHub reports whether a tour goes to a hub that has no app of its own: it
+// is not where the tour begins, and its directive says nothing of one.
 func (a *App) hasBareHub(it *tour.Itinerary) bool {
 	if it.Hub <= 0 {
 		return false

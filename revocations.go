@@ -14,9 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 	"github.com/universal-logout/caddy-universal-logout/internal/seal"

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -42,7 +41,7 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
 	if r.Method != http.MethodGet || !guard.IsTopLevel(r) {
 		w.Header().Set("Allow", http.MethodGet)
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
+		return h.answerError(w, r, http.StatusMethodNotAllowed)
 	}
 	a, own, q := h.edge, inbound.Origin(r), r.URL.Query()
 	st, sealed := a.seals.OpenState(q.Get("state"))

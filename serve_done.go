@@ -5,9 +5,8 @@ import (
 	"net/url"
 	"slices"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -26,7 +25,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
+		return h.answerError(w, r, http.StatusMethodNotAllowed)
 	}
 	own, c := inbound.Origin(r), guard.CallerOf(r)
 	token := r.URL.Query().Get("t")
@@ -97,7 +96,7 @@ func (a *App) finishLanding(w http.ResponseWriter, r *http.Request, own origin.O
 // throws the app's pages out of the back/forward cache (BR-08).
 func (h *Handler) serveEviction(w http.ResponseWriter, r *http.Request, done journey.Landing) error {
 	if r.Method != http.MethodPost || guard.SoleValue(r.Header, "Sec-Fetch-Site") != "same-origin" || !slices.Contains(done.Clear, cookie.ClearCache) {
-		return h.refuse(w, r, http.StatusForbidden)
+		return h.answerError(w, r, http.StatusForbidden)
 	}
 	pages.SetHeaders(w.Header())
 	w.Header().Set("Clear-Site-Data", cookie.ClearSiteData([]string{cookie.ClearCache}))

@@ -22,24 +22,24 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		if !guard.IsTopLevel(r) {
-			return h.refuse(w, r, http.StatusForbidden)
+			return h.answerError(w, r, http.StatusForbidden)
 		}
 		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.AskEverywhere))
 	case http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
+		return h.answerError(w, r, http.StatusMethodNotAllowed)
 	}
 	main, _ := h.mainOf(r, own)
 	if guard.Check(r, own, h.edge.friends(r, own, main), false) != guard.Logout {
 		if !guard.CallerOf(r).Navigation {
-			return h.refuse(w, r, http.StatusForbidden)
+			return h.answerError(w, r, http.StatusForbidden)
 		}
 		return h.answerForeign(w, r)
 	}
 	l := main.newLogout(r, own)
 	if !l.mayHaveSession(r) && !h.edge.process.limit.Allow(inbound.ClientIP(r), 1, l.began) {
-		return h.refuse(w, r, http.StatusTooManyRequests)
+		return h.answerError(w, r, http.StatusTooManyRequests)
 	}
 	return l.serveEverywhere(w, r, next)
 }
@@ -65,6 +65,9 @@ func (h *Handler) mainOf(r *http.Request, own origin.Origin) (main *Handler, gro
 	}
 	return &all, group
 }
+
+// isSame reports whether two handlers are one directive: mainOf makes copies.
+func (h *Handler) isSame(other *Handler) bool { return h.run.rules == other.run.rules }
 
 // serveEverywhere ends all apps of this site, and then what is elsewhere.
 func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

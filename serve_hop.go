@@ -30,7 +30,7 @@ const (
 func (h *Handler) serveHop(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost || !guard.IsTopLevel(r) {
 		w.Header().Set("Allow", "GET, POST")
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
+		return h.answerError(w, r, http.StatusMethodNotAllowed)
 	}
 	switch q := r.URL.Query(); {
 	case q.Has("t"):
@@ -54,6 +54,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 		}
 		return h.finishTour(w, r, next, own, &t, &it, false)
 	}
+	// Not a tour: a visit is to begin, by the state that is the token.
 	known := sealed && ok && j.IsAbout(st, own) && (j.Visit == nil || j.Visit.Stage == "") && j.Sweep.Landing != nil
 	lost := sealed && !ok && st.Site == own.String()
 	switch {
@@ -105,12 +106,12 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 // the site itself and its siblings.
 func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.Origin, t *tour.Tour, it *tour.Itinerary) error {
 	s, hdr := &it.Stops[t.At], w.Header()
-	st, mine := h.edge.process.steps.Begin(t.HopKey(own), h.edge.now())
+	step, mine := h.edge.process.steps.Begin(t.HopKey(own), h.edge.now())
 	if mine {
-		st.Finish(tour.None, nil)
+		step.Finish(tour.None, nil) // of a hop it counts only that there was one
 	}
 	closes := t.Open && t.At == it.Hub && t.Next(it) < 0
-	fresh, due := st.IsFresh(h.edge.now()), t.IsDue(s)
+	fresh, due := step.IsFresh(h.edge.now()), t.IsDue(s)
 	if !fresh && !due && !closes {
 		return h.answerOver(w, t, it)
 	}
@@ -126,8 +127,8 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	}
 	var types []string
 	for i, app := range h.edge.appsOf(it, s) {
-		if step := h.edge.process.steps.Find(t.AppKey(own, app.base)); step != nil && step.IsOver() && fresh {
-			expireAgain(hdr, r, own, step.Rest) // BR-11: WebKit drops what some siblings answer
+		if part := h.edge.process.steps.Find(t.AppKey(own, app.base)); part != nil && part.IsOver() && fresh {
+			expireAgain(hdr, r, own, part.Rest) // BR-11: WebKit drops what some siblings answer
 		}
 		t.SetResult(s.FirstApp+i, t.Result(s.FirstApp+i)&^tour.NeedsStorage)
 		types = cookie.Union(types, app.clears())
@@ -136,7 +137,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 		setTypes(hdr, own, types)
 	}
 	switch {
-	case t.IsDue(s):
+	case t.IsDue(s): // asked again: its storage is cleared by now
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, h.edge.seals.SealTour(*t), hopCookieLifetime))
 	case cookie.Value(r.Header["Cookie"], cookie.OwnName(own, hopCookie)) != "":
 		hdr.Add("Set-Cookie", cookie.Own(own, hopCookie, "", 0)) // nothing here asks for the part that would

@@ -48,7 +48,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 			return nil
 		}
 		w.Header().Set("Allow", http.MethodPost)
-		return h.refuse(w, r, http.StatusMethodNotAllowed)
+		return h.answerError(w, r, http.StatusMethodNotAllowed)
 	}
 	token, said, _ := strings.Cut(readTourBody(w, r), "\n")
 	own := inbound.Origin(r)
@@ -59,7 +59,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	// Not by a preflight: WebKit sends none behind a service worker.
 	if at < 0 || !guard.MayAsk(r, it.Stops[t.At].Origin) || it.Stops[at].Domain != it.Stops[t.At].Domain {
-		return h.refuse(w, r, http.StatusForbidden)
+		return h.answerError(w, r, http.StatusForbidden)
 	}
 	s := &it.Stops[at]
 	hdr := w.Header()
@@ -80,7 +80,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	i := slices.Index(s.Bases, base)
 	if i < 0 {
-		return h.refuse(w, r, http.StatusNotFound)
+		return h.answerError(w, r, http.StatusNotFound)
 	}
 	if at == it.Hub && at > 0 && base == s.Bases[0] && !t.Cookies && t.GoesOn(&it) {
 		hdr.Add("Set-Cookie", h.edge.seals.RememberTour(own, &t))

@@ -4,9 +4,8 @@ import (
 	"net/http"
 	"slices"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -37,7 +36,7 @@ func (l *logout) newTour(r *http.Request) *tour.Tour {
 // ownApp is the app that this logout is about, and its number in a tour.
 func (l *logout) ownApp(r *http.Request) (app siteApp, number int) {
 	for i, app := range l.h.edge.appsAt(l.h.edge.listenerFor(r), l.own.Hostname(), l.h.edge.groupOf(l.h)) {
-		if slices.ContainsFunc(app.handlers, func(h *Handler) bool { return h.run.rules == l.h.run.rules }) { // the hub's is a copy
+		if slices.ContainsFunc(app.handlers, l.h.isSame) {
 			return app, i
 		}
 	}

@@ -4,9 +4,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"golang.org/x/time/rate"
 )
 
 // Events for those who want to act on them: { events { on <name> … } }.

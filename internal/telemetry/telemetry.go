@@ -5,11 +5,10 @@ package telemetry
 import (
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
