@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
@@ -231,3 +232,6 @@ func TestScriptReadsNoHint(t *testing.T) {
 		}
 	}
 }
+
+// thirdClient is neither the edge's nor the site's.
+var thirdClient = oidctest.Client{ID: "third", Secret: "its own", PostLogoutRedirectURIs: []string{"https://app.example.com/bye"}}

@@ -114,9 +114,6 @@ func TestBackgroundIsBounded(t *testing.T) {
 	}
 }
 
-// soon is a schedule for tests that do not measure it.
-var soon = []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}
-
 // TestNothingIsLeftRunning: no goroutine of ours outlives what it was for.
 func TestNothingIsLeftRunning(t *testing.T) {
 	w := newWire(t, nil)

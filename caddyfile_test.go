@@ -14,8 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddytest"
 )
 
-const goldenSeparator = "\n----------\n"
-
 // TestGolden: one file for each form of the directive: a Caddyfile, ten dashes,
 // and the JSON it becomes. Mistakes are in TestCaddyfileErrors.
 //

@@ -3,9 +3,7 @@ package universallogout
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -149,28 +147,6 @@ func TestProviderOnOurDomain(t *testing.T) {
 			}
 		})
 	}
-}
-
-// inProcess lets browser and edge reach the provider under a name of its own.
-func (so *signOn) inProcess() {
-	so.site.app.run.providers["main"].AskThrough(inProcess{so.op})
-	so.site.inProcess = true
-}
-
-type inProcess struct{ http.Handler }
-
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	in := r.Clone(r.Context())
-	if in.Body == nil {
-		in.Body = io.NopCloser(strings.NewReader(""))
-	}
-	in.RequestURI = r.URL.RequestURI()
-	in.Host = r.URL.Host
-	p.ServeHTTP(w, in)
-	res := w.Result()
-	res.Request = r
-	return res, nil
 }
 
 // TestMarkerBounds: a logout that goes on with the next page never kills

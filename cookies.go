@@ -160,7 +160,7 @@ func expireAgain(hdr http.Header, r *http.Request, own origin.Origin, rest *cook
 	return left
 }
 
-// setTypes sets Clear-Site-Data, "cookies" apart: that is for the second round.
+// setTypes sets Clear-Site-Data, "cookies" apart: that is for the cookie pass.
 func setTypes(hdr http.Header, own origin.Origin, types []string) {
 	if value := cookie.ClearSiteData(cookie.Without(types, cookie.ClearCookies)); value != "" && own.Trustworthy() {
 		hdr.Set("Clear-Site-Data", value)

@@ -3,115 +3,11 @@ package universallogout
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
-
-// followed is what a person with this jar sees: one click, every redirect.
-type followed struct {
-	*http.Response
-	body      string
-	redirects int
-	headers   []int    // bytes of each answer's header
-	visited   []string // the addresses of all answers
-	pages     []string // and the bodies
-}
-
-// follow sends a navigation and goes wherever the answers lead, pages that go
-// on by themselves included, as a browser would.
-func (s *site) follow(j *jar, r *http.Request) followed {
-	s.t.Helper()
-	return s.followUntil(j, r, func(*http.Response) bool { return false })
-}
-
-// followUntil stops at the first answer that is wanted.
-func (s *site) followUntil(j *jar, r *http.Request, wanted func(*http.Response) bool) followed {
-	s.t.Helper()
-	var f followed
-	chain := []*url.URL{r.URL} // since the last page
-	for range 120 {
-		f.visited = append(f.visited, r.URL.String())
-		if cookies := j.sent(r); cookies != "" {
-			r.Header.Set("Cookie", cookies)
-		}
-		if s.op != nil && strings.HasPrefix(r.URL.String(), s.op.Issuer()) {
-			f.Response = s.atProvider(r)
-		} else {
-			f.Response = s.do(r)
-		}
-		f.body = bodyOf(s.t, f.Response)
-		f.pages = append(f.pages, f.body)
-		f.headers = append(f.headers, headerBytes(f.Response))
-		j.store(r.URL.Hostname(), r.URL.Path, r.URL.Scheme == "https", f.Header["Set-Cookie"])
-		if wanted(f.Response) {
-			return f
-		}
-		next := f.Header.Get("Location")
-		if next == "" {
-			f.redirects = -1 // a page: browsers count anew
-			chain = []*url.URL{r.URL}
-			if form := s.runScript(j, r.URL, f.body); form != nil {
-				r = form
-				continue
-			}
-			if next = metaRefresh(f.body); next != "" && !strings.Contains(next, "universal-logout") {
-				return f // we have arrived; the app's page is next
-			}
-		}
-		if next == "" {
-			return f
-		}
-		u, err := r.URL.Parse(next)
-		if err != nil {
-			s.t.Fatalf("Location %q: %v", next, err)
-		}
-		f.redirects++
-		chain = append(chain, u)
-		r = request("GET", u.String(), "", with(clicked[1:], "Sec-Fetch-Site: "+fetchSite(chain))...)
-	}
-	s.t.Fatal("goes round in circles")
-	return f
-}
-
-// fetchSite is what browsers call a navigation at the end of a way (CSRF-04).
-func fetchSite(chain []*url.URL) string {
-	site, last := "same-origin", chain[len(chain)-1]
-	for _, u := range chain {
-		switch {
-		case u.Scheme == last.Scheme && u.Host == last.Host:
-		case u.Scheme == last.Scheme && origin.Registrable(u.Hostname()) != "" && origin.Registrable(u.Hostname()) == origin.Registrable(last.Hostname()):
-			site = "same-site"
-		default:
-			return "cross-site"
-		}
-	}
-	return site
-}
-
-func metaRefresh(page string) string {
-	_, after, found := strings.Cut(page, `http-equiv="refresh" content="0;url=`)
-	if !found {
-		return ""
-	}
-	target, _, _ := strings.Cut(after, `"`)
-	return strings.NewReplacer("&amp;", "&", "&#43;", "+").Replace(target)
-}
-
-func headerBytes(res *http.Response) (n int) {
-	for name, values := range res.Header {
-		for _, v := range values {
-			n += len(name) + len(": \r\n") + len(v)
-		}
-	}
-	return n
-}
-
-const credential = "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MDEyMzQ1Njc4"
 
 // TestCookiesGone: CK-01 to CK-16 and BR-10, against a jar that follows
 // the RFC. Each case is what an app set before; nothing of it may be left.

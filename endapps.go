@@ -17,6 +17,108 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
+// turn is one app's turn in a tour that has come to its site.
+type turn struct {
+	h    *Handler
+	r    *http.Request
+	own  origin.Origin
+	tour tour.Tour
+	stop *tour.Stop
+	no   int // of the app, in the whole tour
+	app  siteApp
+}
+
+// turnsAt are those of the apps at a stop, in the order of its bases.
+func (h *Handler) turnsAt(r *http.Request, own origin.Origin, t tour.Tour, it *tour.Itinerary, s *tour.Stop) (turns []turn) {
+	for i, app := range h.edge.appsOf(it, s) {
+		turns = append(turns, turn{h: h, r: r, own: own, tour: t, stop: s, no: s.FirstApp + i, app: app})
+	}
+	return turns
+}
+
+// appStep is the end of one app of this site, by this request or another.
+type appStep struct {
+	step *tour.Step
+	mine bool
+	late bool   // the other one takes too long
+	end  appEnd // if it is ours
+}
+
+// begin reads what the app's end needs of the request. What it returns asks the
+// app, or waits for the request that does: each app is ended once.
+func (t turn) begin(next caddyhttp.Handler) (run func() appStep) {
+	step, mine := t.h.edge.process.steps.Begin(t.tour.AppKey(t.own, t.app.base), t.h.edge.now())
+	if !mine {
+		return func() appStep { return appStep{step: step, late: !step.Wait(siteLimit)} }
+	}
+	end := t.app.beginEnd(t.r, next, t.own, t.tour.ID, time.Now().Add(siteLimit))
+	return func() appStep { return appStep{step: step, mine: true, end: end()} }
+}
+
+// endApps asks all apps of a site that the tour has not finished, at once: one
+// that hangs makes nobody wait longer. Others have no step.
+func endApps(turns []turn, next caddyhttp.Handler) []appStep {
+	runs, steps := make([]func() appStep, len(turns)), make([]appStep, len(turns))
+	for i, t := range turns {
+		if !t.tour.Finished(t.no) {
+			runs[i] = t.begin(next)
+		}
+	}
+	var wg sync.WaitGroup
+	for i, run := range runs {
+		if run != nil {
+			wg.Go(func() { steps[i] = run() })
+		}
+	}
+	wg.Wait()
+	return steps
+}
+
+// report puts what became of the app into the answer. The step is over whatever
+// happens. Who asks once more gets the same report; what it presented the first
+// time is expired again, in case that the answer was lost.
+func (t turn) report(hdr http.Header, s appStep) tour.Report {
+	report := tour.Report{ID: t.tour.ID, AppNo: t.no, Result: tour.Failed}
+	switch {
+	case s.mine:
+		var presented *cookie.Leftover
+		defer func() { s.step.Finish(report.Result, presented) }()
+		for _, line := range s.end.lines {
+			hdr.Add("Set-Cookie", line)
+		}
+		presented, report.Rest = s.end.expire(hdr)
+		report.Result = s.end.result(t)
+		setTypes(hdr, t.own, t.app.clears())
+	case !s.late:
+		report.Result = s.step.Result
+		if s.step.IsFresh(t.h.edge.now()) {
+			report.Rest = expireAgain(hdr, t.r, t.own, s.step.Rest)
+			setTypes(hdr, t.own, t.app.clears())
+		}
+	}
+	return report
+}
+
+// expireMore goes on with expirations that found no room in the last answer.
+func (t turn) expireMore(hdr http.Header, said string) tour.Report {
+	before, ok := t.h.edge.seals.OpenReport(said)
+	if !ok || before.ID != t.tour.ID || before.AppNo != t.no {
+		return tour.Report{ID: t.tour.ID, AppNo: t.no, Result: tour.Failed}
+	}
+	before.Rest = expireAgain(hdr, t.r, t.own, before.Rest)
+	return before
+}
+
+// passCookies is the app's part in the cookie pass.
+func (t turn) passCookies(hdr http.Header) tour.Report {
+	now, result := t.h.edge.now(), t.tour.Result(t.no)
+	step, mine := t.h.edge.process.steps.Begin(t.tour.AppCookiesKey(t.own, t.app.base), now)
+	if result&tour.NeedsCookies != 0 && t.own.Trustworthy() && (mine || step.IsFresh(now)) {
+		hdr.Set("Clear-Site-Data", cookie.ClearSiteData([]string{cookie.ClearCookies}))
+	}
+	return tour.Report{ID: t.tour.ID, AppNo: t.no, Result: result &^ tour.NeedsCookies}
+}
+
 // appEnd is the end of one app at one site of a tour.
 type appEnd struct {
 	outcome outcome.Outcome
@@ -25,12 +127,12 @@ type appEnd struct {
 }
 
 // result is the outcome, and what the site still needs.
-func (e appEnd) result(r *http.Request, own origin.Origin, s *tour.Stop, app *siteApp) tour.Result {
-	done := tour.ResultOf(e.outcome)
-	if done != tour.None && guard.IsWebKit(r) && own != (origin.Origin{}) && s.Origin.String() != originHeader(r) && slices.Contains(app.clears(), cookie.ClearStorage) {
+func (e appEnd) result(t turn) tour.Result {
+	done, clears := tour.ResultOf(e.outcome), t.app.clears()
+	if done != tour.None && guard.IsWebKit(t.r) && t.own != (origin.Origin{}) && t.stop.Origin.String() != originHeader(t.r) && slices.Contains(clears, cookie.ClearStorage) {
 		done |= tour.NeedsStorage
 	}
-	if len(r.Header["Cookie"]) > 0 && slices.Contains(app.clears(), cookie.ClearCookies) {
+	if len(t.r.Header["Cookie"]) > 0 && slices.Contains(clears, cookie.ClearCookies) {
 		done |= tour.NeedsCookies
 	}
 	return done

@@ -18,7 +18,7 @@ var providerFaults = map[string]struct {
 	mode oidctest.Mode
 	link bool // there is something to click: the endpoint is known
 }{
-	"down":                    {oidctest.Behaves, false}, // see faultyProvider
+	"down":                    {oidctest.Behaves, false}, // at a port that nobody listens at
 	"refuses":                 {oidctest.Refuses, false}, // and would refuse a click
 	"hangs":                   {oidctest.Hangs, false},
 	"500":                     {oidctest.Fails, false},

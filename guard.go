@@ -63,6 +63,10 @@ func (h *Handler) logRefused(r *http.Request, status int) {
 		zap.String("sec_fetch_dest", guard.SoleValue(r.Header, "Sec-Fetch-Dest")))
 }
 
+// againCookie is set by the page that repeats a request by itself: see
+// internal/pages/script.html.
+const againCookie = cookie.BrowserCookie + "-again"
+
 // answerAgain lets a page of ours repeat the request, fields and all, because
 // the browser left something out that we need: cookies, which SameSite keeps
 // back when another site starts a logout that it may start (BR-06), or

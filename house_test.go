@@ -1,8 +1,10 @@
 package universallogout
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"path"
@@ -138,4 +140,48 @@ func TestRootIsSmall(t *testing.T) {
 	if count > maxFiles || lines > maxLines {
 		t.Errorf("%d files with %d lines; at most %d and %d", count, lines, maxFiles, maxLines)
 	}
+}
+
+// TestHelpersAreInLabs: what several files of tests use is in a file
+// <noun>_lab_test.go, where it is found by its name, and no test is beside it.
+func TestHelpersAreInLabs(t *testing.T) {
+	const lab, test = "_lab_test.go", "_test.go"
+	paths, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, path := range paths {
+		file, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+		for _, decl := range file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasSuffix(path, lab) && isTest(f.Name.Name) {
+				t.Errorf("%s is in %s: tests have files of their own", f.Name.Name, path)
+			}
+		}
+	}
+	// Nothing is imported, so much is an error. Our own names are known all the same.
+	info := types.Info{Uses: make(map[*ast.Ident]types.Object)}
+	_, _ = (&types.Config{Error: func(error) {}}).Check("", fset, files, &info)
+	users := make(map[types.Object]string)
+	for id, object := range info.Uses {
+		declared, used := fset.Position(object.Pos()).Filename, fset.Position(id.Pos()).Filename
+		if field, ok := object.(*types.Var); ok && field.IsField() || declared == used {
+			continue
+		}
+		if strings.HasSuffix(declared, test) && !strings.HasSuffix(declared, lab) {
+			users[object] = used
+		}
+	}
+	for object, used := range users {
+		t.Errorf("%s of %s is used in %s: move it to a file *%s", object.Name(), fset.Position(object.Pos()).Filename, used, lab)
+	}
+}
+
+func isTest(name string) bool {
+	return strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Benchmark") || strings.HasPrefix(name, "Fuzz")
 }

@@ -12,30 +12,6 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 )
 
-// unsigned is a JWT that nobody has signed: whoever verifies it refuses it.
-func unsigned(claims string) string {
-	e := base64.RawURLEncoding
-	return e.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + e.EncodeToString([]byte(claims)) + "." + e.EncodeToString([]byte("no signature of anybody"))
-}
-
-const jwtIssuer = "https://sso.example.com"
-
-// tokenFor is one of a user, issued at a moment.
-func tokenFor(sub string, issued time.Time) string {
-	return unsigned(fmt.Sprintf(`{"iss":%q,"sub":%q,"sid":%q,"iat":%d}`, jwtIssuer, sub, "session-of-"+sub, issued.Unix()))
-}
-
-func jwtLab(t testing.TB) *identifyLab {
-	t.Helper()
-	return newIdentifyLab(t, "", `app.example.com {
-		universal_logout {
-			identify jwt
-			keep_cookies kept
-		}
-		reverse_proxy APP
-	}`)
-}
-
 // refusedOf are the cookies of a request that are refused by their claims.
 func (lab *identifyLab) refusedOf(cookies ...string) (refused []cookie.Cookie) {
 	r := request("GET", "https://app.example.com/", "")

@@ -1,6 +1,7 @@
 package universallogout
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -193,4 +194,77 @@ func handlerOf(serve http.HandlerFunc) caddyhttp.Handler {
 		serve(w, r)
 		return nil
 	})
+}
+
+const forwardAuth = `app.example.com {
+	universal_logout {
+		identify header remote-user
+	}
+	forward_auth AUTH {
+		uri /auth
+		copy_headers Remote-User
+	}
+	handle_path /files/* {
+		reverse_proxy APP
+	}
+	handle /kept/* {
+		reverse_proxy APP {
+			header_up -Remote-User
+		}
+	}
+	handle /gone/* {
+		request_header -Remote-User
+		reverse_proxy APP
+	}
+	handle /down {
+		reverse_proxy 127.0.0.1:1
+	}
+	handle /error {
+		error 503
+	}
+	handle /quiet {
+		method GET
+	}
+	handle {
+		reverse_proxy APP
+	}
+}
+open.example.com {
+	universal_logout {
+		identify header Remote-User
+	}
+	reverse_proxy APP
+}
+basic.example.com {
+	universal_logout {
+		identify header Remote-User
+	}
+	basic_auth {
+		ana $2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW
+	}
+	reverse_proxy APP
+}`
+
+// unsigned is a JWT that nobody has signed: whoever verifies it refuses it.
+func unsigned(claims string) string {
+	e := base64.RawURLEncoding
+	return e.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + e.EncodeToString([]byte(claims)) + "." + e.EncodeToString([]byte("no signature of anybody"))
+}
+
+const jwtIssuer = "https://sso.example.com"
+
+// tokenFor is one of a user, issued at a moment.
+func tokenFor(sub string, issued time.Time) string {
+	return unsigned(fmt.Sprintf(`{"iss":%q,"sub":%q,"sid":%q,"iat":%d}`, jwtIssuer, sub, "session-of-"+sub, issued.Unix()))
+}
+
+func jwtLab(t testing.TB) *identifyLab {
+	t.Helper()
+	return newIdentifyLab(t, "", `app.example.com {
+		universal_logout {
+			identify jwt
+			keep_cookies kept
+		}
+		reverse_proxy APP
+	}`)
 }

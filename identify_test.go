@@ -15,55 +15,6 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/finalheader"
 )
 
-const forwardAuth = `app.example.com {
-	universal_logout {
-		identify header remote-user
-	}
-	forward_auth AUTH {
-		uri /auth
-		copy_headers Remote-User
-	}
-	handle_path /files/* {
-		reverse_proxy APP
-	}
-	handle /kept/* {
-		reverse_proxy APP {
-			header_up -Remote-User
-		}
-	}
-	handle /gone/* {
-		request_header -Remote-User
-		reverse_proxy APP
-	}
-	handle /down {
-		reverse_proxy 127.0.0.1:1
-	}
-	handle /error {
-		error 503
-	}
-	handle /quiet {
-		method GET
-	}
-	handle {
-		reverse_proxy APP
-	}
-}
-open.example.com {
-	universal_logout {
-		identify header Remote-User
-	}
-	reverse_proxy APP
-}
-basic.example.com {
-	universal_logout {
-		identify header Remote-User
-	}
-	basic_auth {
-		ana $2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW
-	}
-	reverse_proxy APP
-}`
-
 // authByCookie is for many requests: beside them, a dial of forward_auth may
 // still read the variables of a request when the app's reverse_proxy writes
 // them, and the race detector finds that in Caddy 2.11.9.

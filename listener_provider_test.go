@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
-	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -153,12 +152,4 @@ func (v *traveller) remember(res *http.Response) (body string) {
 		v.has(name, query.Get(name))
 	}
 	return string(content)
-}
-
-func mustURL(raw string) *url.URL {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return new(url.URL)
-	}
-	return u
 }

@@ -143,18 +143,6 @@ func TestSlowHandler(t *testing.T) {
 	}
 }
 
-// stubborn answers when it is released, whatever its context says.
-type stubborn struct{ release chan struct{} }
-
-func (s stubborn) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
-	<-s.release
-	r.Header.Set("Late", "1")
-	w.Header().Set("Late", "1")
-	w.WriteHeader(200)
-	_, err := w.Write([]byte("late"))
-	return err
-}
-
 // TestNestedTiming: a handler in a block may not take over when the one of the
 // site has given up, and has no time of its own.
 func TestNestedTiming(t *testing.T) {

@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 )
 
 // TestHeadersOfEveryAnswer: PG-01 to PG-11 and HTTP-07 on whatever we answer.
@@ -18,7 +16,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		universal_logout
 		reverse_proxy `+app.addr()+`
 	}`)
-	s.app.process.limit = limit.NewSessionlessLimit()
+	s.app.process.limit = newSessionlessLimit()
 	foreign := []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Accept: text/html"}
 	session := "Cookie: sessionid=one"
 	for _, tc := range []struct {

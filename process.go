@@ -38,10 +38,18 @@ type process struct {
 func newProcess(keys *seal.Ring) *process {
 	rv := newRevocations()
 	return &process{
-		keys: keys, steps: tour.NewSteps(), limit: limit.NewSessionlessLimit(),
+		keys: keys, steps: tour.NewSteps(), limit: newSessionlessLimit(),
 		revoking: limit.New(revokingAtOnce, revokingEvery), revokingUnknown: limit.New(unknownAtOnce, unknownEvery),
 		revocations: rv, background: make(chan struct{}, work.MaxPlaces), metrics: telemetry.NewMetrics(rv.stats),
 	}
+}
+
+// sessionlessPerMinute bounds how many logouts a client may ask for that present
+// no session: each is a request to the app that nobody needs.
+const sessionlessPerMinute = 30
+
+func newSessionlessLimit() *limit.PerClient {
+	return limit.New(sessionlessPerMinute, time.Minute/sessionlessPerMinute)
 }
 
 // Destruct implements caddy.Destructor.

@@ -1,16 +1,13 @@
 package universallogout
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
-	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // TestSingleSignOnEnds: wherever the hint comes from and whoever
@@ -99,53 +96,11 @@ func TestSingleSignOnEnds(t *testing.T) {
 	}
 }
 
-// submit logs out by a form.
-func (so *signOn) submit() followed {
-	return so.follow(so.jar, request("POST", "https://app.example.com/logout", "csrf=1", submitted...))
-}
-
 // fetchThenOpen logs out by a script that then opens a page of the app.
 func (so *signOn) fetchThenOpen() followed {
 	so.t.Helper()
 	so.fetch()
 	return so.follow(so.jar, request("GET", "https://app.example.com/login", "", clicked...))
-}
-
-// fetchThenHop logs out by a script that goes where our JSON says.
-func (so *signOn) fetchThenHop() followed {
-	so.t.Helper()
-	var answer pages.Answer
-	if body := so.fetch(); json.Unmarshal([]byte(body), &answer) != nil || answer.FrontChannelLogoutURL == "" {
-		so.t.Fatalf("no front_channel_logout_url: %s", body)
-	}
-	return so.follow(so.jar, request("GET", answer.FrontChannelLogoutURL, "", clicked...))
-}
-
-func (so *signOn) fetch() string {
-	r := request("POST", "https://app.example.com/logout", "", fetched...)
-	r.Header.Set("Cookie", so.jar.header("app.example.com", "/logout", true))
-	res := so.do(r)
-	so.jar.store("app.example.com", "/logout", true, res.Header["Set-Cookie"])
-	return bodyOf(so.t, res)
-}
-
-// aJWT has dots, which what we seal has not: that may begin like one by chance.
-var aJWT = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.`)
-
-// wantNoSecretsIn: PG-09. Neither page nor address of ours tells a hint; the
-// provider's own address has to.
-func wantNoSecretsIn(t *testing.T, so *signOn, f followed) {
-	t.Helper()
-	for _, page := range f.pages {
-		if aJWT.MatchString(page) {
-			t.Errorf("a token in a page: %s", page)
-		}
-	}
-	for _, v := range f.visited {
-		if aJWT.MatchString(v) && !strings.HasPrefix(v, so.op.Issuer()) {
-			t.Errorf("a token in an address: %s", v)
-		}
-	}
 }
 
 // TestHintIsOurs: RPI-13, JWT-01 to JWT-06. What is no ID token of this

@@ -93,14 +93,14 @@ type hostAt struct {
 	host   string
 }
 
-func newRegistry(places []mount, hub origin.Origin) *registry {
+func newRegistry(mounts []mount, hub origin.Origin) *registry {
 	reg := &registry{
 		at: make(map[hostAt][]int), patterns: make(map[*sites.Server][]int), groups: make(map[*Handler]string),
 		hubs: make(map[*Handler]bool), listeners: make(map[*caddyhttp.Server]*sites.Server), pages: make(map[hostAt]bool),
 		itineraries: tour.NewItineraries[itineraryKey](),
 	}
 	groups := make(map[string]struct{})
-	for _, p := range places {
+	for _, p := range mounts {
 		reg.listeners[p.Server.Caddy] = p.Server
 		if p.Handler.Role != roleApp {
 			for _, host := range p.Hosts {
@@ -140,16 +140,16 @@ func newRegistry(places []mount, hub origin.Origin) *registry {
 	return reg
 }
 
-// placesAt are those that requests for a host of a server get to, in order.
-func (reg *registry) mountsAt(srv *sites.Server, host string) (places []mount) {
+// mountsAt are those that requests for a host of a server get to, in order.
+func (reg *registry) mountsAt(srv *sites.Server, host string) (mounts []mount) {
 	numbers := slices.Concat(reg.at[hostAt{srv, host}], reg.patterns[srv])
 	slices.Sort(numbers)
 	for _, n := range slices.Compact(numbers) {
 		if reg.apps[n].Takes(host) {
-			places = append(places, reg.apps[n])
+			mounts = append(mounts, reg.apps[n])
 		}
 	}
-	return places
+	return mounts
 }
 
 // hasPages reports whether a site has our own addresses.

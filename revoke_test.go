@@ -1,11 +1,9 @@
 package universallogout
 
 import (
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -28,28 +26,6 @@ func logoutWith(ip string, header http.Header) *http.Request {
 	maps.Copy(r.Header, header)
 	r.RemoteAddr = ip + ":40000"
 	return r
-}
-
-// reaches reports whether the app gets a header of a request as it was sent.
-func reaches(s *site, app *sessions, name, value string) bool {
-	r := httptest.NewRequest(http.MethodGet, "https://app.example.com/api/items", nil)
-	r.Header.Set("Sec-Fetch-Mode", "cors")
-	r.Header.Set(name, value)
-	before := len(app.requests())
-	s.do(r)
-	for _, seen := range app.requests()[before:] {
-		if seen.Header.Get(name) == value {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *site) list() *revocation.List { return s.app.process.revocations.list.Load() }
-
-func jwtOf(claims, signature string) string {
-	encode := base64.RawURLEncoding.EncodeToString
-	return encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode([]byte(claims)) + "." + encode([]byte(signature))
 }
 
 // TestTheOldSessionIsRefused: what a logout presented is refused from then on,

@@ -7,6 +7,10 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // running reports whether any of our functions is on the stack of a goroutine.
@@ -56,3 +60,28 @@ func isFunction(t testing.TB, path, name string) bool {
 	}
 	return false
 }
+
+// eventually waits for what happens in the background.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// alone gives a site a place for background work of its own, and a log.
+func (s *site) alone(places int) *observer.ObservedLogs {
+	s.app.use(s.app.process.again(s.t, func() time.Time { return s.app.now() }))
+	s.app.work.Places = make(chan struct{}, places)
+	core, logged := observer.New(zap.DebugLevel)
+	s.app.logger = zap.New(core)
+	for _, h := range s.handlers() {
+		h.logger = s.app.logger
+	}
+	return logged
+}
+
+// isIdle: nothing is left running for any logout.
+func (s *site) isIdle() bool { return len(s.app.work.Places) == 0 }

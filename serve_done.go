@@ -18,13 +18,6 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
-const (
-
-	// againCookie is set by the page that repeats a request by itself: see
-	// internal/pages/script.html.
-	againCookie = cookie.BrowserCookie + "-again"
-)
-
 // serveDone is the landing page. Without a token of ours it is a bare "signed
 // out"; without the cookie that the logout gave this browser it tells the
 // outcome and touches nothing.
@@ -59,7 +52,7 @@ func (h *Handler) serveDone(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	return h.writeLanding(w, r, own, done)
 }
 
-// writeLanding is the end: the landing page, after the second round.
+// writeLanding is the end: the landing page, after the cookie pass.
 func (h *Handler) writeLanding(w http.ResponseWriter, r *http.Request, own origin.Origin, done journey.Landing) error {
 	a := h.edge
 	p := a.landingPage(done, a.seals.DoneURL(done))
@@ -78,12 +71,12 @@ func (h *Handler) writeLanding(w http.ResponseWriter, r *http.Request, own origi
 		}
 	}
 	// Siblings come last: in Chromium they take our own cookies along.
-	near := done.Tour.CookiePass(&it, true)
-	for _, app := range near.Asks(&it) {
+	siblings := done.Tour.CookiePass(&it, true)
+	for _, app := range siblings.Asks(&it) {
 		s, at := it.Find(app)
 		p.Asks = append(p.Asks, pages.Ask{URL: a.siteURL(s, at)})
 	}
-	p.Token = a.seals.SealTour(*near)
+	p.Token = a.seals.SealTour(*siblings)
 	return a.finishLanding(w, r, own, done, p)
 }
 

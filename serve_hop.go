@@ -92,7 +92,7 @@ func (h *Handler) enterHop(w http.ResponseWriter, r *http.Request, next caddyhtt
 	case at != 0 && page == own:
 		return h.answerOver(w, &t, &it) // the Back button: there is nothing to do but to go on
 	}
-	h.edge.merge(&t, &it, form.Get("o"))
+	t.Merge(&it, form.Get("o"), h.edge.seals.OpenReport)
 	t.Hops++
 	t.At = at
 	if at == 0 {
@@ -126,8 +126,8 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	}
 	var types []string
 	for i, app := range h.edge.appsOf(it, s) {
-		if part := h.edge.process.steps.Find(t.AppKey(own, app.base)); part != nil && part.IsOver() && fresh {
-			expireAgain(hdr, r, own, part.Rest) // BR-11: WebKit drops what some siblings answer
+		if step := h.edge.process.steps.Find(t.AppKey(own, app.base)); step != nil && step.IsOver() && fresh {
+			expireAgain(hdr, r, own, step.Rest) // BR-11: WebKit drops what some siblings answer
 		}
 		t.SetResult(s.FirstApp+i, t.Result(s.FirstApp+i)&^tour.NeedsStorage)
 		types = cookie.Union(types, app.clears())
@@ -160,29 +160,27 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 	case !plain:
 		return h.answerHop(w, r, own, &t, &it)
 	}
-	s := &it.Stops[t.At]
-	hdr := w.Header()
+	hdr, turns := w.Header(), h.turnsAt(r, own, t, &it, &it.Stops[t.At])
 	h.edge.forgetOlder(hdr, r, own, &t)
 	var types []string
-	var parts []appStep
+	var steps []appStep
 	if !t.Cookies {
-		parts = h.endApps(r, next, own, t, &it, s)
+		steps = endApps(turns, next)
 	}
-	for i, here := range h.edge.appsOf(&it, s) {
-		app := s.FirstApp + i
+	for i, turn := range turns {
 		switch {
 		case t.Cookies:
-			t.SetResult(app, h.passCookies(hdr, own, t, s, i).Result)
+			t.SetResult(turn.no, turn.passCookies(hdr).Result)
 			types = cookie.Union(types, clearedBy(hdr))
 			continue
-		case t.Finished(app):
+		case t.Finished(turn.no):
 			continue
 		}
-		v := h.reportApp(hdr, r, own, t, s, i, &here, parts[i])
+		report := turn.report(hdr, steps[i])
 		types = cookie.Union(types, clearedBy(hdr))
-		t.SetResult(app, v.Result&^tour.NeedsStorage)
-		for v.Rest != nil && cookie.LinesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
-			v.Rest = expireAgain(hdr, r, own, v.Rest)
+		t.SetResult(turn.no, report.Result&^tour.NeedsStorage)
+		for report.Rest != nil && cookie.LinesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
+			report.Rest = expireAgain(hdr, r, own, report.Rest)
 		}
 		if t.At == it.Hub {
 			t.Open = true

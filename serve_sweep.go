@@ -17,7 +17,7 @@ import (
 // shows cookies that are limited to the app's path. Each looks at what is still
 // presented: what the lines so far have deleted needs no more of them.
 
-// asksForSweep is the cheap question whether r may be a round.
+// asksForSweep is the cheap question whether r may be a sweep.
 func asksForSweep(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.RawQuery, logoutpath.OwnParameter+"=")
 }

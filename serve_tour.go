@@ -3,7 +3,6 @@ package universallogout
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -53,7 +52,7 @@ func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, sweep journe
 		// (BR-04: Chromium); the page dismisses the worker and goes on.
 		return pages.Write(w, http.StatusOK, pages.Going(l.resumeURL(hdr, sweep)))
 	}
-	// "cookies" waits for the second round: in Chromium it would take from
+	// "cookies" waits for the cookie pass: in Chromium it would take from
 	// other sites what they still need (CSD-06).
 	l.setClearSiteData(hdr, cookie.Without(sweep.Landing.Clear, cookie.ClearCookies))
 	return l.h.beginTour(w, r, l.own, l.journey(sweep))
@@ -108,37 +107,6 @@ func (a *App) siteURL(s *tour.Stop, base string) string {
 		return s.Origin.String() + a.Prefix + "/site"
 	}
 	return s.Origin.String() + base + "/?" + logoutpath.OwnParameter + "=site"
-}
-
-// merge takes the words that a page's script has collected. Without any, no
-// script ran, and nobody was asked. Who was asked and has no word has failed.
-func (a *App) merge(t *tour.Tour, it *tour.Itinerary, said string) {
-	if said == "" {
-		return
-	}
-	asked := t.Asks(it)
-	if it.Hub > 0 && !t.Cookies && t.GoesOn(it) && slices.Contains(asked, it.Stops[it.Hub].FirstApp) {
-		t.Open = true
-	}
-	for token := range strings.FieldsSeq(said) {
-		if token == tour.SaidOver {
-			t.Open = false
-		}
-		if n, isSkip := strings.CutPrefix(token, tour.SaidSkip); isSkip {
-			t.Skip(it, n)
-		}
-		if w, ok := a.seals.OpenReport(token); ok && w.ID == t.ID && slices.Contains(asked, w.AppNo) {
-			t.SetResult(w.AppNo, w.Result)
-		}
-	}
-	for _, app := range asked {
-		switch {
-		case t.Cookies:
-			t.SetResult(app, t.Result(app)&^tour.NeedsCookies)
-		case !t.Finished(app):
-			t.SetResult(app, tour.Unreached)
-		}
-	}
 }
 
 // beginTour shows the first page of a tour.
@@ -230,11 +198,10 @@ func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t
 // endOwnApps ends the other apps of the site where the tour began, unless a
 // script has asked for it.
 func (h *Handler) endOwnApps(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, own origin.Origin, t *tour.Tour, it *tour.Itinerary) {
-	s := &it.Stops[0]
-	apps := h.edge.appsOf(it, s)
-	for i, p := range h.endApps(r, next, own, *t, it, s) {
-		if p.step != nil {
-			t.SetResult(s.FirstApp+i, h.reportApp(w.Header(), r, own, *t, s, i, &apps[i], p).Result)
+	turns := h.turnsAt(r, own, *t, it, &it.Stops[0])
+	for i, s := range endApps(turns, next) {
+		if s.step != nil {
+			t.SetResult(turns[i].no, turns[i].report(w.Header(), s).Result)
 		}
 	}
 	w.Header().Del("Clear-Site-Data") // the landing page's business

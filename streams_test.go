@@ -106,9 +106,9 @@ func (s *process) revoke(t *testing.T, value string) {
 	}
 }
 
-// newSession is a value that no other test revokes: the list is the process's.
 var sessionCount atomic.Int64
 
+// newSession is a value that no other test revokes: the list is the process's.
 func newSession() string {
 	return fmt.Sprintf("%08dq7Zr3v9KxB2mW8sTn4LdYc6HgJ1pRfEa", sessionCount.Add(1))
 }

@@ -210,3 +210,14 @@ func (lab *tourLab) forced(j *jar, name, what string, r *http.Request) browserPa
 	lab.wantAlive(j, name, what)
 	return p
 }
+
+// manySites are sites on registrable domains of which there are some.
+func manySites(sites, domains int) (hosts []string) {
+	for i := range sites {
+		hosts = append(hosts, fmt.Sprintf("app-number-%d.domain-%d.com", i, i%domains))
+	}
+	return hosts
+}
+
+// againTime is how long a step of a tour answers as it did at first.
+const againTime = 5 * time.Second

@@ -93,21 +93,6 @@ func TestSecondRound(t *testing.T) {
 	}
 }
 
-// runScriptWith is runScript with the words that were collected.
-func (s *site) runScriptWith(p browserPage, words []string) *http.Request {
-	body := asked.ReplaceAllString(p.body, "")
-	r := s.runScript(&jar{}, p.url, body)
-	form := r.URL.Query()
-	if err := r.ParseForm(); err != nil {
-		s.t.Fatal(err)
-	}
-	for name := range r.PostForm {
-		form.Set(name, r.PostForm.Get(name))
-	}
-	form.Set("o", strings.Join(words, " "))
-	return formFrom(p.url, r.URL.String(), form)
-}
-
 // TestOneWayForAll: first the sites, then the provider, then the landing page
 // where it began.
 func TestOneWayForAll(t *testing.T) {

@@ -173,7 +173,7 @@ func TestAlsoElsewhere(t *testing.T) {
 }
 
 // TestAStepIsJoined: of two pages that ask at the same time one does it, and
-// both get the word. A third, later, gets the word and nothing else.
+// both get its report. A third, later, gets the report and nothing else.
 func TestAStepIsJoined(t *testing.T) {
 	t.Parallel()
 	began, end := make(chan struct{}), make(chan struct{})

@@ -223,7 +223,7 @@ func TestWordsAreOfThisTour(t *testing.T) {
 		"forged":                {"asked eyJpIjoi", tour.Unreached, tour.Unvisited},
 	} {
 		got := begun.Clone()
-		lab.app.merge(got, &it, tc.said)
+		got.Merge(&it, tc.said, lab.app.seals.OpenReport)
 		if got.Result(b) != tc.b || got.Result(c) != tc.c {
 			t.Errorf("%s: %d %d", name, got.Result(b), got.Result(c))
 		}

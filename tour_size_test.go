@@ -6,14 +6,6 @@ import (
 	"testing"
 )
 
-// manySites are sites on registrable domains of which there are some.
-func manySites(sites, domains int) (hosts []string) {
-	for i := range sites {
-		hosts = append(hosts, fmt.Sprintf("app-number-%d.domain-%d.com", i, i%domains))
-	}
-	return hosts
-}
-
 // TestManySites: whatever the number of sites, all are ended in one go, with
 // headers that proxies in front of us take, and tokens that forms can carry.
 func TestManySites(t *testing.T) {

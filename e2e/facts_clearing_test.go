@@ -39,7 +39,7 @@ func (l *factLab) seedBoth(host string) {
 
 // Clear-Site-Data works on every status; in WebKit on all but redirects.
 func TestBrowserFactClearSiteDataByStatus(t *testing.T) {
-	const rests = "what must be cleared is cleared by a page with 200, on every hop and at the end (reply.go, landing.go); a redirect's header is an extra"
+	const rests = "what must be cleared is cleared by a page with 200, on every hop and at the end (answer.go, serve_done.go); a redirect's header is an extra"
 	onRedirects := perEngine{"clears both", "clears both", "clears nothing"}
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
@@ -71,7 +71,7 @@ func TestBrowserFactClearSiteDataByStatus(t *testing.T) {
 
 // An answer without a page clears as well, and the person stays where they are.
 func TestBrowserFactClearSiteDataWithoutAPage(t *testing.T) {
-	const rests = "a script's logout is cleared for whatever the status is, and 204 evicts pages (reply.go, landing.go), but no person ever gets one"
+	const rests = "a script's logout is cleared for whatever the status is, and 204 evicts pages (answer.go, serve_done.go), but no person ever gets one"
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
 		host := "app." + l.domain
@@ -99,7 +99,7 @@ func TestBrowserFactClearSiteDataWithoutAPage(t *testing.T) {
 // "cookies" means something else in every engine.
 func TestBrowserFactScopeOfClearingCookies(t *testing.T) {
 	const (
-		rests = `"cookies" is sent only where the configuration asks for it and last of all, never with a cookie of ours, and every cookie is expired by name in any case (clearsitedata.go, reply.go, cookies.go)`
+		rests = `"cookies" is sent only where the configuration asks for it and last of all, never with a cookie of ours, and every cookie is expired by name in any case (internal/cookie, answer.go, cookies.go)`
 		all   = "__Host-parted __Host-x api dom here httponly strict"
 		own   = "__Host-parted __Host-x api here httponly strict"
 	)

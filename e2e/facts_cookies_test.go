@@ -106,13 +106,13 @@ func TestBrowserFactLongestCookie(t *testing.T) {
 		}
 		v.goTo(at(host+"/seed", cookie("fits", 4096), cookie("over", 4097)))
 		v.wantFact("a cookie of 4096 bytes and one of 4097", l.cookiesAt(host+"/state"), perEngine{"fits", "fits", "fits over"},
-			"our cookie for the way to the provider and back drops what it can spare before it gets that long (pending.go)")
+			"our cookie for the way to the provider and back drops what it can spare before it gets that long (internal/journey)")
 	})
 }
 
 // Set-Cookie works on redirects, before the next request of the chain, wherever the chain came from.
 func TestBrowserFactSetCookieOnRedirects(t *testing.T) {
-	const rests = "answers that redirect expire cookies and set our own (reply.go, rounds.go, callback.go)"
+	const rests = "answers that redirect expire cookies and set our own (answer.go, serve_sweep.go, serve_back.go)"
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
 		host := "app." + l.domain

@@ -8,7 +8,7 @@ import (
 // A page's form-action covers the redirects of its form's answer, too, except in Firefox.
 func TestBrowserFactFormActionOnRedirects(t *testing.T) {
 	const (
-		rests   = "a logout by form is answered with a page that goes on by itself, never with a redirect to another host (reply.go)"
+		rests   = "a logout by form is answered with a page that goes on by itself, never with a redirect to another host (answer.go)"
 		sent    = "sent"
 		blocked = "blocked"
 	)
@@ -55,7 +55,7 @@ func TestBrowserFactFormActionOnRedirects(t *testing.T) {
 // Going back after a logout: what brings the app's page back as it was, without asking anybody.
 func TestBrowserFactBackAfterALogout(t *testing.T) {
 	const (
-		rests = `the landing page fetches a second answer with "cache" where the configuration asks for "cache" (landing.go), and our own pages are no-store (pages.go)`
+		rests = `the landing page fetches a second answer with "cache" where the configuration asks for "cache" (serve_done.go), and our own pages are no-store (internal/pages)`
 		alive = "alive"
 		gone  = "asks again"
 	)
@@ -126,7 +126,7 @@ func TestBrowserFactAppShellWorkers(t *testing.T) {
 
 // A worker that fetches every page visit itself is seen in Sec-Fetch-Dest; Referer is still the page's.
 func TestBrowserFactPageVisitsThroughAServiceWorker(t *testing.T) {
-	const rests = "a page visit that came through a worker is told by Sec-Fetch-Dest, or in Firefox by Sec-Fetch-Mode and Accept (callerOf), and gets no Clear-Site-Data (reply.go)"
+	const rests = "a page visit that came through a worker is told by Sec-Fetch-Dest, or in Firefox by Sec-Fetch-Mode and Accept (callerOf), and gets no Clear-Site-Data (answer.go)"
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
 		host := "app." + l.domain

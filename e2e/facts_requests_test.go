@@ -8,7 +8,7 @@ import (
 
 // How many redirects in a row an engine follows. A page in between starts the count anew.
 func TestBrowserFactRedirectLimit(t *testing.T) {
-	const rests = "no way of ours has more than 19 redirects in a row (cookies.go, rounds.go)"
+	const rests = "no way of ours has more than 19 redirects in a row (cookies.go, serve_sweep.go)"
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
 		host := "app." + l.domain
@@ -37,7 +37,7 @@ func (s seen) fetchMetadata() string { return s.site + "/" + s.mode + "/" + s.de
 
 // What requests tell of who made them.
 func TestBrowserFactFetchMetadata(t *testing.T) {
-	const rests = "the guard (guard.go) and what we take for a page visit (callerOf)"
+	const rests = "the guard (internal/guard) and what we take for a page visit (callerOf)"
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
 		host := "app." + l.domain
@@ -92,7 +92,7 @@ func (l *factLab) source(place string) string {
 
 // A POST tells the origin of its page unless the page withholds it.
 func TestBrowserFactOriginOfAFormByReferrerPolicy(t *testing.T) {
-	const rests = "the guard believes Origin, our own forms have a policy that keeps it, and apps that withhold it get a form of ours in between (guard.go, pages.go, landing.go)"
+	const rests = "the guard believes Origin, our own forms have a policy that keeps it, and apps that withhold it get a form of ours in between (internal/guard, internal/pages, serve_done.go)"
 	inEveryEngine(t, func(t *testing.T, v *visitor) {
 		l := startFactLab(v)
 		for _, c := range []struct {
@@ -139,7 +139,7 @@ func TestBrowserFactOriginOfAFormByReferrerPolicy(t *testing.T) {
 // What a POST of another site looks like when it came through a service worker of the host.
 func TestBrowserFactOriginThroughAServiceWorker(t *testing.T) {
 	const (
-		rests   = "the guard's rules for requests that came through a worker: Sec-Fetch-Dest gives them away, and then only Referer tells the page (guard.go, reply.go)"
+		rests   = "the guard's rules for requests that came through a worker: Sec-Fetch-Dest gives them away, and then only Referer tells the page (internal/guard, answer.go)"
 		foreign = "Origin other, Referer other/; cross-site/navigate/"
 	)
 	inEveryEngine(t, func(t *testing.T, v *visitor) {

@@ -9,10 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-const (
-	sessionlessPerMinute = 30
-	maxClients           = 8192 // that are remembered at once
-)
+// maxClients are remembered at once.
+const maxClients = 8192
 
 // PerClient bounds what each client may do: so much at once, and more as time
 // goes by. It may be used by several goroutines.
@@ -27,12 +25,6 @@ type PerClient struct {
 // often.
 func New(atOnce int, every time.Duration) *PerClient {
 	return &PerClient{atOnce: atOnce, every: every, limiters: make(map[netip.Prefix]*rate.Limiter)}
-}
-
-// NewSessionlessLimit bounds how many logouts a client may ask for that present
-// no session: each is a request to the app that nobody needs.
-func NewSessionlessLimit() *PerClient {
-	return New(sessionlessPerMinute, time.Minute/sessionlessPerMinute)
 }
 
 // Allow takes n of the client's share, and reports whether it had so much.
@@ -53,7 +45,9 @@ func (c *PerClient) Allow(clientIP string, n int, now time.Time) bool {
 }
 
 // forget drops clients that have their whole share again, and all of them if
-// that makes no room: memory is bounded, also in a flood from many addresses.
+// that makes no room: memory is bounded, also in a flood from many addresses. It
+// is no bounded.Map: forgetting a client gives him his share back. So those go
+// first who have it anyway; the oldest may be the one who floods.
 func (c *PerClient) forget(now time.Time) {
 	for client, limiter := range c.limiters {
 		if limiter.TokensAt(now) >= float64(c.atOnce) {

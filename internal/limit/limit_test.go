@@ -9,7 +9,8 @@ import (
 // TestLimitIsBounded: a flood from many addresses takes bounded memory, and an
 // IPv6 client has one share for all its addresses.
 func TestLimitIsBounded(t *testing.T) {
-	c := NewSessionlessLimit()
+	const perMinute = 30
+	c := New(perMinute, time.Minute/perMinute)
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for i := range 3 * maxClients {
 		c.Allow(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255), 1, now)
@@ -23,8 +24,8 @@ func TestLimitIsBounded(t *testing.T) {
 		"no address at all":  {"", "unknown"},
 		"addresses of zones": {"fe80::1%%eth0", "fe80::2"},
 	} {
-		c, allowed := NewSessionlessLimit(), 0
-		for i := range sessionlessPerMinute {
+		c, allowed := New(perMinute, time.Minute/perMinute), 0
+		for i := range perMinute {
 			address := addresses[0]
 			if name == "one IPv6 network" {
 				address = fmt.Sprintf(address, i)
@@ -33,7 +34,7 @@ func TestLimitIsBounded(t *testing.T) {
 				allowed++
 			}
 		}
-		if allowed != sessionlessPerMinute || c.Allow(addresses[1], 1, now) {
+		if allowed != perMinute || c.Allow(addresses[1], 1, now) {
 			t.Errorf("%s: %d allowed, then one more", name, allowed)
 		}
 		if !c.Allow(addresses[1], 1, now.Add(2*time.Second)) {

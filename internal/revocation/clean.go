@@ -9,6 +9,8 @@ import (
 // sends the same one with request after request. What is revoked, by whichever
 // node, makes them forget all. Another line is taken for one of them with a
 // probability of 2^-48, and nobody can choose it: the seed is this process's.
+// They are no bounded.Map: they are asked at every request, so they have no lock
+// and a fixed memory.
 type cleanLines struct {
 	seed  maphash.Seed
 	marks [1 << 16]atomic.Uint64

@@ -24,7 +24,7 @@ const (
 	// WebKit clears a sibling's on nothing else.
 	NeedsStorage Result = 0x10
 
-	// NeedsCookies: the site is due in the second round.
+	// NeedsCookies: the site is due in the cookie pass.
 	NeedsCookies Result = 0x20
 )
 
@@ -68,5 +68,5 @@ type Report struct {
 // What the page says besides, in the same field.
 const (
 	SaidOver = "over"  // the hub was told that the tour is over
-	SaidSkip = "skip:" // and the number of a stop that cannot be reached
+	saidSkip = "skip:" // and the number of a stop that cannot be reached
 )

@@ -13,7 +13,7 @@ func (t *Tour) AppKey(own origin.Origin, base string) StepKey {
 	return StepKey{t.ID, own.String() + base}
 }
 
-// HopKey is the step of a site in this round.
+// HopKey is the step of a site in this pass.
 func (t *Tour) HopKey(own origin.Origin) StepKey {
 	if t.Cookies {
 		return StepKey{t.ID, "cookies hop " + own.String()}
@@ -21,7 +21,7 @@ func (t *Tour) HopKey(own origin.Origin) StepKey {
 	return StepKey{t.ID, "hop " + own.String()}
 }
 
-// AppCookiesKey is the step of one app's part in the second round.
+// AppCookiesKey is the step of one app's part in the cookie pass.
 func (t *Tour) AppCookiesKey(own origin.Origin, base string) StepKey {
 	return StepKey{t.ID, "cookies " + own.String() + base}
 }

@@ -5,6 +5,7 @@ package tour
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -34,7 +35,7 @@ type Tour struct {
 	Hops    int    `json:"h,omitempty"`
 	Results []byte `json:"a"` // what became of each app: a Result
 
-	// Cookies is the second round: Clear-Site-Data "cookies", which in Chromium
+	// Cookies is the cookie pass: Clear-Site-Data "cookies", which in Chromium
 	// would take from other sites what they still need (CSD-06).
 	Cookies bool `json:"c,omitempty"`
 
@@ -61,7 +62,7 @@ func (t *Tour) Clone() *Tour { c := *t; c.Results = slices.Clone(t.Results); ret
 // Finished reports whether an app had its turn.
 func (t *Tour) Finished(app int) bool { return t.Result(app).Plain() != Unvisited }
 
-// owes reports whether an app still has its turn in this round.
+// owes reports whether an app still has its turn in this pass.
 func (t *Tour) owes(app int) bool {
 	if t.Cookies {
 		return t.Result(app)&NeedsCookies != 0
@@ -69,7 +70,7 @@ func (t *Tour) owes(app int) bool {
 	return !t.Finished(app)
 }
 
-// IsDue reports whether a stop has anything left to do in this round.
+// IsDue reports whether a stop has anything left to do in this pass.
 func (t *Tour) IsDue(s *Stop) bool {
 	for app := range s.apps() {
 		if t.owes(app) || !t.Cookies && t.Result(app)&NeedsStorage != 0 {
@@ -141,7 +142,7 @@ func (t *Tour) AfterAsking(it *Itinerary) *Tour {
 // GoesOn reports whether there are stops after this page.
 func (t *Tour) GoesOn(it *Itinerary) bool { return t.AfterAsking(it).Next(it) >= 0 }
 
-// Progress counts the apps that this round is done with, and all.
+// Progress counts the apps that this pass is done with, and all.
 func (t *Tour) Progress(it *Itinerary) (done, all int) {
 	for i := range it.Stops {
 		for app := range it.Stops[i].apps() {
@@ -201,4 +202,36 @@ func (t *Tour) Log(logger *zap.Logger, it *Itinerary) {
 		zap.String("group", t.Group), zap.Int("sites", len(it.Stops)), zap.Int("ended", counts[outcome.Ended]),
 		zap.Int("revoked", counts[outcome.Revoked]), zap.Int("cleared", counts[outcome.Cleared]), zap.Int("none", counts[outcome.None]), zap.Int("failed", counts[outcome.Failed]),
 		zap.Int("unvisited", unvisited), zap.Bool("second_round", t.Cookies))
+}
+
+// Merge takes what a page's script has collected: reports, which open reads, and
+// what the page has to say itself. Without anything no script ran, and nobody was
+// asked. An app that was asked and has no report has failed.
+func (t *Tour) Merge(it *Itinerary, said string, open func(token string) (Report, bool)) {
+	if said == "" {
+		return
+	}
+	asked := t.Asks(it)
+	if it.Hub > 0 && !t.Cookies && t.GoesOn(it) && slices.Contains(asked, it.Stops[it.Hub].FirstApp) {
+		t.Open = true
+	}
+	for token := range strings.FieldsSeq(said) {
+		if token == SaidOver {
+			t.Open = false
+		}
+		if n, isSkip := strings.CutPrefix(token, saidSkip); isSkip {
+			t.Skip(it, n)
+		}
+		if report, ok := open(token); ok && report.ID == t.ID && slices.Contains(asked, report.AppNo) {
+			t.SetResult(report.AppNo, report.Result)
+		}
+	}
+	for _, app := range asked {
+		switch {
+		case t.Cookies:
+			t.SetResult(app, t.Result(app)&^NeedsCookies)
+		case !t.Finished(app):
+			t.SetResult(app, Unreached)
+		}
+	}
 }

@@ -196,3 +196,6 @@ func TestCSRFPages(t *testing.T) {
 		})
 	}
 }
+
+// maxKept is how much of a page internal/appcall looks for a token in.
+const maxKept = 64 << 10

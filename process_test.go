@@ -29,3 +29,31 @@ func TestLastingLogger(t *testing.T) {
 		t.Errorf("first config: %v, second config: %v", early.All(), late.All())
 	}
 }
+
+// TestRunning: during a reload there are two, and after one that failed it is
+// the one before.
+func TestRunning(t *testing.T) {
+	var r runningApps
+	first, second := new(App), new(App)
+	if r.last() != nil {
+		t.Error("one before any")
+	}
+	r.begin(first)
+	r.begin(second)
+	if r.last() != second {
+		t.Error("not the newest")
+	}
+	r.end(second)
+	if r.last() != first {
+		t.Error("not the one before a failed reload")
+	}
+	r.begin(second)
+	r.end(first)
+	if r.last() != second {
+		t.Error("not the one after a reload")
+	}
+	r.end(second)
+	if r.last() != nil {
+		t.Error("one after all")
+	}
+}

@@ -7,8 +7,6 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/limit"
 )
 
 // TestLoggedOnce: every logout and every request that is refused is one line,
@@ -23,7 +21,7 @@ func TestLoggedOnce(t *testing.T) {
 		universal_logout
 		reverse_proxy 127.0.0.1:1
 	}`)
-	s.app.process.limit = limit.NewSessionlessLimit()
+	s.app.process.limit = newSessionlessLimit()
 	core, logged := observer.New(zap.DebugLevel)
 	for _, h := range s.handlers() {
 		h.logger = zap.New(core)

@@ -2,13 +2,16 @@ package universallogout
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
+	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
 
 // signOn is a site whose app has people sign in at a provider, and a browser
@@ -180,4 +183,77 @@ func paths(visited []string) (short []string) {
 		}
 	}
 	return short
+}
+
+// mainProvider is the usual one, in a global option of its own.
+const mainProvider = `universal_logout {
+	provider main ISSUER {
+		client_id edge
+		client_secret secret
+	}
+}`
+
+// newSignOnAt is a sign-on at a site of any shape. ISSUER and APP stand for the
+// addresses of provider and app.
+func newSignOnAt(t testing.TB, global, sites string, answer http.HandlerFunc) *signOn {
+	t.Helper()
+	app := newSessions(t, answer)
+	app.login("one")
+	op := oidctest.Start(t, oidctest.Config{Clients: []oidctest.Client{{
+		ID: edgeClient, Secret: "secret", RedirectURIs: []string{oursAtApp + "/callback"}, PostLogoutRedirectURIs: []string{oursAtApp + "/return"},
+	}}})
+	fill := strings.NewReplacer("ISSUER", op.Issuer(), "APP", app.addr())
+	s := newSite(t, fill.Replace(global), fill.Replace(sites))
+	s.op = op
+	so := &signOn{site: s, app: app, op: op, jar: &jar{now: time.Now()}}
+	so.setCookie("sessionid=one")
+	so.signInAtProvider()
+	return so
+}
+
+// submit logs out by a form.
+func (so *signOn) submit() followed {
+	return so.follow(so.jar, request("POST", "https://app.example.com/logout", "csrf=1", submitted...))
+}
+
+func (so *signOn) fetch() string {
+	r := request("POST", "https://app.example.com/logout", "", fetched...)
+	r.Header.Set("Cookie", so.jar.header("app.example.com", "/logout", true))
+	res := so.do(r)
+	so.jar.store("app.example.com", "/logout", true, res.Header["Set-Cookie"])
+	return bodyOf(so.t, res)
+}
+
+// fetchThenHop logs out by a script that goes where our JSON says.
+func (so *signOn) fetchThenHop() followed {
+	so.t.Helper()
+	var answer pages.Answer
+	if body := so.fetch(); json.Unmarshal([]byte(body), &answer) != nil || answer.FrontChannelLogoutURL == "" {
+		so.t.Fatalf("no front_channel_logout_url: %s", body)
+	}
+	return so.follow(so.jar, request("GET", answer.FrontChannelLogoutURL, "", clicked...))
+}
+
+const (
+	accessSecret  = credential + "-access"
+	refreshSecret = credential + "-refresh"
+)
+
+// aJWT has dots, which what we seal has not: that may begin like one by chance.
+var aJWT = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.`)
+
+// wantNoSecretsIn: PG-09. Neither page nor address of ours tells a hint; the
+// provider's own address has to.
+func wantNoSecretsIn(t *testing.T, so *signOn, f followed) {
+	t.Helper()
+	for _, page := range f.pages {
+		if aJWT.MatchString(page) {
+			t.Errorf("a token in a page: %s", page)
+		}
+	}
+	for _, v := range f.visited {
+		if aJWT.MatchString(v) && !strings.HasPrefix(v, so.op.Issuer()) {
+			t.Errorf("a token in an address: %s", v)
+		}
+	}
 }

@@ -77,7 +77,7 @@ func FuzzWords(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said string) {
 		after := begun.Clone()
-		s.app.merge(after, &it, said)
+		after.Merge(&it, said, s.app.seals.OpenReport)
 		if after.Result(0) != tour.Unvisited && said == "" || len(after.Results) != it.Apps || after.Next(&it) >= len(it.Stops) {
 			t.Errorf("%v", after)
 		}

@@ -2,112 +2,12 @@ package universallogout
 
 import (
 	"encoding/base64"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
-	"time"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
-)
-
-// wire is a server that keeps what it was sent.
-type wire struct {
-	*httptest.Server
-	mu     sync.Mutex
-	seen   []sent
-	answer func(n int, w http.ResponseWriter, r *http.Request) // n counts from 1
-}
-
-type sent struct {
-	method, path, query, body string
-	header                    http.Header
-	form                      url.Values
-	at                        time.Time
-}
-
-func newWire(t testing.TB, answer func(n int, w http.ResponseWriter, r *http.Request)) *wire {
-	t.Helper()
-	w := &wire{answer: answer}
-	w.Server = httptest.NewServer(w)
-	t.Cleanup(w.Close)
-	return w
-}
-
-func (s *wire) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	form, _ := url.ParseQuery(string(body))
-	s.mu.Lock()
-	s.seen = append(s.seen, sent{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body), r.Header, form, time.Now()})
-	n := len(s.seen)
-	s.mu.Unlock()
-	if s.answer != nil {
-		s.answer(n, w, r)
-	}
-}
-
-func (s *wire) requests() []sent {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]sent{}, s.seen...)
-}
-
-// eventually waits for what happens in the background.
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
-// alone gives a site a place for background work of its own, and a log.
-func (s *site) alone(places int) *observer.ObservedLogs {
-	s.app.use(s.app.process.again(s.t, func() time.Time { return s.app.now() }))
-	s.app.work.Places = make(chan struct{}, places)
-	core, logged := observer.New(zap.DebugLevel)
-	s.app.logger = zap.New(core)
-	for _, h := range s.handlers() {
-		h.logger = s.app.logger
-	}
-	return logged
-}
-
-// isIdle: nothing is left running for any logout.
-func (s *site) isIdle() bool { return len(s.app.work.Places) == 0 }
-
-// wantQuiet: no secret in any line of the log.
-func wantQuiet(t testing.TB, logged *observer.ObservedLogs, secrets ...string) {
-	t.Helper()
-	for _, entry := range logged.All() {
-		line := entry.Message + fmt.Sprint(entry.ContextMap())
-		for _, secret := range secrets {
-			if strings.Contains(line, secret) || strings.Contains(line, url.QueryEscape(secret)) {
-				t.Errorf("logged: %s", line)
-			}
-		}
-	}
-}
-
-func logsOf(logged *observer.ObservedLogs) string {
-	var all []string
-	for _, entry := range logged.All() {
-		all = append(all, entry.Message+fmt.Sprint(entry.ContextMap()))
-	}
-	return strings.Join(all, "\n")
-}
-
-const (
-	accessSecret  = credential + "-access"
-	refreshSecret = credential + "-refresh"
 )
 
 // TestTokensAreRevoked: REV-02, REV-05, REV-09 and the order: when the

@@ -19,18 +19,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 )
 
-// callTimeout is what the tests here give a call.
-const callTimeout = 300 * time.Millisecond
-
 const shortCall = "logout_call POST /logout {\ntimeout 300ms\n}"
-
-// wantInTime: the call's timeout, the grace for handlers, and a slow machine.
-func wantInTime(t testing.TB, took time.Duration) {
-	t.Helper()
-	if took > callTimeout+graceTime+500*time.Millisecond {
-		t.Errorf("took %s", took)
-	}
-}
 
 // TestCallFaults: whatever an app does, a call is over in time and says what
 // became of the session.

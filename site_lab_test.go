@@ -4,10 +4,9 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -152,111 +151,6 @@ func (rec *recorder) Write(p []byte) (int, error) {
 	return rec.ResponseRecorder.Write(p)
 }
 
-// request makes one; headers are "Name: value".
-func request(method, url, body string, headers ...string) *http.Request {
-	r := httptest.NewRequest(method, url, strings.NewReader(body))
-	if body == "" {
-		r.Body, r.ContentLength = http.NoBody, 0
-	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Add(name, value)
-	}
-	return r
-}
-
-// What browsers send of their own with clicks, forms and fetches.
-var (
-	clicked   = []string{"Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Accept: text/html,application/xhtml+xml,*/*;q=0.8"}
-	submitted = append([]string{"Origin: https://app.example.com", "Content-Type: application/x-www-form-urlencoded"}, clicked...)
-	fetched   = []string{"Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty", "Accept: */*", "Origin: https://app.example.com"}
-)
-
-func with(headers []string, more ...string) []string {
-	return append(append([]string{}, headers...), more...)
-}
-
-// sessions is an app with real sessions on its side: only its own logout ends
-// one. Whether a session is alive is asked of it, never of its answers.
-type sessions struct {
-	*httptest.Server
-	mu     sync.Mutex
-	alive  map[string]bool
-	seen   []*http.Request
-	bodies []string
-
-	// answer is what follows when the session was ended.
-	answer http.HandlerFunc
-}
-
-func newSessions(t testing.TB, answer http.HandlerFunc) *sessions {
-	t.Helper()
-	s := &sessions{alive: make(map[string]bool), answer: answer}
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
-	return s
-}
-
-func (s *sessions) addr() string { return strings.TrimPrefix(s.URL, "http://") }
-
-// login starts a session with this id.
-func (s *sessions) login(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.alive[id] = true
-}
-
-func (s *sessions) isAlive(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.alive[id]
-}
-
-// requests are those that reached the app.
-func (s *sessions) requests() []*http.Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]*http.Request{}, s.seen...)
-}
-
-// ServeHTTP ends the session at any path that has "logout" in it, whatever the
-// method: the most careless app there is.
-func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	s.mu.Lock()
-	s.seen, s.bodies = append(s.seen, r), append(s.bodies, string(body))
-	ends := strings.Contains(strings.ToLower(r.URL.Path), "logout")
-	if ends {
-		if c, err := r.Cookie("sessionid"); err == nil {
-			delete(s.alive, c.Value)
-		}
-	}
-	s.mu.Unlock()
-	if ends && s.answer != nil {
-		s.answer(w, r)
-		return
-	}
-	fmt.Fprint(w, "app")
-}
-
-// endsSession answers as most apps do.
-func endsSession(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Add("Set-Cookie", "sessionid=; Path=/; Max-Age=0")
-	w.Header().Set("Location", "/login")
-	w.WriteHeader(http.StatusFound)
-}
-
-func bodyOf(t testing.TB, res *http.Response) string {
-	t.Helper()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-var testNow = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-
 // handlers are the site's handlers of ours at its top level.
 func (s *site) handlers() (all []*Handler) {
 	for _, server := range s.http.Servers {
@@ -289,12 +183,36 @@ func (s *site) serveWith(h *Handler, next caddyhttp.Handler, r *http.Request) *h
 	return w.Result()
 }
 
-// What internal/appcall bounds.
-const (
-	maxBufferedBody = 64 << 10
-	maxKept         = 64 << 10
-	graceTime       = 150 * time.Millisecond
-)
-
-// againTime is how long a step of a tour answers as it did at first.
-const againTime = 5 * time.Second
+// ours are the handlers for apps on a host, outer ones first.
+func ours(app *caddyhttp.App, host string) (all []*Handler) {
+	var walk func(*caddyhttp.Server, caddyhttp.RouteList)
+	walk = func(server *caddyhttp.Server, routes caddyhttp.RouteList) {
+		for _, route := range routes {
+			other := slices.ContainsFunc(route.MatcherSets, func(set caddyhttp.MatcherSet) bool {
+				return slices.ContainsFunc(set, func(m any) bool {
+					hosts, ok := m.(*caddyhttp.MatchHost)
+					return ok && !slices.Contains(*hosts, host)
+				})
+			})
+			if other {
+				continue
+			}
+			for _, handler := range route.Handlers {
+				switch handler := handler.(type) {
+				case *Handler:
+					if handler.Role != roleAddresses {
+						all = append(all, handler)
+					}
+				case *caddyhttp.Subroute:
+					walk(server, handler.Routes)
+				case *caddyhttp.Invoke:
+					walk(server, caddyhttp.RouteList{*server.NamedRoutes[handler.Name]})
+				}
+			}
+		}
+	}
+	for _, server := range app.Servers {
+		walk(server, server.Routes)
+	}
+	return all
+}

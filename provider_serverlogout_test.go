@@ -273,3 +273,6 @@ func TestServerLogoutErrorsTellNothing(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// soon is a schedule for tests that do not measure it.
+var soon = []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}

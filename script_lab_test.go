@@ -84,3 +84,18 @@ func formFrom(page *url.URL, action string, fields url.Values) *http.Request {
 	return request("POST", u.String(), fields.Encode(), "Origin: "+origin, "Referer: "+origin+"/", "Content-Type: application/x-www-form-urlencoded",
 		"Sec-Fetch-Site: "+fetchSite([]*url.URL{page, u}), "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Accept: text/html,application/xhtml+xml,*/*;q=0.8")
 }
+
+// runScriptWith is runScript with the words that were collected.
+func (s *site) runScriptWith(p browserPage, words []string) *http.Request {
+	body := asked.ReplaceAllString(p.body, "")
+	r := s.runScript(&jar{}, p.url, body)
+	form := r.URL.Query()
+	if err := r.ParseForm(); err != nil {
+		s.t.Fatal(err)
+	}
+	for name := range r.PostForm {
+		form.Set(name, r.PostForm.Get(name))
+	}
+	form.Set("o", strings.Join(words, " "))
+	return formFrom(p.url, r.URL.String(), form)
+}

@@ -6,45 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
-	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
 const oursAtApp = "https://app.example.com/.universal-logout"
-
-// newSignOnAt is a sign-on at a site of any shape. ISSUER and APP stand for the
-// addresses of provider and app.
-func newSignOnAt(t testing.TB, global, sites string, answer http.HandlerFunc) *signOn {
-	t.Helper()
-	app := newSessions(t, answer)
-	app.login("one")
-	op := oidctest.Start(t, oidctest.Config{Clients: []oidctest.Client{{
-		ID: edgeClient, Secret: "secret", RedirectURIs: []string{oursAtApp + "/callback"}, PostLogoutRedirectURIs: []string{oursAtApp + "/return"},
-	}}})
-	fill := strings.NewReplacer("ISSUER", op.Issuer(), "APP", app.addr())
-	s := newSite(t, fill.Replace(global), fill.Replace(sites))
-	s.op = op
-	so := &signOn{site: s, app: app, op: op, jar: &jar{now: time.Now()}}
-	so.setCookie("sessionid=one")
-	so.signInAtProvider()
-	return so
-}
-
-// mainProvider is the usual one, in a global option of its own.
-const mainProvider = `universal_logout {
-	provider main ISSUER {
-		client_id edge
-		client_secret secret
-	}
-}`
-
-// thirdClient is neither the edge's nor the site's.
-var thirdClient = oidctest.Client{ID: "third", Secret: "its own", PostLogoutRedirectURIs: []string{"https://app.example.com/bye"}}
-
-// fromElsewhere is what browsers send with a click on a foreign page.
-var fromElsewhere = append([]string{"Sec-Fetch-Site: cross-site"}, clicked[1:]...)
 
 // send is one request of the browser, whose answer leads nowhere by itself.
 func (so *signOn) send(r *http.Request) *http.Response {
@@ -122,16 +88,6 @@ func wantBare(t testing.TB, what string, res *http.Response) {
 	if body := bodyOf(t, res); res.StatusCode != 200 || !strings.Contains(body, `data-page="landing"`) || strings.Contains(body, "which signs you in") || strings.Contains(body, "data-next") {
 		t.Errorf("%s: %d %v %s", what, res.StatusCode, res.Header, body)
 	}
-}
-
-// hrefIn is the first link of a page that begins like this.
-func hrefIn(page, begin string) string {
-	_, after, found := strings.Cut(page, `href="`+begin)
-	if !found {
-		return ""
-	}
-	rest, _, _ := strings.Cut(after, `"`)
-	return begin + strings.NewReplacer("&amp;", "&", "&#43;", "+").Replace(rest)
 }
 
 // queryOf is what an address that leads to an endpoint of the provider says.
