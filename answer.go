@@ -95,7 +95,7 @@ func (l *logout) answerScript(w http.ResponseWriter, res appcall.Result, out out
 		answer.FrontChannelLogoutURL = l.own.String() + hop
 		// Who goes to the landing page at once reads what is true by then.
 		if l.visit != nil {
-			sweep = sweep.WithProvider(l.visit.Label, journey.VisitEnd{Outcome: journey.ProviderAlive, Link: hop})
+			sweep = sweep.WithProvider(l.visit.Label, journey.VisitEnd{SignOn: journey.SignOnAlive, Link: hop})
 		}
 		sweep.Landing.Clear = types // "cookies" would take the marker that the link needs
 	case !sweep.IsLast():
@@ -156,7 +156,7 @@ func (l *logout) landing(res appcall.Result, out outcome.Outcome) journey.Landin
 	// An app that sends visitors without a session to its logout would lead
 	// them round in circles: without a session, they go on by a click.
 	onSite := strings.HasPrefix(l.onSite(done.Target), "/")
-	done.GoOn = out != outcome.Failed && (out != outcome.None || !onSite)
+	done.GoesOn = out != outcome.Failed && (out != outcome.None || !onSite)
 	return done
 }
 
@@ -200,8 +200,8 @@ func (l *logout) journey(sweep journey.Sweep) journey.Journey {
 		sweep.Landing = &done
 	}
 	j := journey.Journey{Visit: l.visit, Tour: l.tour, Sweep: sweep}
-	if sweep.Rest != nil {
-		j.Seen = sweep.Rest.DigestOthers(l.cookies)
+	if sweep.Leftover != nil {
+		j.Seen = sweep.Leftover.DigestOthers(l.cookies)
 	}
 	return j
 }
@@ -210,7 +210,7 @@ func (l *logout) journey(sweep journey.Sweep) journey.Journey {
 func (l *logout) sweep(done journey.Landing, rest int) journey.Sweep {
 	sweep := journey.Sweep{Host: l.own.Host, Made: l.began.Unix(), Browser: done.Browser, Landing: &done}
 	if rest >= 0 || l.visit != nil || l.tour != nil {
-		sweep.Rest = l.newLeftover(rest)
+		sweep.Leftover = l.newLeftover(rest)
 	}
 	return sweep
 }

@@ -198,12 +198,12 @@ func (a *App) answerSweep(w http.ResponseWriter, r *http.Request, own origin.Ori
 	if guard.IsSpeculative(r.Header) {
 		return pages.WriteComeAgain(w)
 	}
-	lines, left := sweep.Rest.Expire(r.Header["Cookie"], own)
+	lines, left := sweep.Leftover.Expire(r.Header["Cookie"], own)
 	for _, line := range lines {
 		w.Header().Add("Set-Cookie", line)
 	}
-	next := a.seals.AfterSweeps(sweep)
-	if sweep.Rest = left; left != nil {
+	next := a.seals.EndURL(sweep)
+	if sweep.Leftover = left; left != nil {
 		next = a.seals.SweepURL(sweep)
 	} else if sweep.Landing == nil {
 		w.Header().Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))

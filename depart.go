@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/appcall"
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
@@ -91,38 +90,38 @@ const maxAppURL = 4096
 func (a *App) toProvider(ctx context.Context, hdr http.Header, own origin.Origin, j journey.Journey) (next string) {
 	p := a.run.providers[j.Visit.Provider]
 	if p == nil { // the configuration is another one by now
-		return a.endVisit(hdr, own, j, journey.VisitEnd{Outcome: journey.ProviderAlive})
+		return a.endVisit(hdr, own, j, journey.VisitEnd{SignOn: journey.SignOnAlive})
 	}
 	v := *j.Visit
 	j.Visit = &v
-	next, b := a.wayTo(ctx, p, own, &v)
-	return a.visitURL(hdr, own, j, next, b)
+	next, end := a.wayTo(ctx, p, own, &v)
+	return a.visitURL(hdr, own, j, next, end)
 }
 
 // visitURL lets the browser go, or arrive if there is nowhere to go.
-func (a *App) visitURL(hdr http.Header, own origin.Origin, j journey.Journey, next string, b journey.VisitEnd) string {
+func (a *App) visitURL(hdr http.Header, own origin.Origin, j journey.Journey, next string, end journey.VisitEnd) string {
 	if next == "" {
-		return a.endVisit(hdr, own, j, b)
+		return a.endVisit(hdr, own, j, end)
 	}
 	j.Visit.Hints, j.Visit.AppURL = nil, ""
-	line, ok := a.seals.Marker(own, j, journey.VisitLifetime)
+	line, ok := a.seals.SealMarker(own, j, journey.VisitLifetime)
 	if !ok {
-		return a.endVisit(hdr, own, j, journey.VisitEnd{Outcome: journey.ProviderAlive})
+		return a.endVisit(hdr, own, j, journey.VisitEnd{SignOn: journey.SignOnAlive})
 	}
 	hdr.Add("Set-Cookie", line)
 	return next
 }
 
 // endVisit ends a visit that is over, or that never began.
-func (a *App) endVisit(hdr http.Header, own origin.Origin, j journey.Journey, b journey.VisitEnd) (next string) {
+func (a *App) endVisit(hdr http.Header, own origin.Origin, j journey.Journey, end journey.VisitEnd) (next string) {
 	if j.Visit != nil {
-		j.Sweep = j.Sweep.WithProvider(j.Visit.Label, b)
+		j.Sweep = j.Sweep.WithProvider(j.Visit.Label, end)
 	}
 	if done := j.Sweep.Landing; done != nil && j.Visit != nil {
 		a.logger.Info("single sign-on", zap.String("logout_id", done.ID), zap.String("host", own.Host),
-			zap.String("provider", j.Visit.Provider), zap.String("outcome", string(b.Outcome)))
+			zap.String("provider", j.Visit.Provider), zap.String("outcome", string(end.SignOn)))
 	}
-	hdr.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
+	hdr.Add("Set-Cookie", journey.DropMarker(own))
 	return a.seals.NextURL(j.Sweep)
 }
 
@@ -135,12 +134,12 @@ func (a *App) label(name string, own origin.Origin) string {
 
 // alive: the user may end it by a click, at the bare endpoint.
 func alive(m provider.Metadata) journey.VisitEnd {
-	return journey.VisitEnd{Outcome: journey.ProviderAlive, Link: m.EndSession}
+	return journey.VisitEnd{SignOn: journey.SignOnAlive, Link: m.EndSession}
 }
 
 // wayTo is where the browser goes to end the single sign-on, or "" and why not.
-func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit) (next string, b journey.VisitEnd) {
-	v.ID, v.Stage, v.Back, v.Stateful = rand.Text(), journey.StageEnd, "", false
+func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit) (next string, end journey.VisitEnd) {
+	v.ID, v.Stage, v.BackPath, v.HasState = rand.Text(), journey.StageEnd, "", false
 	if v.Silent && p.IsPortal() {
 		return "", journey.VisitEnd{}
 	}
@@ -153,7 +152,7 @@ func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin
 	}
 	hint, next, back := p.ReadAppLogout(ctx, m, v.AppURL, v.ClientIDs())
 	if next != "" {
-		v.Back = journey.PathOn(own, back)
+		v.SetBack(own, back)
 		return next, journey.VisitEnd{}
 	}
 	if hint != "" {
@@ -179,10 +178,10 @@ func (a *App) wayTo(ctx context.Context, p *provider.Provider, own origin.Origin
 
 // wayToPortal: the address to come back to has no state in it, for some portals
 // want it to be the registered one to the letter.
-func (a *App) wayToPortal(ctx context.Context, p *provider.Provider, own origin.Origin) (next string, b journey.VisitEnd) {
+func (a *App) wayToPortal(ctx context.Context, p *provider.Provider, own origin.Origin) (next string, end journey.VisitEnd) {
 	next, link, ok := p.PortalURL(ctx, own.String()+a.Prefix+"/return")
 	if !ok {
-		return "", journey.VisitEnd{Outcome: journey.ProviderAlive, Link: link}
+		return "", journey.VisitEnd{SignOn: journey.SignOnAlive, Link: link}
 	}
 	return next, journey.VisitEnd{}
 }
@@ -200,7 +199,7 @@ func (a *App) askWho(ctx context.Context, p *provider.Provider, own origin.Origi
 }
 
 // endSession is the address that ends the single sign-on.
-func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, hint provider.IDToken) (next string, b journey.VisitEnd) {
+func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.Origin, v *journey.Visit, m provider.Metadata, hint provider.IDToken) (next string, end journey.VisitEnd) {
 	v.Stage = journey.StageEnd
 	e := provider.EndSession{Hint: hint.Raw, Client: hint.Client, State: a.seals.SealState(v, own)}
 	if e.Client == "" && len(v.Clients) > 0 {
@@ -218,9 +217,10 @@ func (a *App) endSession(ctx context.Context, p *provider.Provider, own origin.O
 	}
 	next, sent, ok := p.EndSessionURL(ctx, m, e)
 	if !ok {
-		return "", journey.VisitEnd{Outcome: journey.ProviderAlive, Link: next} // the rest is left to a click
+		return "", journey.VisitEnd{SignOn: journey.SignOnAlive, Link: next} // the rest is left to a click
 	}
-	v.Back, v.Stateful = journey.PathOn(own, sent.ReturnURI), sent.State != ""
+	v.SetBack(own, sent.ReturnURI)
+	v.HasState = sent.State != ""
 	return next, journey.VisitEnd{}
 }
 

@@ -87,13 +87,13 @@ func (t turn) report(hdr http.Header, s appStep) tour.Report {
 		for _, line := range s.end.lines {
 			hdr.Add("Set-Cookie", line)
 		}
-		presented, report.Rest = s.end.expire(hdr)
+		presented, report.Leftover = s.end.expire(hdr)
 		report.Result = s.end.result(t)
 		setTypes(hdr, t.own, t.app.clears())
 	case !s.late:
 		report.Result = s.step.Result
 		if s.step.IsFresh(t.h.edge.now()) {
-			report.Rest = expireAgain(hdr, t.r, t.own, s.step.Rest)
+			report.Leftover = expireAgain(hdr, t.r, t.own, s.step.Rest)
 			setTypes(hdr, t.own, t.app.clears())
 		}
 	}
@@ -106,7 +106,7 @@ func (t turn) expireMore(hdr http.Header, said string) tour.Report {
 	if !ok || before.ID != t.tour.ID || before.AppNo != t.no {
 		return tour.Report{ID: t.tour.ID, AppNo: t.no, Result: tour.Failed}
 	}
-	before.Rest = expireAgain(hdr, t.r, t.own, before.Rest)
+	before.Leftover = expireAgain(hdr, t.r, t.own, before.Leftover)
 	return before
 }
 

@@ -3,8 +3,6 @@ package universallogout
 import (
 	"testing"
 	"time"
-
-	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 )
 
 // TestEvents: whoever listens hears of each logout once, and of refused
@@ -15,7 +13,7 @@ func TestEvents(t *testing.T) {
 	var ear eventEar
 	lab.listenTo(&ear)
 	lab.follow(lab.visitor("ana"), lab.signOutForm("a.alpha.com"))
-	eventually(t, "the logout is heard of", func() bool { return ear.count(telemetry.EventLoggedOut) == 1 })
+	eventually(t, "the logout is heard of", func() bool { return ear.count("universal_logout.logged_out") == 1 })
 	data := ear.heard[0].Data
 	if data["app"] != "a.alpha.com" || data["result"] != "ok" || data["sites"] != 5 || data["initiator"] != "user" || len(data["logout_id"].(string)) != 32 {
 		t.Errorf("%v", data)
@@ -29,7 +27,7 @@ func TestEvents(t *testing.T) {
 	lab.app.teller.Refused("header")
 	lab.clock = lab.clock.Add(time.Second)
 	lab.app.teller.Refused("cookie")
-	eventually(t, "refusals are heard of", func() bool { return ear.count(telemetry.EventRefused) == 3 })
+	eventually(t, "refusals are heard of", func() bool { return ear.count("universal_logout.refused") == 3 })
 	total := 0
 	for _, event := range ear.heard[1:] {
 		total += event.Data["requests"].(int)
@@ -61,7 +59,7 @@ func TestEventsHoldNobodyUp(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("logouts wait for the handlers of events")
 	}
-	eventually(t, "all that are allowed run", func() bool { return ear.count(telemetry.EventLoggedOut) == maxListening })
+	eventually(t, "all that are allowed run", func() bool { return ear.count("universal_logout.logged_out") == maxListening })
 	close(ear.hold)
 	eventually(t, "they end", func() bool { return !running(t, "telemetry.(*Teller).emit") })
 }

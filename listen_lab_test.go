@@ -17,9 +17,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/caddytest"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/caddyserver/caddy/v2/caddytest"
 )
 
 // Everything that needs a listener runs in one Caddy after the other, by

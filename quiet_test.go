@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
-	"github.com/universal-logout/caddy-universal-logout/internal/telemetry"
 )
 
 // quiet is a site of which everything is kept that it tells operators, and
@@ -192,8 +191,8 @@ func TestNothingIsTold(t *testing.T) {
 
 	eventually(t, "the work behind is done", func() bool { return lab.isIdle() && !running(t, "telemetry.(*Teller).emit") })
 	q.check()
-	if len(q.secrets) < 100 || q.logged.Len() < 100 || len(q.ear.all()) < 30 || len(op.Seen("/revoke")) == 0 || len(elsewhere.requests()) == 0 || q.ear.count(telemetry.EventRevoked) == 0 ||
-		q.ear.count(telemetry.EventRefused) < 2 || q.metrics()[`refused_total{kind="cookie"}`] < 3 || q.metrics()[`refused_total{kind="header"}`] < 3 || q.metrics()[`revocations{kind="binding"}`] == 0 {
+	if len(q.secrets) < 100 || q.logged.Len() < 100 || len(q.ear.all()) < 30 || len(op.Seen("/revoke")) == 0 || len(elsewhere.requests()) == 0 || q.ear.count("universal_logout.revoked") == 0 ||
+		q.ear.count("universal_logout.refused") < 2 || q.metrics()[`refused_total{kind="cookie"}`] < 3 || q.metrics()[`refused_total{kind="header"}`] < 3 || q.metrics()[`revocations{kind="binding"}`] == 0 {
 		t.Errorf("too little happened: %d secrets, %d lines, %d events, %d revocations, %v", len(q.secrets), q.logged.Len(), len(q.ear.all()), len(op.Seen("/revoke")), q.metrics())
 	}
 }

@@ -14,8 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"
 	"github.com/universal-logout/caddy-universal-logout/internal/seal"

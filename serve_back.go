@@ -5,14 +5,13 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
 	"github.com/universal-logout/caddy-universal-logout/internal/inbound"
 	"github.com/universal-logout/caddy-universal-logout/internal/journey"
@@ -61,7 +60,7 @@ func (h *Handler) serveBack(w http.ResponseWriter, r *http.Request, stage string
 	ctx, stop := a.within(r)
 	defer stop()
 	if h.signedInAgain(j, r) {
-		j = untouched(j)
+		j = j.Untouched()
 	}
 	var next string
 	if stage == journey.StageHint {
@@ -104,44 +103,13 @@ func (h *Handler) returned(ctx context.Context, w http.ResponseWriter, r *http.R
 	p := h.edge.run.providers[j.Visit.Provider]
 	switch {
 	case known:
-		return h.edge.endVisit(w.Header(), own, j, journey.VisitEnd{Outcome: journey.ProviderEnded})
-	case p != nil && !j.Visit.Stateful:
-		return h.edge.endVisit(w.Header(), own, unproven(j), journey.VisitEnd{Outcome: journey.ProviderEnded})
+		return h.edge.endVisit(w.Header(), own, j, journey.VisitEnd{SignOn: journey.SignOnEnded})
+	case p != nil && !j.Visit.HasState:
+		return h.edge.endVisit(w.Header(), own, j.Unproven(), journey.VisitEnd{SignOn: journey.SignOnEnded})
 	}
 	// RPI-33: whoever sent the browser here decides nothing.
 	h.logBack(r, "came back from the provider's logout without the state that went there")
-	return h.edge.endVisit(w.Header(), own, untrusted(j), h.stillAlive(ctx, j))
-}
-
-// untouched clears nothing more: there is a session again, or may be one.
-func untouched(j journey.Journey) journey.Journey {
-	if j.Sweep.Landing != nil {
-		done := *j.Sweep.Landing
-		done.Clear = nil
-		j.Sweep.Landing = &done
-	}
-	return j
-}
-
-// unproven is for a provider that sends no state back, so that anybody could
-// have sent the browser. What that could do to somebody who signed in since, in
-// a way that we do not see, is left out.
-func unproven(j journey.Journey) journey.Journey {
-	due := j.Sweep.Landing != nil && slices.Contains(j.Sweep.Landing.Clear, cookie.ClearCookies)
-	j = untouched(j)
-	if due {
-		j.Sweep.Landing.Clear = []string{cookie.ClearCookies}
-	}
-	return j
-}
-
-// untrusted does nothing more, for it is not known who asks for it.
-func untrusted(j journey.Journey) journey.Journey {
-	j = untouched(j)
-	if j.Sweep.Landing != nil {
-		j.Sweep.Landing.Target = ""
-	}
-	return j
+	return h.edge.endVisit(w.Header(), own, j.Untrusted(), h.stillAlive(ctx, j))
 }
 
 // stillAlive is the word for a provider that did not say what it did.
@@ -151,7 +119,7 @@ func (h *Handler) stillAlive(ctx context.Context, j journey.Journey) journey.Vis
 	}
 	p := h.edge.run.providers[j.Visit.Provider]
 	if p == nil || p.IsPortal() {
-		return journey.VisitEnd{Outcome: journey.ProviderAlive}
+		return journey.VisitEnd{SignOn: journey.SignOnAlive}
 	}
 	m, _ := p.Endpoints(ctx)
 	return alive(m)
@@ -163,7 +131,7 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 	p := a.run.providers[j.Visit.Provider]
 	if !known || p == nil {
 		h.logBack(r, "came back from the provider's sign-in without the state that went there")
-		return a.endVisit(w.Header(), own, untrusted(j), h.stillAlive(ctx, j))
+		return a.endVisit(w.Header(), own, j.Untrusted(), h.stillAlive(ctx, j))
 	}
 	m, ok := p.Reach(ctx)
 	if !ok {
@@ -175,7 +143,7 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 	})
 	switch {
 	case said.Nobody:
-		return a.endVisit(w.Header(), own, j, journey.VisitEnd{Outcome: journey.ProviderNone})
+		return a.endVisit(w.Header(), own, j, journey.VisitEnd{SignOn: journey.SignOnNone})
 	case said.Unreachable:
 		return a.endVisit(w.Header(), own, j, alive(m))
 	case said.Hint.Raw != "":
@@ -189,8 +157,8 @@ func (h *Handler) hinted(ctx context.Context, w http.ResponseWriter, r *http.Req
 	v := *j.Visit
 	j.Visit = &v
 	v.ID, v.Nonce, v.Verifier = rand.Text(), "", ""
-	next, b := a.endSession(ctx, p, own, &v, m, said.Hint)
-	return a.visitURL(w.Header(), own, j, next, b)
+	next, end := a.endSession(ctx, p, own, &v, m, said.Hint)
+	return a.visitURL(w.Header(), own, j, next, end)
 }
 
 // within is the time that one step of a logout may take.

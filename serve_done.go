@@ -5,8 +5,9 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -62,9 +63,9 @@ func (h *Handler) writeLanding(w http.ResponseWriter, r *http.Request, own origi
 	if !ok {
 		return a.finishLanding(w, r, own, done, p)
 	}
-	if away := done.Tour.CookiePass(&it, false); !done.Passed && away.Next(&it) >= 0 {
+	if away := done.Tour.CookiePass(&it, false); !done.CookiesPassed && away.Next(&it) >= 0 {
 		j := journey.Journey{Tour: away, Touring: true, Sweep: journey.Sweep{Host: own.Host, Made: a.now().Unix(), Browser: done.Browser, Landing: &done}}
-		if line, ok := a.seals.Marker(own, j, tour.Lifetime); ok {
+		if line, ok := a.seals.SealMarker(own, j, tour.Lifetime); ok {
 			w.Header().Add("Set-Cookie", line)
 			return pages.Write(w, http.StatusOK, a.hopPage(away, &it))
 		}
@@ -121,8 +122,8 @@ func (a *App) landingPage(done journey.Landing, self string) pages.Page {
 // landingOf is what the landing page tells of the logout itself.
 func landingOf(done journey.Landing) pages.Landing {
 	return pages.Landing{
-		Host: done.Host, Outcome: done.Outcome, Target: done.Target, GoesOn: done.GoOn,
-		SignOn: pages.SignOn(done.ProviderOutcome), Provider: done.Provider, ProviderLink: done.ProviderLink,
+		Host: done.Host, Outcome: done.Outcome, Target: done.Target, GoesOn: done.GoesOn,
+		SignOn: pages.SignOn(done.SignOn), Provider: done.Provider, ProviderLink: done.ProviderLink,
 	}
 }
 

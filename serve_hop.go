@@ -58,7 +58,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 	known := sealed && ok && j.IsAbout(st, own) && (j.Visit == nil || j.Visit.Stage == "") && j.Sweep.Landing != nil
 	lost := sealed && !ok && st.Site == own.String()
 	switch {
-	case lost && st.Tour && a.process.steps.Find(tour.FinishedKey(st.ID)) == nil:
+	case lost && st.IsTour && a.process.steps.Find(tour.FinishedKey(st.ID)) == nil:
 		return pages.Write(w, http.StatusOK, h.everywherePage(r, own, pages.AskForgotten))
 	case lost && st.Provider != "":
 		return h.answerLost(w, r, st)
@@ -67,7 +67,7 @@ func (h *Handler) continueLogout(w http.ResponseWriter, r *http.Request, next ca
 	case h.signedInAgain(j, r):
 		ctx, stop := a.within(r)
 		defer stop()
-		return pages.Redirect(w, a.endVisit(w.Header(), own, untouched(j), h.stillAlive(ctx, j)))
+		return pages.Redirect(w, a.endVisit(w.Header(), own, j.Untouched(), h.stillAlive(ctx, j)))
 	case j.Tour != nil:
 		return h.beginTour(w, r, own, j)
 	}
@@ -117,7 +117,7 @@ func (h *Handler) answerHop(w http.ResponseWriter, r *http.Request, own origin.O
 	}
 	if closes {
 		t.Open = false
-		hdr.Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0))
+		hdr.Add("Set-Cookie", journey.ForgetTour(own))
 	}
 	byWorker := guard.MayBeByWorker(r) // then Clear-Site-Data could hang the tab (BR-04: Chromium)
 	if byWorker && r.Method == http.MethodPost {
@@ -180,8 +180,8 @@ func (h *Handler) reloadHop(w http.ResponseWriter, r *http.Request, next caddyht
 		report := turn.report(hdr, steps[i])
 		types = cookie.Union(types, clearedBy(hdr))
 		t.SetResult(turn.no, report.Result&^tour.NeedsStorage)
-		for report.Rest != nil && cookie.LinesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
-			report.Rest = expireAgain(hdr, r, own, report.Rest)
+		for report.Leftover != nil && cookie.LinesBytes(hdr["Set-Cookie"]) < maxPlainExpirations {
+			report.Leftover = expireAgain(hdr, r, own, report.Leftover)
 		}
 		if t.At == it.Hub {
 			t.Open = true

@@ -24,9 +24,9 @@ import (
 // script while something is still to be done: the next page it opens goes on
 // with it.
 func (l *logout) marker(j journey.Journey) string {
-	line, ok := l.h.edge.seals.Marker(l.own, j, journey.MarkerLifetime)
+	line, ok := l.h.edge.seals.SealMarker(l.own, j, journey.MarkerLifetime)
 	if !ok {
-		return cookie.Own(l.own, journey.MarkerCookie, "", 0)
+		return journey.DropMarker(l.own)
 	}
 	return line
 }
@@ -43,7 +43,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	if loginReturns || guard.IsSpeculative(r.Header) || guard.SoleValue(r.Header, "Sec-Fetch-Dest") != "document" {
 		return next.ServeHTTP(w, r)
 	}
-	drop := cookie.Own(own, journey.MarkerCookie, "", 0)
+	drop := journey.DropMarker(own)
 	page, err := returnurl.Target(inbound.URL(r).RequestURI(), own, nil)
 	if err != nil {
 		return next.ServeHTTP(w, r) // no address to come back to: the next page continues
@@ -67,7 +67,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		return pages.Redirect(w, h.edge.seals.SweepURL(sweep))
 	}
 	done := *j.Sweep.Landing
-	done.Target, done.GoOn = page, done.Outcome != outcome.Failed
+	done.Target, done.GoesOn = page, done.Outcome != outcome.Failed
 	j.Sweep.Landing = &done
 	if j.Tour != nil {
 		return h.beginTour(w, r, own, j)
@@ -76,7 +76,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		return h.serveDeparture(w, r, own, j)
 	}
 	// Back from the provider at an address of the app's own.
-	if j.Visit.Stateful {
+	if j.Visit.HasState {
 		st, sealed := h.edge.seals.OpenState(q.Get("state"))
 		if !sealed || !j.IsAbout(st, own) {
 			return next.ServeHTTP(w, r) // RPI-33: the same page, in another tab
@@ -85,12 +85,12 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 	} else {
 		switch guard.SoleValue(r.Header, "Sec-Fetch-Site") {
 		case "cross-site", "same-site":
-			j = unproven(j)
+			j = j.Unproven()
 		default:
 			return next.ServeHTTP(w, r) // a click here is no way back from there
 		}
 	}
-	return pages.Redirect(w, h.edge.endVisit(w.Header(), own, j, journey.VisitEnd{Outcome: journey.ProviderEnded}))
+	return pages.Redirect(w, h.edge.endVisit(w.Header(), own, j, journey.VisitEnd{SignOn: journey.SignOnEnded}))
 }
 
 // withoutState takes our own parameter out of an address of the app.
@@ -108,10 +108,10 @@ func withoutState(page string) string {
 // signedInAgain reports whether a session is presented that was not there at
 // the logout: a fresh login is never touched.
 func (h *Handler) signedInAgain(j journey.Journey, r *http.Request) bool {
-	if j.Sweep.Rest == nil {
+	if j.Sweep.Leftover == nil {
 		return false
 	}
-	return slices.ContainsFunc(j.Sweep.Rest.Since(r.Header["Cookie"], j.Seen), func(c cookie.Cookie) bool {
+	return slices.ContainsFunc(j.Sweep.Leftover.Since(r.Header["Cookie"], j.Seen), func(c cookie.Cookie) bool {
 		return h.run.sessions.Is(c.Name, c.Value)
 	})
 }

@@ -73,7 +73,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if said == tour.SaidOver {
 		if at == it.Hub {
-			hdr.Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0))
+			hdr.Add("Set-Cookie", journey.ForgetTour(own))
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -97,7 +97,7 @@ func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, next caddyht
 		report = turn.report(hdr, turn.begin(next)())
 	}
 	status := http.StatusOK
-	if report.Rest != nil {
+	if report.Leftover != nil {
 		status = http.StatusAccepted // there is more to expire: ask again, with this report
 	}
 	body := h.edge.seals.SealReport(report)

@@ -4,8 +4,9 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
 	"github.com/universal-logout/caddy-universal-logout/internal/guard"
@@ -117,7 +118,7 @@ func (h *Handler) beginTour(w http.ResponseWriter, r *http.Request, own origin.O
 		return h.afterTour(w, r, own, j)
 	}
 	j.Touring = true
-	line, ok := h.edge.seals.Marker(own, j, tour.Lifetime)
+	line, ok := h.edge.seals.SealMarker(own, j, tour.Lifetime)
 	if !ok {
 		h.edge.logger.Error("no room for the cookie of a tour; the logout ends without the other sites", zap.String("host", own.Host))
 		j.Tour, j.Touring = nil, false
@@ -139,7 +140,7 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 		return h.answerForgotten(w, own, t, it)
 	}
 	if h.signedInAgain(j, r) {
-		j = untouched(j)
+		j = j.Untouched()
 	} else if !t.Cookies {
 		h.endOwnApps(w, r, next, own, t, it)
 	}
@@ -154,12 +155,12 @@ func (h *Handler) finishTour(w http.ResponseWriter, r *http.Request, next caddyh
 		st.Finish(tour.None, nil)
 	}
 	if it.Hub == 0 {
-		w.Header().Add("Set-Cookie", cookie.Own(own, journey.TourCookie, "", 0)) // of one before that was not finished
+		w.Header().Add("Set-Cookie", journey.ForgetTour(own)) // of one before that was not finished
 	}
 	t.Log(h.edge.logger, it)
 	done := *j.Sweep.Landing
-	if done.Passed = t.Cookies; !t.Cookies {
-		done.Tour, done.GoOn = t, done.GoOn && !t.Failed()
+	if done.CookiesPassed = t.Cookies; !t.Cookies {
+		done.Tour, done.GoesOn = t, done.GoesOn && !t.Failed()
 	}
 	j.Sweep.Landing, j.Sweep.Made = &done, h.edge.now().Unix()
 	j.Tour, j.Touring = nil, false
@@ -189,7 +190,7 @@ func (h *Handler) answerForgotten(w http.ResponseWriter, own origin.Origin, t *t
 func (a *App) forgetOlder(hdr http.Header, r *http.Request, own origin.Origin, t *tour.Tour) {
 	j, ok := a.seals.OpenMarker(r, own)
 	if ok && j.Touring && j.Tour != nil && j.Tour.ID != t.ID && j.Tour.Made <= t.Made {
-		hdr.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
+		hdr.Add("Set-Cookie", journey.DropMarker(own))
 		hdr.Add("Set-Cookie", cookie.Own(own, cookie.BrowserCookie, "", 0))
 	}
 }
@@ -216,7 +217,7 @@ func (h *Handler) afterTour(w http.ResponseWriter, r *http.Request, own origin.O
 		hdr.Add("Set-Cookie", line)
 		return pages.Write(w, http.StatusOK, pages.Going(address))
 	}
-	hdr.Add("Set-Cookie", cookie.Own(own, journey.MarkerCookie, "", 0))
+	hdr.Add("Set-Cookie", journey.DropMarker(own))
 	if !j.Sweep.IsLast() || j.Sweep.Landing == nil {
 		return pages.Write(w, http.StatusOK, pages.Going(h.edge.seals.NextURL(j.Sweep)))
 	}

@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
-	"go.uber.org/zap"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 	"github.com/universal-logout/caddy-universal-logout/internal/revocation"

@@ -3,6 +3,7 @@ package main
 
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/universal-logout/caddy-universal-logout"

@@ -8,7 +8,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
 
-// visit is the browser's way to the provider and back, of one logout.
+// Visit is the browser's way to the provider and back, of one logout.
 type Visit struct {
 	Provider string   `json:"p"`           // its name
 	Label    string   `json:"l,omitempty"` // its name for people
@@ -23,36 +23,30 @@ type Visit struct {
 	Unsure bool `json:"u,omitempty"` // only if another site of the tour has a session
 	Silent bool `json:"q,omitempty"` // nobody has presented a session: only if the silent question finds one
 
-	Stage    string `json:"s,omitempty"`
+	Stage    string `json:"s,omitempty"` // "": the browser has not left
 	ID       string `json:"i,omitempty"` // stands in the state, too
 	Nonce    string `json:"n,omitempty"`
 	Verifier string `json:"v,omitempty"`
-	Back     string `json:"b,omitempty"` // the path on the site that the provider sends the browser back to
-	Stateful bool   `json:"f,omitempty"` // with our state
+	BackPath string `json:"b,omitempty"` // the path on the site that the provider sends the browser back to
+	HasState bool   `json:"f,omitempty"` // with our state
 }
 
-// client is one of ours and the app's at the provider.
+// Stages of a visit.
+const (
+	StageHint = "hint" // at the provider, to be asked who is signed in
+	StageEnd  = "end"  // at the provider, to end its session
+)
+
+// VisitLifetime is how long a browser may be at the provider.
+const VisitLifetime = 10 * time.Minute
+
+// Client is one of ours and the app's at the provider.
 type Client struct {
 	ID        string `json:"i"`
 	ReturnURI string `json:"r,omitempty"` // registered for it; "": ours
 }
 
-const (
-	StageHint = "hint" // at the provider, to be asked who is signed in
-	StageEnd  = "end"  // at the provider, to end its session
-
-	VisitLifetime = 10 * time.Minute
-)
-
-// providerOutcome is what became of the single sign-on.
-type Outcome string
-
-const (
-	ProviderEnded Outcome = "ended" // the provider sent the browser back
-	ProviderNone  Outcome = "none"  // it said that there was no session
-	ProviderAlive Outcome = "alive" // nobody could ask it to end the session
-)
-
+// ClientIDs are those that a hint may be for.
 func (v *Visit) ClientIDs() (ids []string) {
 	for _, c := range v.Clients {
 		ids = append(ids, c.ID)
@@ -60,8 +54,8 @@ func (v *Visit) ClientIDs() (ids []string) {
 	return ids
 }
 
-// ours is the client that a hint is fetched for: the provider's, whose secret
-// we have, or the site's.
+// OurClient is the client that a hint is fetched for: the provider's, whose
+// secret we have, or the site's. It is "" if there is none.
 func (v *Visit) OurClient(p *provider.Provider) string {
 	switch {
 	case p.ClientID != "":
@@ -72,12 +66,7 @@ func (v *Visit) OurClient(p *provider.Provider) string {
 	return ""
 }
 
-// became is the end of a visit.
-type VisitEnd struct {
-	Outcome Outcome
-	Link    string // where a click ends the single sign-on
-}
-
+// ReturnURIOf is what is registered for a client, or "".
 func (v *Visit) ReturnURIOf(id string) string {
 	for _, c := range v.Clients {
 		if c.ID == id {
@@ -87,8 +76,28 @@ func (v *Visit) ReturnURIOf(id string) string {
 	return ""
 }
 
-// pathOn is a URL's path, if it lies on a site.
-func PathOn(own origin.Origin, raw string) string {
+// SetBack notes where on the site the provider sends the browser back to: raw is
+// the URL that it was told, "" if none.
+func (v *Visit) SetBack(own origin.Origin, raw string) { v.BackPath = pathOn(own, raw) }
+
+// VisitEnd is how a visit ended.
+type VisitEnd struct {
+	SignOn SignOn
+	Link   string // where a click ends the single sign-on, if it lives
+}
+
+// SignOn is what became of the single sign-on, "" if nobody asked.
+type SignOn string
+
+// The outcomes of a visit.
+const (
+	SignOnEnded SignOn = "ended" // the provider sent the browser back
+	SignOnNone  SignOn = "none"  // it said that there was no session
+	SignOnAlive SignOn = "alive" // nobody could ask it to end the session
+)
+
+// pathOn is the path of a URL, or "" if the URL does not lie on a site.
+func pathOn(own origin.Origin, raw string) string {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || origin.New(u.Scheme, u.Host) != own:

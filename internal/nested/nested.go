@@ -1,5 +1,5 @@
-// Package nested is what handlers of ours tell each other about one request:
-// one for a whole site may stand in front of one for an app in a block, in its
+// Package nested lets handlers of ours tell each other about one request: the
+// handler of a site may stand in front of the handler of an app in a block, in
 // error routes, and behind a call of our own.
 package nested
 
@@ -51,10 +51,11 @@ func WithAnswer(ctx context.Context, answer any) context.Context {
 	return context.WithValue(ctx, signalsKey{}, s)
 }
 
-// Answer is who waits for the answer, nil if nobody does.
+// Answer is what WithAnswer was given last, nil if nobody waits.
 func Answer(r *http.Request) any { return of(r.Context()).answer }
 
-// Names of what stands in Caddy's vars: a request's error routes see it, too.
+// Names in Caddy's vars, which a request's error routes see, too: they do not get
+// the context of the handlers before.
 const (
 	continuedVar = "universal_logout.continued"
 	refusalVar   = "universal_logout.refusal"
@@ -67,7 +68,7 @@ func SetContinued(r *http.Request) { caddyhttp.SetVar(r.Context(), continuedVar,
 func IsContinued(r *http.Request) bool { return caddyhttp.GetVar(r.Context(), continuedVar) != nil }
 
 // SetRefusal tells what was taken out of a request, because it is refused.
-func SetRefusal(r *http.Request, ref any) { caddyhttp.SetVar(r.Context(), refusalVar, ref) }
+func SetRefusal(r *http.Request, refusal any) { caddyhttp.SetVar(r.Context(), refusalVar, refusal) }
 
-// Refusal is what a handler in front took out, nil if nothing.
+// Refusal is what SetRefusal was given last, nil if nothing was taken out.
 func Refusal(r *http.Request) any { return caddyhttp.GetVar(r.Context(), refusalVar) }

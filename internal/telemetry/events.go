@@ -4,15 +4,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"golang.org/x/time/rate"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 )
 
-// Events for those who want to act on them: { events { on <name> … } }.
+// Names of events, for those who want to act on them: { events { on <name> … } }.
 const (
-	EventLoggedOut = "universal_logout.logged_out"
-	EventRevoked   = "universal_logout.revoked"
-	EventRefused   = "universal_logout.refused"
+	loggedOutEvent = "universal_logout.logged_out"
+	revokedEvent   = "universal_logout.revoked"
+	refusedEvent   = "universal_logout.refused"
 )
 
 const (
@@ -28,12 +29,13 @@ const (
 type events struct {
 	app      *caddyevents.App
 	emitting chan struct{}
-	lost     rate.Sometimes
+	lost     rate.Sometimes // told that events are left out
 
 	mu      sync.Mutex
-	refused map[string]*refusals
+	refused map[string]*refusals // by kind
 }
 
+// refusals are the refused requests of one kind.
 type refusals struct {
 	told  time.Time
 	count int // since then
@@ -64,7 +66,7 @@ func (t *Teller) emit(name string, data map[string]any) {
 // emitRefused tells of refused requests, once a second for each kind.
 func (t *Teller) emitRefused(kind string) {
 	e := t.events
-	if !e.app.ShouldEmit(EventRefused) {
+	if !e.app.ShouldEmit(refusedEvent) {
 		return
 	}
 	e.mu.Lock()
@@ -81,6 +83,6 @@ func (t *Teller) emitRefused(kind string) {
 	}
 	e.mu.Unlock()
 	if due {
-		t.emit(EventRefused, map[string]any{"kind": kind, "requests": count})
+		t.emit(refusedEvent, map[string]any{"kind": kind, "requests": count})
 	}
 }

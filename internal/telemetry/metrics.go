@@ -21,17 +21,17 @@ type Metrics struct {
 	list     listCollector
 }
 
-// Who began a logout, and an app that has no name.
+// Initiators: who began a logout.
 const (
 	User  = "user"
 	Admin = "admin"
-
-	// OtherApp stands for those that have no name in the configuration.
-	OtherApp = "_other"
 )
 
-// NewMetrics needs to know how the list of revocations is doing; nil while it is
-// not open.
+// OtherApp is the label of all apps that have no name in the configuration.
+const OtherApp = "_other"
+
+// NewMetrics returns metrics that nobody has counted in. stats says how the list
+// of revocations is doing, nil while the list is not open.
 func NewMetrics(stats func() *revocation.Stats) *Metrics {
 	opts := func(name, help string) prometheus.Opts {
 		return prometheus.Opts{Namespace: "caddy", Subsystem: "universal_logout", Name: name, Help: help}
@@ -65,7 +65,7 @@ func (m *Metrics) Register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, c := range m.Collectors() {
+	for _, c := range m.collectors() {
 		if err := registry.Register(c); err != nil && !errors.As(err, &prometheus.AlreadyRegisteredError{}) {
 			return err
 		}
@@ -73,42 +73,8 @@ func (m *Metrics) Register(registry *prometheus.Registry) error {
 	return nil
 }
 
-// Collectors are all of them.
-func (m *Metrics) Collectors() []prometheus.Collector {
+func (m *Metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.logouts, m.apps, m.duration, m.requests, m.refused, m.list}
-}
-
-// listCollector tells of the list when it is asked.
-type listCollector struct {
-	stats      func() *revocation.Stats
-	count, lag *prometheus.Desc
-}
-
-// Describe implements prometheus.Collector.
-func (c listCollector) Describe(descs chan<- *prometheus.Desc) { descs <- c.count; descs <- c.lag }
-
-// Collect implements prometheus.Collector. While the list is not open, there
-// is nothing to tell.
-func (c listCollector) Collect(values chan<- prometheus.Metric) {
-	stats := c.stats()
-	if stats == nil {
-		return
-	}
-	for _, kind := range kindsOf(*stats) {
-		values <- prometheus.MustNewConstMetric(c.count, prometheus.GaugeValue, float64(kind.count), kind.name)
-	}
-	values <- prometheus.MustNewConstMetric(c.lag, prometheus.GaugeValue, stats.Journal.Lag.Seconds())
-}
-
-type kindCount struct {
-	name  string
-	count int
-}
-
-func kindsOf(stats revocation.Stats) []kindCount {
-	return []kindCount{
-		{"credential", stats.Credentials}, {"session", stats.Sessions}, {"subject", stats.Subjects}, {"binding", stats.Bindings},
-	}
 }
 
 // countLogout counts one act of logging out.
@@ -119,6 +85,7 @@ func (m *Metrics) countLogout(initiator string, out outcome.Outcome) {
 // refusedKinds are those that a metric may name.
 var refusedKinds = []string{"cookie", "header", "stream"}
 
+// countRefused counts a request with a credential that is refused.
 func (m *Metrics) countRefused(kind string) {
 	if !slices.Contains(refusedKinds, kind) {
 		kind = OtherApp

@@ -5,10 +5,11 @@ package telemetry
 import (
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/outcome"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
@@ -24,7 +25,8 @@ type Teller struct {
 	now     func() time.Time
 }
 
-// New returns a teller, and makes the metrics known to the configuration.
+// New returns a teller, and makes the metrics known to the configuration. It
+// fails if another module has metrics of these names.
 func New(ctx caddy.Context, metrics *Metrics, runner *work.Runner, logger func() *zap.Logger, now func() time.Time) (*Teller, error) {
 	app, err := ctx.App("events")
 	if err != nil {
@@ -49,7 +51,7 @@ type Logout struct {
 	Message string
 	Fields  []zap.Field
 
-	Data map[string]any // of the event, besides id, initiator and result
+	Data map[string]any // of the event, besides id, initiator and result; it is the teller's then
 }
 
 // LoggedOut tells of a logout: a line of the audit log, a metric, an event.
@@ -58,11 +60,11 @@ func (t *Teller) LoggedOut(l Logout) {
 	l.Logger.Named("audit").Log(l.Level, l.Message, fields...)
 	t.metrics.countLogout(l.Initiator, l.Outcome)
 	l.Data["logout_id"], l.Data["initiator"], l.Data["result"] = l.ID, l.Initiator, outcome.Summary(l.Outcome)
-	t.emit(EventLoggedOut, l.Data)
+	t.emit(loggedOutEvent, l.Data)
 }
 
-// AppEnded counts what became of one app's session. The app took no time if it
-// was not asked.
+// AppEnded counts what became of one app's session. app is its name in the
+// configuration, or OtherApp. took is 0 if the app was not asked.
 func (t *Teller) AppEnded(app string, out outcome.Outcome, took time.Duration) {
 	t.metrics.apps.WithLabelValues(app, string(out)).Inc()
 	if took > 0 {
@@ -71,10 +73,11 @@ func (t *Teller) AppEnded(app string, out outcome.Outcome, took time.Duration) {
 }
 
 // Revoked tells that something is refused from now on: kind is "credential",
-// "session" or "subject", n the number of revocations.
+// "session" or "subject", n the number of revocations. data is of the event,
+// besides these; it is the teller's then.
 func (t *Teller) Revoked(initiator, kind string, n int, data map[string]any) {
 	data["initiator"], data["kind"], data["revocations"] = initiator, kind, n
-	t.emit(EventRevoked, data)
+	t.emit(revokedEvent, data)
 }
 
 // Refused tells of a request with a credential that is refused: kind is
@@ -87,7 +90,8 @@ func (t *Teller) Refused(kind string) {
 	t.emitRefused(kind)
 }
 
-// ProviderAnswered counts a request of ours to a provider.
+// ProviderAnswered counts a request of ours to a provider. provider is its name
+// in the configuration, result a word of ours.
 func (t *Teller) ProviderAnswered(provider, endpoint, result string) {
 	t.metrics.requests.WithLabelValues(provider, endpoint, result).Inc()
 }

@@ -59,10 +59,10 @@ func (r Result) Outcome() outcome.Outcome { return Outcomes[r] }
 // Report is what a site says about one of its apps. It goes back to the next hop
 // with the page's form.
 type Report struct {
-	ID     string           `json:"i"` // of the logout
-	AppNo  int              `json:"a"`
-	Result Result           `json:"r"`
-	Rest   *cookie.Leftover `json:"l,omitempty"` // expirations that found no room
+	ID       string           `json:"i"` // of the logout
+	AppNo    int              `json:"a"`
+	Result   Result           `json:"r"`
+	Leftover *cookie.Leftover `json:"l,omitempty"` // expirations that found no room
 }
 
 // What the page says besides, in the same field.

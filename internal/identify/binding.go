@@ -2,9 +2,7 @@ package identify
 
 import (
 	"errors"
-	"hash/maphash"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -17,16 +15,16 @@ import (
 
 // Behind lets requests through to next, and binds their session cookies to the
 // user whom the auth layer names. What is refused is gone from them before.
-func (id *Source) Behind(next caddyhttp.Handler) caddyhttp.Handler {
-	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return id.serve(w, r, next) })
+func (src *Source) Behind(next caddyhttp.Handler) caddyhttp.Handler {
+	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return src.serve(w, r, next) })
 }
 
-func (id *Source) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	list := id.List()
+func (src *Source) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	list := src.List()
 	if list == nil || nested.IsOwnCall(r) {
 		return next.ServeHTTP(w, r)
 	}
-	b := binding{id: id, list: list, r: r, began: id.Now()}
+	b := binding{src: src, list: list, r: r, began: src.Now()}
 	settled, all := b.isSettled()
 	if !all {
 		return caddyhttp.Error(http.StatusRequestHeaderFieldsTooLarge, errTooManySessions)
@@ -59,7 +57,7 @@ var errTooManySessions = errors.New("more session cookies than any browser sends
 
 // binding is what one request can tell.
 type binding struct {
-	id      *Source
+	src     *Source
 	list    *revocation.List
 	r       *http.Request
 	began   time.Time // sessions that began after this moment are other ones
@@ -72,7 +70,7 @@ type binding struct {
 func (b *binding) isSettled() (settled, all bool) {
 	presented := 0
 	cookie.Each(b.r.Header["Cookie"], func(name, value string) bool {
-		if f, ok := b.list.Fingerprint(value); ok && b.id.Sessions.Is(name, value) {
+		if f, ok := b.list.Fingerprint(value); ok && b.src.Sessions.Is(name, value) {
 			if presented++; !b.list.IsBound(f) {
 				b.unbound = append(b.unbound, f)
 			}
@@ -84,7 +82,7 @@ func (b *binding) isSettled() (settled, all bool) {
 
 // bindPresented binds what came with the request.
 func (b *binding) bindPresented() {
-	if sub := b.id.subjectOf(b.r); sub != "" {
+	if sub := b.src.subjectOf(b.r); sub != "" {
 		for _, f := range b.unbound {
 			b.bind(f, sub)
 		}
@@ -97,13 +95,13 @@ func (b *binding) bindSet(lines []string) {
 	if len(lines) == 0 {
 		return
 	}
-	sub := b.id.subjectOf(b.r)
+	sub := b.src.subjectOf(b.r)
 	if sub == "" {
 		return
 	}
 	for _, line := range lines[:min(len(lines), cookie.MaxSessionCookies)] {
 		c := cookie.ParseSet(line, b.began)
-		if c.Name == "" || c.Expired || !b.id.Sessions.Is(c.Name, c.Value) {
+		if c.Name == "" || c.Expired || !b.src.Sessions.Is(c.Name, c.Value) {
 			continue
 		}
 		if f, ok := b.list.Fingerprint(c.Value); ok && !b.list.IsBound(f) {
@@ -113,40 +111,11 @@ func (b *binding) bindSet(lines []string) {
 }
 
 func (b *binding) bind(f revocation.Fingerprint, sub string) {
-	s := revocation.Session{Issuer: b.id.Issuer(), Sub: sub, Started: b.began}
-	if b.id.budget.take(sub, b.began) && b.list.Bind(f, s) {
+	s := revocation.Session{Issuer: b.src.Issuer(), Sub: sub, Started: b.began}
+	if b.src.budget.take(sub, b.began) && b.list.Bind(f, s) {
 		return
 	}
-	b.id.failed.Do(func() {
-		b.id.Logger().Warn("a session cookie stays unbound: another user had the same one before, or one user has too many; said once")
+	b.src.failed.Do(func() {
+		b.src.Logger().Warn("a session cookie stays unbound: another user had the same one before, or one user has too many; said once")
 	})
-}
-
-const (
-	maxBindingsPerDay = 1000
-	maxBudgets        = 1 << 16
-)
-
-// bindingBudget: nobody who is let in can make up so many session cookies that
-// there is no room for those of others.
-type bindingBudget struct {
-	mu    sync.Mutex
-	day   int64
-	seed  maphash.Seed
-	taken map[uint64]int
-}
-
-func (bb *bindingBudget) take(sub string, now time.Time) bool {
-	bb.mu.Lock()
-	defer bb.mu.Unlock()
-	day := now.Unix() / (24 * 60 * 60)
-	if bb.taken == nil || day != bb.day || len(bb.taken) >= maxBudgets {
-		bb.day, bb.seed, bb.taken = day, maphash.MakeSeed(), make(map[uint64]int)
-	}
-	user := maphash.String(bb.seed, sub)
-	if bb.taken[user] >= maxBindingsPerDay {
-		return false
-	}
-	bb.taken[user]++
-	return true
 }
