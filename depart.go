@@ -17,7 +17,7 @@ import (
 )
 
 // address is one of our addresses as it is registered at the provider. The hub
-// stands in for sites that the configuration names only: anybody can make a
+// stands in only for sites that the configuration names: anybody can make a
 // request for a name of his own, and would be sent what is for the hub.
 func (a *App) address(own origin.Origin, path string) string {
 	if a.run.hub != (origin.Origin{}) && a.serves(own) {
@@ -85,7 +85,7 @@ func (l *logout) followApp(res appcall.Result) {
 const maxAppURL = 4096
 
 // toProvider sends the browser to the provider, if it is there and can be asked.
-// It returns where the browser goes next, and leaves with it, in h, what is
+// It returns where the browser goes next, and leaves with it, in hdr, what is
 // needed when it comes back.
 func (a *App) toProvider(ctx context.Context, hdr http.Header, own origin.Origin, j journey.Journey) (next string) {
 	p := a.run.providers[j.Visit.Provider]
@@ -233,5 +233,6 @@ func (a *App) getReady(ctx context.Context, own origin.Origin, v journey.Visit) 
 	}
 	ctx, stop := context.WithTimeout(ctx, time.Duration(a.Timeout))
 	defer stop()
+	v.Alone = true // only looks: no session is refused before its app has had its turn
 	a.work.Guarded("asking the provider", func() { _, _ = a.wayTo(ctx, p, own, &v) })
 }

@@ -57,10 +57,3 @@ func IsFromTrustedProxy(r *http.Request) bool {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	return trusted
 }
-
-// OwnCallKey marks, with any value, the context of a request of ours to an app.
-type OwnCallKey struct{}
-
-// IsOwnCall reports whether a request is one of ours to an app. No client can
-// make one.
-func IsOwnCall(r *http.Request) bool { return r.Context().Value(OwnCallKey{}) != nil }

@@ -56,7 +56,7 @@ func TestValuesOutliveConfigurations(t *testing.T) {
 	}
 	lab.wantMetrics("provider_requests_total token main ok: 1")
 	taken := prometheus.NewPedanticRegistry()
-	taken.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "caddy_universal_logout_refused_total"}))
+	taken.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "caddy_universal_logout_refused_total", Help: "Another one of this name."}))
 	if err := lab.metrics.Register(taken); err == nil {
 		t.Error("takes the name of somebody else's metric")
 	}
