@@ -72,7 +72,7 @@ func (c *inspected) checkHub() (warnings []warning) {
 		return []warning{{where, "no site has this name, so providers would send people where nothing is; add " + host + " { universal_logout }"}}
 	}
 	pages := false
-	for _, srv := range c.registry().listeners {
+	for _, srv := range c.registry().servers {
 		pages = pages || c.registry().hasPages(srv, host)
 	}
 	if !pages {

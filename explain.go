@@ -48,7 +48,7 @@ func (c *inspected) explain(raw string) (string, error) {
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	srv := c.listenerAt(own)
+	srv := c.serverAt(own)
 	if srv == nil {
 		return "", fmt.Errorf("no site with universal_logout answers at %s; there are %s", own, listed(c.titles()))
 	}
@@ -91,9 +91,9 @@ func (c *inspected) titles() (all []string) {
 	return all
 }
 
-// listenerAt is the server of an address, or of its host: what is in front of
+// serverAt is the server of an address, or of its host: what is in front of
 // Caddy may give the site another scheme and port.
-func (c *inspected) listenerAt(own origin.Origin) (found *sites.Server) {
+func (c *inspected) serverAt(own origin.Origin) (found *sites.Server) {
 	for _, p := range c.registry().apps {
 		if !p.Takes(own.Hostname()) {
 			continue

@@ -44,10 +44,10 @@ func (h *Handler) ownGroup() string {
 // isHubs reports whether a handler is the hub's.
 func (a *App) isHubs(h *Handler) bool { return a.registry().hubs[h] }
 
-// listenerFor is the server that a request came in at.
-func (a *App) listenerFor(r *http.Request) *sites.Server {
+// serverOf is the server that a request came in at.
+func (a *App) serverOf(r *http.Request) *sites.Server {
 	srv, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	return a.registry().listeners[srv]
+	return a.registry().servers[srv]
 }
 
 // mount is where one of our handlers stands in Caddy's routes.
@@ -83,7 +83,7 @@ type registry struct {
 	pages     map[hostAt]bool         // where our own addresses are
 	groups    map[*Handler]string     // of those that say nothing of it
 	hubs      map[*Handler]bool
-	listeners map[*caddyhttp.Server]*sites.Server
+	servers map[*caddyhttp.Server]*sites.Server
 
 	itineraries *tour.Itineraries[itineraryKey]
 }
@@ -96,12 +96,12 @@ type hostAt struct {
 func newRegistry(mounts []mount, hub origin.Origin) *registry {
 	reg := &registry{
 		at: make(map[hostAt][]int), patterns: make(map[*sites.Server][]int), groups: make(map[*Handler]string),
-		hubs: make(map[*Handler]bool), listeners: make(map[*caddyhttp.Server]*sites.Server), pages: make(map[hostAt]bool),
+		hubs: make(map[*Handler]bool), servers: make(map[*caddyhttp.Server]*sites.Server), pages: make(map[hostAt]bool),
 		itineraries: tour.NewItineraries[itineraryKey](),
 	}
 	groups := make(map[string]struct{})
 	for _, p := range mounts {
-		reg.listeners[p.Server.Caddy] = p.Server
+		reg.servers[p.Server.Caddy] = p.Server
 		if p.Handler.Role != roleApp {
 			for _, host := range p.Hosts {
 				reg.pages[hostAt{p.Server, host}] = true
@@ -336,7 +336,7 @@ func (a *App) friends(r *http.Request, own origin.Origin, h *Handler) func(origi
 		if a.trusts(o) {
 			return true
 		}
-		srv := a.listenerFor(r)
+		srv := a.serverOf(r)
 		if srv == nil {
 			return false
 		}

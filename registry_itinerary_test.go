@@ -13,7 +13,7 @@ import (
 func TestItineraryOfAnyPort(t *testing.T) {
 	lab := newTourLab(t, "", groupSites...)
 	var srv *sites.Server
-	for _, srv = range lab.app.registry().listeners {
+	for _, srv = range lab.app.registry().servers {
 	}
 	for port := range 200 { // more than are kept
 		for _, host := range groupSites[:2] {

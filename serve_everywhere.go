@@ -48,7 +48,7 @@ func (h *Handler) serveEverywhere(w http.ResponseWriter, r *http.Request, next c
 // at the root of the site, if there is one. Its group is the site's.
 func (h *Handler) mainOf(r *http.Request, own origin.Origin) (main *Handler, group string) {
 	base := ""
-	for _, p := range h.edge.registry().mountsAt(h.edge.listenerFor(r), own.Hostname()) {
+	for _, p := range h.edge.registry().mountsAt(h.edge.serverOf(r), own.Hostname()) {
 		if main == nil || base != "" && p.base() == "" {
 			main, base = p.Handler, p.base()
 		}
@@ -94,10 +94,10 @@ func (l *logout) serveEverywhere(w http.ResponseWriter, r *http.Request, next ca
 // everywherePage lists what this browser has just presented a session of, and
 // tells everybody else nothing.
 func (h *Handler) everywherePage(r *http.Request, own origin.Origin, says pages.Page) pages.Page {
-	listener := h.edge.listenerFor(r)
+	srv := h.edge.serverOf(r)
 	_, group := h.mainOf(r, own)
 	var sessions []string
-	for _, app := range h.edge.appsAt(listener, own.Hostname(), group) {
+	for _, app := range h.edge.appsAt(srv, own.Hostname(), group) {
 		if slices.ContainsFunc(app.handlers, func(handler *Handler) bool { return len(handler.run.sessions.In(r.Header["Cookie"])) > 0 }) {
 			sessions = append(sessions, own.Host+app.base)
 		}

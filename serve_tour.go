@@ -36,7 +36,7 @@ func (l *logout) newTour(r *http.Request) *tour.Tour {
 
 // ownApp is the app that this logout is about, and its number in a tour.
 func (l *logout) ownApp(r *http.Request) (app siteApp, number int) {
-	for i, app := range l.h.edge.appsAt(l.h.edge.listenerFor(r), l.own.Hostname(), l.h.edge.groupOf(l.h)) {
+	for i, app := range l.h.edge.appsAt(l.h.edge.serverOf(r), l.own.Hostname(), l.h.edge.groupOf(l.h)) {
 		if slices.ContainsFunc(app.handlers, l.h.isSame) {
 			return app, i
 		}
@@ -60,7 +60,7 @@ func (l *logout) answerTour(w http.ResponseWriter, r *http.Request, sweep journe
 
 // newTour begins one, if there is anywhere to go.
 func (a *App) newTour(r *http.Request, own origin.Origin, group, id string) (*tour.Tour, tour.Itinerary) {
-	srv := a.listenerFor(r)
+	srv := a.serverOf(r)
 	if srv == nil || !own.Trustworthy() {
 		return nil, tour.Itinerary{}
 	}
@@ -87,7 +87,7 @@ func (a *App) openTour(token string) (t tour.Tour, it tour.Itinerary, ok bool) {
 // itineraryOf is the way of a tour. If the configuration has changed, the
 // tour's numbers mean nothing any more.
 func (a *App) itineraryOf(t tour.Tour) (it tour.Itinerary, ok bool) {
-	for _, srv := range a.registry().listeners {
+	for _, srv := range a.registry().servers {
 		if srv.Name != t.Server {
 			continue
 		}

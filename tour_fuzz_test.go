@@ -62,7 +62,7 @@ func FuzzWords(f *testing.F) {
 	r := request("GET", "https://one.example.com/logout", "", clicked...)
 	s.do(r) // all is known from here on
 	var srv *sites.Server
-	for _, srv = range s.app.registry().listeners {
+	for _, srv = range s.app.registry().servers {
 		if srv.HTTPS {
 			break
 		}
