@@ -77,13 +77,13 @@ func (a *App) serves(own origin.Origin) bool {
 
 // registry finds the mounts of a configuration, which never change.
 type registry struct {
-	apps      []mount // those that are not for our addresses only
-	at        map[hostAt][]int
-	patterns  map[*sites.Server][]int // numbers of those for many names
-	pages     map[hostAt]bool         // where our own addresses are
-	groups    map[*Handler]string     // of those that say nothing of it
-	hubs      map[*Handler]bool
-	servers map[*caddyhttp.Server]*sites.Server
+	apps     []mount // those that are not for our addresses only
+	at       map[hostAt][]int
+	patterns map[*sites.Server][]int // numbers of those for many names
+	pages    map[hostAt]bool         // where our own addresses are
+	groups   map[*Handler]string     // of those that say nothing of it
+	hubs     map[*Handler]bool
+	servers  map[*caddyhttp.Server]*sites.Server
 
 	itineraries *tour.Itineraries[itineraryKey]
 }
