@@ -39,7 +39,7 @@ func TestPlatformContract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			so := newSignOn(t, signOnConfig{answer: tc.answer, timeout: time.Second})
+			so := newSignOn(t, signOnConfig{answer: tc.answer})
 			if tc.answer == nil {
 				so.app.Close()
 			}

@@ -18,4 +18,4 @@ mapfile -t packages < <(go list ./... | grep -v /e2e)
 
 # As in scripts/test.sh.
 step tests
-scripts/gotest.sh check -parallel 8 -timeout 5m -skip OverListener "${packages[@]}"
+scripts/gotest.sh check -parallel 4 -timeout 5m -skip OverListener "${packages[@]}"

@@ -33,7 +33,7 @@ XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings CGO_ENABLED=1 scripts/gotest.sh
 # It is cheap: most of the time these tests wait for what hangs on purpose. So more run at a time than there are processors;
 # not so above, where what they wait for is slow as well, and many watch the clock.
 step tests without the race detector
-XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings scripts/gotest.sh plain -parallel 8 -timeout 10m "${packages[@]}"
+XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings scripts/gotest.sh plain -parallel 4 -timeout 10m "${packages[@]}"
 
 step instructions
 scripts/instructions.sh

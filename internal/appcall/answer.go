@@ -120,13 +120,19 @@ func (a *Answer) Write(p []byte) (int, error) {
 
 // hold takes what nobody, or only we, will see. The lock is held.
 func (a *Answer) hold(p []byte) (int, error) {
+	if a.w != nil {
+		if a.read += len(p); a.read > maxKept {
+			return 0, ErrDiscarded
+		}
+		return len(p), nil
+	}
 	wanted := p[:min(len(p), maxKept-a.read)]
 	a.read += len(wanted)
 	if a.keep {
 		a.body = append(a.body, wanted...)
 	}
 	if len(wanted) < len(p) {
-		return len(wanted), a.enough()
+		return len(wanted), errEnough
 	}
 	return len(p), nil
 }

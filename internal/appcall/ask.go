@@ -77,7 +77,7 @@ func (a *Answer) await(ctx context.Context, next caddyhttp.Handler, newRequest f
 	case <-headed:
 		// All that matters of an answer that is held is known by now.
 		if !a.isPassing() {
-			late.Reset(min(drainTime, time.Until(a.Deadline)))
+			late.Reset(a.restTime())
 		}
 		select {
 		case err := <-done:
@@ -96,6 +96,15 @@ func (a *Answer) await(ctx context.Context, next caddyhttp.Handler, newRequest f
 	// Of a call of ours it does not count what the handler says: it was us.
 	a.abandon()
 	return a.result(context.DeadlineExceeded)
+}
+
+// restTime is how long the rest of an answer may take whose header is known. A
+// call of ours must be over by its deadline; a browser's own logout may finish.
+func (a *Answer) restTime() time.Duration {
+	if a.w == nil {
+		return min(drainTime, time.Until(a.Deadline))
+	}
+	return drainTime
 }
 
 // PanicError carries a panic of the handlers behind us out of their goroutine.

@@ -43,9 +43,12 @@ func (f *Writer) ReadFrom(r io.Reader) (int64, error) {
 	return f.ResponseWriterWrapper.ReadFrom(r)
 }
 
-// FlushError: a flush sends the header, without WriteHeader if need be.
+// FlushError: a flush sends the header. Some writers in front swallow it until
+// there is a status, and what is set afterwards would pass us by.
 func (f *Writer) FlushError() error {
-	f.Finish()
+	if !f.over.Load() {
+		f.WriteHeader(http.StatusOK)
+	}
 	return http.NewResponseController(f.ResponseWriter).Flush()
 }
 

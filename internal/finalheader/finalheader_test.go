@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // TestWriter: however an answer begins, final sees its header once, before it
@@ -50,5 +52,25 @@ func TestEarlyHints(t *testing.T) {
 	}
 	if w.WriteHeader(http.StatusOK); calls != 1 {
 		t.Errorf("final was called %d times", calls)
+	}
+}
+
+// TestFlushSettlesTheHeader: what a handler sets after a flush does not go out, also
+// behind a writer that swallows flushes until there is a status.
+func TestFlushSettlesTheHeader(t *testing.T) {
+	for name, behind := range map[string]func(http.ResponseWriter) http.ResponseWriter{
+		"at once":           func(w http.ResponseWriter) http.ResponseWriter { return w },
+		"behind a recorder": func(w http.ResponseWriter) http.ResponseWriter { return caddyhttp.NewResponseRecorder(w, nil, nil) },
+	} {
+		rec := httptest.NewRecorder()
+		w := New(behind(rec), func(_ int, hdr http.Header) { hdr.Del("Set-Cookie") })
+		if err := http.NewResponseController(w).Flush(); err != nil || !rec.Flushed {
+			t.Errorf("%s: %v, flushed: %t", name, err, rec.Flushed)
+		}
+		w.Header().Set("Set-Cookie", "sid=refused")
+		w.WriteHeader(http.StatusNotFound)
+		if lines := rec.Result().Header["Set-Cookie"]; rec.Code != http.StatusOK || lines != nil {
+			t.Errorf("%s: %d %q", name, rec.Code, lines)
+		}
 	}
 }

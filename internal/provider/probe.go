@@ -41,14 +41,16 @@ const (
 // probe asks for an address as a browser without cookies would. A refusal is
 // news for the log, with what to do about it, but not at every logout.
 func (p *Provider) probe(ctx context.Context, address, advice string, fields ...zap.Field) probe {
-	known, ok := p.probed.Get(address)
-	if ok && !p.failedSince(known.at) && p.env.Now().Sub(known.at) < known.lifetime() {
+	if known, ok := p.knownProbe(address); ok {
 		return known
 	}
 	if !p.probes.Allow() {
 		return probe{verdict: probeFine} // a site without a name of its own, and somebody who invents some
 	}
 	answer, ok := once(ctx, &p.flights, "probe "+address, probeTimeout, func(ctx context.Context) probe {
+		if known, ok := p.knownProbe(address); ok {
+			return known // by a flight that ended while we came to this one
+		}
 		fresh := probe{probeUnreachable, "", p.env.Now()}
 		p.env.Work.Guarded("asking the provider", func() { fresh = p.ask(ctx, address) })
 		if fresh.verdict != probeFine {
@@ -61,6 +63,12 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 		return probe{verdict: probeUnreachable}
 	}
 	return answer
+}
+
+// knownProbe is an answer that still counts.
+func (p *Provider) knownProbe(address string) (known probe, ok bool) {
+	known, ok = p.probed.Get(address)
+	return known, ok && !p.failedSince(known.at) && p.env.Now().Sub(known.at) < known.lifetime()
 }
 
 // failedSince: a provider that has been in trouble since may be so here, too.
