@@ -190,11 +190,14 @@ func (a *App) providerOf(name, issuer string) (*provider.Provider, error) {
 	return a.run.providers[issuer], nil
 }
 
-func (a *App) addProvider(name string, config *Provider) (err error) {
-	a.run.providers[name], err = provider.New(name, config.values(), provider.Env{
+func (a *App) addProvider(name string, config *Provider) error {
+	p, err := provider.New(name, config.values(), provider.Env{
 		Now: a.clock, Logger: func() *zap.Logger { return a.logger }, Storage: a.ctx.Storage(), Seen: func() *provider.Seen { return &a.process.metadata }, Work: a.work,
 		Count: func(provider, endpoint, result string) { a.teller.ProviderAnswered(provider, endpoint, result) },
 	})
+	if err == nil {
+		a.run.providers[name] = p
+	}
 	return err
 }
 

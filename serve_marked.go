@@ -57,7 +57,7 @@ func (h *Handler) serveMarked(w http.ResponseWriter, r *http.Request, next caddy
 		j.Visit, j.Tour, j.Sweep.Landing = nil, nil, nil
 	}
 	if !ok || h.signedInAgain(j, r) {
-		return next.ServeHTTP(finalheader.New(w, func(_ int, hdr http.Header) { hdr.Add("Set-Cookie", drop) }), r)
+		return next.ServeHTTP(finalheader.New(w, func(hdr http.Header) { hdr.Add("Set-Cookie", drop) }), r)
 	}
 	if j.Visit == nil && j.Tour == nil {
 		sweep := j.Sweep

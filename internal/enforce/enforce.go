@@ -155,7 +155,7 @@ func (p *Policy) serveRefused(w http.ResponseWriter, r *http.Request, next caddy
 	if answered, err := p.answerRefused(w, r, ref); answered {
 		return err
 	}
-	clean := finalheader.New(w, func(_ int, hdr http.Header) {
+	clean := finalheader.New(w, func(hdr http.Header) {
 		dropRefused(hdr, list, p.Edge.Now())
 		ref.expire(hdr)
 	})

@@ -16,7 +16,7 @@ import (
 func (p *Policy) serveSignOnEnd(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, list *revocation.List) error {
 	_, refused := p.withoutRefused(list, r.Header["Cookie"])
 	p.takeRefusedHeaders(list, r.Header)
-	clean := finalheader.New(w, func(_ int, hdr http.Header) {
+	clean := finalheader.New(w, func(hdr http.Header) {
 		hdr["Set-Cookie"] = slices.DeleteFunc(hdr["Set-Cookie"], func(line string) bool {
 			sc := cookie.ParseSet(line, p.Edge.Now())
 			return !sc.Expired && slices.ContainsFunc(refused, func(c revocation.Refused) bool { return c.Name == sc.Name })

@@ -29,7 +29,7 @@ func TestWriter(t *testing.T) {
 	} {
 		var seen []int
 		rec := httptest.NewRecorder()
-		tc.answer(New(rec, func(status int, hdr http.Header) {
+		tc.answer(Watch(rec, func(status int, hdr http.Header) {
 			seen = append(seen, status)
 			hdr.Add("X-Final", "1")
 		}))
@@ -45,7 +45,7 @@ func TestWriter(t *testing.T) {
 // TestEarlyHints: they go out as they are, and final has not been there yet.
 func TestEarlyHints(t *testing.T) {
 	calls := 0
-	w := New(httptest.NewRecorder(), func(int, http.Header) { calls++ })
+	w := New(httptest.NewRecorder(), func(http.Header) { calls++ })
 	w.WriteHeader(http.StatusEarlyHints)
 	if calls != 0 {
 		t.Error("final saw an early hint")
@@ -55,22 +55,35 @@ func TestEarlyHints(t *testing.T) {
 	}
 }
 
-// TestFlushSettlesTheHeader: what a handler sets after a flush does not go out, also
-// behind a writer that swallows flushes until there is a status.
-func TestFlushSettlesTheHeader(t *testing.T) {
-	for name, behind := range map[string]func(http.ResponseWriter) http.ResponseWriter{
-		"at once":           func(w http.ResponseWriter) http.ResponseWriter { return w },
-		"behind a recorder": func(w http.ResponseWriter) http.ResponseWriter { return caddyhttp.NewResponseRecorder(w, nil, nil) },
-	} {
-		rec := httptest.NewRecorder()
-		w := New(behind(rec), func(_ int, hdr http.Header) { hdr.Del("Set-Cookie") })
-		if err := http.NewResponseController(w).Flush(); err != nil || !rec.Flushed {
-			t.Errorf("%s: %v, flushed: %t", name, err, rec.Flushed)
+// TestChangedHeaderGoesOut: what a handler sets after its first byte or flush does
+// not, also behind a writer that keeps both back until there is a status. A writer
+// that only watches leaves it as it would be without.
+func TestChangedHeaderGoesOut(t *testing.T) {
+	begins := map[string]func(w http.ResponseWriter){
+		"flush":      func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
+		"empty body": func(w http.ResponseWriter) { _, _ = w.Write(nil) },
+		"no file":    func(w http.ResponseWriter) { _, _ = w.(io.ReaderFrom).ReadFrom(strings.NewReader("")) },
+	}
+	for name, begin := range begins {
+		for _, recorded := range []bool{false, true} {
+			rec := httptest.NewRecorder()
+			var front http.ResponseWriter = rec
+			if recorded {
+				front = caddyhttp.NewResponseRecorder(rec, nil, nil)
+			}
+			w := New(front, func(hdr http.Header) { hdr.Del("Set-Cookie") })
+			begin(w)
+			w.Header().Set("Set-Cookie", "sid=refused")
+			w.WriteHeader(http.StatusNotFound)
+			if lines := rec.Result().Header["Set-Cookie"]; rec.Code != http.StatusOK || lines != nil {
+				t.Errorf("%s, recorded %t: %d %q", name, recorded, rec.Code, lines)
+			}
 		}
-		w.Header().Set("Set-Cookie", "sid=refused")
-		w.WriteHeader(http.StatusNotFound)
-		if lines := rec.Result().Header["Set-Cookie"]; rec.Code != http.StatusOK || lines != nil {
-			t.Errorf("%s: %d %q", name, rec.Code, lines)
-		}
+	}
+	rec := httptest.NewRecorder()
+	w := Watch(caddyhttp.NewResponseRecorder(rec, nil, nil), func(int, http.Header) {})
+	begins["flush"](w)
+	if w.WriteHeader(http.StatusNotFound); rec.Code != http.StatusNotFound {
+		t.Errorf("watched: %d", rec.Code)
 	}
 }

@@ -40,7 +40,7 @@ func (src *Source) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	// Before the browser sees the answer, and only if the status says that the
 	// user was let in.
-	answer := finalheader.New(w, func(status int, hdr http.Header) {
+	answer := finalheader.Watch(w, func(status int, hdr http.Header) {
 		if status < http.StatusBadRequest {
 			b.bindPresented()
 			b.bindSet(hdr["Set-Cookie"])

@@ -35,7 +35,8 @@ func (c *Config) singles() []*string {
 	}
 }
 
-// resolved is the configuration with what the environment and files say.
+// resolved is the configuration with what the environment and files say, but for
+// server_logout.
 func (c Config) resolved() (Config, error) {
 	for _, value := range c.singles() {
 		resolved, err := placeholders.ResolveTemplate(*value) // a JWK has braces of its own
@@ -48,16 +49,8 @@ func (c Config) resolved() (Config, error) {
 	if c.LogoutURL, err = placeholders.ResolveTemplate(c.LogoutURL, returnURLPlaceholder); err != nil {
 		return c, fmt.Errorf("logout_url: %w", err)
 	}
-	if c.TLSTrust, err = placeholders.ResolveAll("tls_trust", c.TLSTrust); err != nil {
-		return c, err
-	}
-	if c.ServerLogout == nil {
-		return c, nil
-	}
-	if c.ServerLogout, err = c.ServerLogout.resolved(); err != nil {
-		return c, fmt.Errorf("server_logout: %w", err)
-	}
-	return c, nil
+	c.TLSTrust, err = placeholders.ResolveAll("tls_trust", c.TLSTrust)
+	return c, err
 }
 
 // CheckWritten finds what New would find, while there is a line of the

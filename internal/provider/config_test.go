@@ -20,9 +20,9 @@ func TestConfigIsResolved(t *testing.T) {
 	if err != nil || c.Issuer != "https://x{sid}" || c.ClientKey != `{"kty":"x{sid}"}` || c.TLSTrust[0] != "x{sid}.pem" {
 		t.Errorf("%+v %v", c, err)
 	}
-	s := c.ServerLogout
-	if s.Method != "POST" || s.Timeout != 2*time.Second || s.URL != "https://sso.example.com/{sid}/x{sid}" || s.Body != `{"sub":"{sub}"}` || s.Headers["X"] != "x{sid}" {
-		t.Errorf("%+v", s)
+	s, err := written.ServerLogout.resolved()
+	if err != nil || s.Method != "POST" || s.Timeout != 2*time.Second || s.URL != "https://sso.example.com/{sid}/x{sid}" || s.Body != `{"sub":"{sub}"}` || s.Headers["X"] != "x{sid}" {
+		t.Errorf("%+v %v", s, err)
 	}
 	if written.Issuer != "https://{env.UL_TEST}" || written.ServerLogout.Method != "" {
 		t.Error("what was written has changed")
@@ -35,12 +35,14 @@ func TestConfigIsResolved(t *testing.T) {
 		"known here are {env.*}, {file.*}": {Issuer: "https://{http.request.host}"},
 		"logout_url: ":                     {LogoutURL: "/{sid}"},
 		"tls_trust: ":                      {TLSTrust: []string{"{sid}"}},
-		"server_logout: ":                  {ServerLogout: &ServerLogout{URL: "{return_url}"}},
-		"known here are {sid}, {sub}, {env.*}, {file.*}":     {ServerLogout: &ServerLogout{Body: "{return_url}"}},
-		"server_logout: header A B: the name or what stands": {ServerLogout: &ServerLogout{Headers: map[string]string{"A B": "x"}}},
-		"server_logout: header X: ":                          {ServerLogout: &ServerLogout{Headers: map[string]string{"X": "{sid}"}}},
+		"server_logout: ":                  {ServerLogout: &ServerLogout{URL: "{return_url}"}, Issuer: "https://sso.example.com"},
+		"known here are {sid}, {sub}, {env.*}, {file.*}":     {ServerLogout: &ServerLogout{Body: "{return_url}"}, Issuer: "https://sso.example.com"},
+		"server_logout: header A B: the name or what stands": {ServerLogout: &ServerLogout{Headers: map[string]string{"A B": "x"}}, Issuer: "https://sso.example.com"},
+		"server_logout: header X: ":                          {ServerLogout: &ServerLogout{Headers: map[string]string{"X": "{sid}"}}, Issuer: "https://sso.example.com"},
+		// Of two mistakes, the one in server_logout comes last.
+		"client_id: a secret or key is there": {ServerLogout: &ServerLogout{URL: "{return_url}"}, Issuer: "https://sso.example.com", ClientSecret: "x"},
 	} {
-		if _, err := c.resolved(); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := New("main", c, Env{}); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v, want %s", err, says)
 		}
 	}

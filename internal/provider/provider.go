@@ -86,7 +86,10 @@ func New(name string, written Config, env Env) (*Provider, error) {
 		p.client.Key = key
 	}
 	if config.ServerLogout != nil {
-		if err := config.ServerLogout.check(); err != nil {
+		if p.ServerLogout, err = config.ServerLogout.resolved(); err == nil {
+			err = p.ServerLogout.check()
+		}
+		if err != nil {
 			return nil, fmt.Errorf("server_logout: %w", err)
 		}
 	}
