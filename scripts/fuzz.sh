@@ -1,38 +1,48 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for a while. Each package is built once, and its targets take turns.
+# Runs every fuzz target for a while. Each package is built once. As many targets run at a time as there are processors, with
+# one worker each.
 # Usage: scripts/fuzz.sh <time, such as 10s>
 set -euo pipefail
 cd "$(dirname "$0")/.."
-duration=${1:?"how long for each target?"}
-built=$PWD/bin/test/fuzz
+export duration=${1:?"how long for each target?"}
+export built=$PWD/bin/test/fuzz
 mkdir -p "$built"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 
 # fuzz <name> <package> <directory> <binary>: Go's fuzzer sometimes takes the end of its own time for a failure and says
 # nothing but "context deadline exceeded" (golang/go#75804). Such a run has found nothing, and is done once more. Whatever
 # else fails, a failing input above all, fails.
 fuzz() {
-	local attempt
+	local attempt log
+	log=$(mktemp)
 	for attempt in 1 2 3; do
-		echo "== fuzz $1 in $2, $duration"
-		if (cd "$3" && "$4" -test.run '^$' -test.fuzz "^$1\$" -test.fuzztime "$duration" \
-			-test.fuzzcachedir "$built/cache/$2" 2>&1 </dev/null) | tee "$log"; then
+		if (cd "$3" && "$4" -test.run '^$' -test.fuzz "^$1\$" -test.fuzztime "$duration" -test.parallel 1 \
+			-test.fuzzcachedir "$built/cache/$2" >"$log" 2>&1 </dev/null); then
+			printf '== fuzz %s in %s, %s\n%s\n' "$1" "$2" "$duration" "$(cat "$log")"
+			rm -f "$log"
 			return 0
 		fi
 		if grep -qE 'Failing input|panic:|_test\.go:' "$log" || ! grep -q 'context deadline exceeded' "$log"; then
-			return 1
+			break
 		fi
-		echo "the fuzzer ran out of its own time (attempt $attempt)"
+		echo "the fuzzer ran out of its own time (attempt $attempt)" >>"$log"
 	done
+	printf '== fuzz %s in %s, %s: failed\n%s\n' "$1" "$2" "$duration" "$(cat "$log")"
+	rm -f "$log"
 	return 1
 }
+export -f fuzz
 
+targets=$(mktemp)
+trap 'rm -f "$targets"' EXIT
 while read -r package directory; do
 	grep -qs '^func Fuzz' "$directory"/*_test.go || continue
 	binary=$built/${package//\//-}.test
 	go test -c -fuzz . -o "$binary" "$package"
 	for name in $("$binary" -test.list '^Fuzz'); do
-		fuzz "$name" "$package" "$directory" "$binary"
+		echo "$name $package $directory $binary"
 	done
-done < <(go list -f '{{.ImportPath}} {{.Dir}}' ./... | grep -v /e2e)
+done < <(go list -f '{{.ImportPath}} {{.Dir}}' ./... | grep -v /e2e) >"$targets"
+
+# xargs goes on with the others if one fails, and then fails itself.
+xargs -P "$(nproc)" -L 1 bash -c 'fuzz "$@"' fuzz <"$targets"
+echo "ok: $(wc -l <"$targets") targets"

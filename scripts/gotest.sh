@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 mkdir -p bin/test
 log=bin/test/$1.log failed=0
 shift
-go test -v -count=1 "$@" >"$log" 2>&1 </dev/null || failed=1
+go test -v "$@" >"$log" 2>&1 </dev/null || failed=1
 if grep -E '^[[:space:]]*--- SKIP' "$log"; then
 	echo "Tests were skipped."
 	failed=1

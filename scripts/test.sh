@@ -27,13 +27,13 @@ caddy_config=$PWD/bin/test/config
 go_settings=$(go env GOENV)
 
 step tests with the race detector
-XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings CGO_ENABLED=1 scripts/gotest.sh race -race -timeout 10m "${packages[@]}"
+XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings CGO_ENABLED=1 scripts/gotest.sh race -count=1 -race -timeout 10m "${packages[@]}"
 
 # Again without it, all of them: it changes timing, tests that count allocations are left out beside it, and users have none.
 # It is cheap: most of the time these tests wait for what hangs on purpose. So more run at a time than there are processors;
 # not so above, where what they wait for is slow as well, and many watch the clock.
 step tests without the race detector
-XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings scripts/gotest.sh plain -parallel 4 -timeout 10m "${packages[@]}"
+XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings scripts/gotest.sh plain -count=1 -parallel 4 -timeout 10m "${packages[@]}"
 
 step instructions
 scripts/instructions.sh
@@ -51,4 +51,4 @@ scripts/xcaddy.sh
 
 # Most of these tests run once in each of three engines, in parallel.
 step browsers
-scripts/gotest.sh e2e -parallel 3 -timeout 20m ./e2e/...
+scripts/gotest.sh e2e -count=1 -parallel 3 -timeout 20m ./e2e/...
