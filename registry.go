@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -189,7 +190,7 @@ func (a *App) appsAt(srv *sites.Server, host, group string) (apps []siteApp) {
 	if some := slices.DeleteFunc(slices.Clone(apps), siteApp.isOff); len(some) > 0 {
 		apps = some
 	}
-	slices.SortStableFunc(apps, func(x, y siteApp) int { return strings.Compare(x.base, y.base) })
+	sort.SliceStable(apps, func(i, j int) bool { return apps[i].base < apps[j].base })
 	return apps
 }
 
