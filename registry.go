@@ -86,7 +86,7 @@ type registry struct {
 	hubs      map[*Handler]bool
 	listeners map[*caddyhttp.Server]*sites.Server
 
-	itineraries *tour.Itineraries[itineraryKey]
+	itineraries *tour.Itineraries
 }
 
 type hostAt struct {
@@ -98,7 +98,7 @@ func newRegistry(mounts []mount, hub origin.Origin) *registry {
 	reg := &registry{
 		at: make(map[hostAt][]int), patterns: make(map[*sites.Server][]int), groups: make(map[*Handler]string),
 		hubs: make(map[*Handler]bool), listeners: make(map[*caddyhttp.Server]*sites.Server), pages: make(map[hostAt]bool),
-		itineraries: tour.NewItineraries[itineraryKey](),
+		itineraries: tour.NewItineraries(),
 	}
 	groups := make(map[string]struct{})
 	for _, p := range mounts {

@@ -41,7 +41,8 @@ const (
 // probe asks for an address as a browser without cookies would. A refusal is
 // news for the log, with what to do about it, but not at every logout.
 func (p *Provider) probe(ctx context.Context, address, advice string, fields ...zap.Field) probe {
-	known, ok := p.probed.Get(address)
+	before, _ := p.probed.Get(address)
+	known, ok := before.(probe)
 	if ok && !p.failedSince(known.at) && p.env.Now().Sub(known.at) < known.lifetime() {
 		return known
 	}
