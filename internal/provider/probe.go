@@ -49,7 +49,7 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 	if !p.probes.Allow() {
 		return probe{verdict: probeFine} // a site without a name of its own, and somebody who invents some
 	}
-	answer, ok := once(ctx, &p.flights, "probe "+address, probeTimeout, func(ctx context.Context) probe {
+	answer, ok := once(ctx, &p.flights, "probe "+address, probeTimeout, func(ctx context.Context) any {
 		fresh := probe{probeUnreachable, "", p.env.Now()}
 		p.env.Work.Guarded("asking the provider", func() { fresh = p.ask(ctx, address) })
 		if fresh.verdict != probeFine {
@@ -57,7 +57,7 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 		}
 		p.probed.Put(address, fresh, fresh.at)
 		return fresh
-	})
+	}).(probe)
 	if !ok {
 		return probe{verdict: probeUnreachable}
 	}
