@@ -40,7 +40,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 		return nil, d.Errf("unexpected %q: the global option takes a block only; a site's settings belong to the directive in the site", d.Val())
 	}
 	app := new(App)
-	if err := parseBlock(d, app, globalWords); err != nil {
+	if err := parseBlock(d, app.words()); err != nil {
 		return nil, err
 	}
 	return httpcaddyfile.App{Name: "universal_logout", Value: caddyconfig.JSON(app, nil)}, nil
@@ -191,5 +191,5 @@ func (h *Handler) checkReach(matcher caddy.ModuleMap) error {
 
 // UnmarshalCaddyfile reads the directive's block.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return parseBlock(d, h, siteWords)
+	return parseBlock(d, h.words())
 }

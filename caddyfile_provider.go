@@ -45,7 +45,7 @@ func (a *App) parseProvider(d *caddyfile.Dispenser) error {
 	if len(args) == 2 {
 		p.Issuer = args[1]
 	}
-	if err := parseBlock(d, p, providerWords); err != nil {
+	if err := parseBlock(d, p.words()); err != nil {
 		return err
 	}
 	if err := p.values().CheckWritten(); err != nil {
@@ -85,7 +85,7 @@ func (p *Provider) parseServerLogout(d *caddyfile.Dispenser) error {
 		return d.Err("server_logout: write a method and an address, as in server_logout DELETE https://sso.example.com/sessions/{sid}")
 	}
 	s := &ServerLogout{Method: args[0], URL: args[1]}
-	if err := parseBlock(d, s, serverLogoutWords); err != nil {
+	if err := parseBlock(d, s.words()); err != nil {
 		return err
 	}
 	p.ServerLogout = s

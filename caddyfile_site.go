@@ -20,7 +20,7 @@ import (
 	"github.com/universal-logout/caddy-universal-logout/internal/placeholders"
 )
 
-// What the words of a site say: see siteWords.
+// What the words of a site say: see (*Handler).words.
 
 // parsePaths reads one line of paths. A method at its beginning is for all
 // paths of the line.
@@ -91,13 +91,6 @@ func (h *Handler) parseGroup(d *caddyfile.Dispenser) error {
 		return err
 	}
 	return atLine(d, checkGroup(h.Group))
-}
-
-func (h *Handler) parseFanout(d *caddyfile.Dispenser) error {
-	if err := parseOne(d, &h.Fanout); err != nil {
-		return err
-	}
-	return atLine(d, checkFanout(h.Fanout))
 }
 
 func (h *Handler) parseHosts(d *caddyfile.Dispenser) error {
@@ -260,7 +253,7 @@ func (h *Handler) parseLogoutCall(d *caddyfile.Dispenser) error {
 	if err := c.checkNow(d); err != nil {
 		return err
 	}
-	return parseBlock(d, c, logoutCallWords)
+	return parseBlock(d, c.words())
 }
 
 // checkNow finds what loading would find, while there is a line to name. What
@@ -289,14 +282,14 @@ func (c *LogoutCall) parseCSRF(d *caddyfile.Dispenser) error {
 	return noBlock(d)
 }
 
-// checked checks the call after each of its words, while its line is known.
-func checked(parse func(*LogoutCall, *caddyfile.Dispenser) error) func(*LogoutCall, *caddyfile.Dispenser) error {
-	return func(c *LogoutCall, d *caddyfile.Dispenser) error {
-		if err := parse(c, d); err != nil {
+// checked checks the call after a word of it, while there is a line to name.
+func (c *LogoutCall) checked(w word) word {
+	return word{w.name, w.single, func(d *caddyfile.Dispenser) error {
+		if err := w.parse(d); err != nil {
 			return err
 		}
 		return c.checkNow(d)
-	}
+	}}
 }
 
 func (c *LogoutCall) isLater() bool {

@@ -11,107 +11,92 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// word is one word of a block in a Caddyfile that is about a T.
-type word[T any] struct {
+// word is one word of a block in a Caddyfile.
+type word struct {
 	name   string
 	single bool // one line of it counts
-	parse  func(about *T, d *caddyfile.Dispenser) error
-}
-
-// one is a word with one value, as it stands there.
-func one[T any](name string, field func(about *T) *string) word[T] {
-	return word[T]{name, true, func(about *T, d *caddyfile.Dispenser) error { return parseOne(d, field(about)) }}
+	parse  func(d *caddyfile.Dispenser) error
 }
 
 // All words that there are, in the order in which errors list them.
-var (
-	globalWords = []word[App]{
-		{"hub", true, (*App).parseHub},
-		{"provider", false, (*App).parseProvider},
-		{"also", false, (*App).parseAlso},
-		{"allowed_return_urls", false, (*App).parseAllowedReturnURLs},
-		{"trusted_origins", false, (*App).parseTrustedOrigins},
-		{"session_lifetime", true, func(a *App, d *caddyfile.Dispenser) error {
-			return parseDuration(d, "30d", &a.SessionLifetime, checkSessionLifetime)
-		}},
-		{"shared", true, func(a *App, d *caddyfile.Dispenser) error { return parseChecked(d, &a.Shared, checkShared) }},
-		{"timeout", true, func(a *App, d *caddyfile.Dispenser) error { return parseDuration(d, "5s", &a.Timeout, checkTimeout) }},
-		{"prefix", true, func(a *App, d *caddyfile.Dispenser) error { return parseChecked(d, &a.Prefix, checkPrefix) }},
-	}
 
-	siteWords = []word[Handler]{
-		{"paths", false, (*Handler).parsePaths},
-		{"session_cookies", false, func(h *Handler, d *caddyfile.Dispenser) error {
-			return parseList(d, &h.SessionCookies, checkName("session_cookies"))
-		}},
-		{"keep_cookies", false, func(h *Handler, d *caddyfile.Dispenser) error {
-			return parseList(d, &h.KeepCookies, checkName("keep_cookies"))
-		}},
-		{"session_headers", false, func(h *Handler, d *caddyfile.Dispenser) error {
-			return parseList(d, &h.SessionHeaders, checkSessionHeader)
-		}},
-		{"on_revoked", true, (*Handler).parseOnRevoked},
-		{"clear_site_data", true, (*Handler).parseClearSiteData},
-		{"logout_call", true, (*Handler).parseLogoutCall},
-		{"identify", true, (*Handler).parseIdentify},
-		{"group", true, (*Handler).parseGroup},
-		{"fanout", true, (*Handler).parseFanout},
-		{"hosts", false, (*Handler).parseHosts},
-		{"id_token", true, func(h *Handler, d *caddyfile.Dispenser) error { return parsePlaceholder(d, &h.IDToken) }},
-		{"access_token", true, func(h *Handler, d *caddyfile.Dispenser) error { return parsePlaceholder(d, &h.AccessToken) }},
-		{"refresh_token", true, func(h *Handler, d *caddyfile.Dispenser) error { return parsePlaceholder(d, &h.RefreshToken) }},
-		{"client_id", true, (*Handler).parseClientID},
-		one("post_logout_redirect_uri", func(h *Handler) *string { return &h.PostLogoutRedirectURI }),
-		{"allow_cross_site", true, (*Handler).parseAllowCrossSite},
-		one("return_to", func(h *Handler) *string { return &h.ReturnTo }),
+func (a *App) words() []word {
+	return []word{
+		{"hub", true, a.parseHub},
+		{"provider", false, a.parseProvider},
+		{"also", false, a.parseAlso},
+		{"allowed_return_urls", false, a.parseAllowedReturnURLs},
+		{"trusted_origins", false, a.parseTrustedOrigins},
+		duration("session_lifetime", "30d", &a.SessionLifetime, checkSessionLifetime),
+		one("shared", &a.Shared, checkShared),
+		duration("timeout", "5s", &a.Timeout, checkTimeout),
+		one("prefix", &a.Prefix, checkPrefix),
 	}
+}
 
-	logoutCallWords = []word[LogoutCall]{
-		{"header", false, checked(func(c *LogoutCall, d *caddyfile.Dispenser) error { return parseHeader(d, &c.Headers) })},
-		{"body", true, checked(func(c *LogoutCall, d *caddyfile.Dispenser) error {
-			return parseTwo(d, "media type and the content", &c.ContentType, &c.Body)
-		})},
-		{"csrf", true, checked((*LogoutCall).parseCSRF)},
-		{"success", false, checked(func(c *LogoutCall, d *caddyfile.Dispenser) error { return parseStatuses(d, &c.Success) })},
-		{"timeout", true, checked(func(c *LogoutCall, d *caddyfile.Dispenser) error { return parseCallTimeout(d, &c.Timeout) })},
+func (h *Handler) words() []word {
+	return []word{
+		{"paths", false, h.parsePaths},
+		list("session_cookies", &h.SessionCookies, checkName("session_cookies")),
+		list("keep_cookies", &h.KeepCookies, checkName("keep_cookies")),
+		list("session_headers", &h.SessionHeaders, checkSessionHeader),
+		{"on_revoked", true, h.parseOnRevoked},
+		{"clear_site_data", true, h.parseClearSiteData},
+		{"logout_call", true, h.parseLogoutCall},
+		{"identify", true, h.parseIdentify},
+		{"group", true, h.parseGroup},
+		one("fanout", &h.Fanout, checkFanout),
+		{"hosts", false, h.parseHosts},
+		placeholder("id_token", &h.IDToken),
+		placeholder("access_token", &h.AccessToken),
+		placeholder("refresh_token", &h.RefreshToken),
+		{"client_id", true, h.parseClientID},
+		one("post_logout_redirect_uri", &h.PostLogoutRedirectURI, anything),
+		{"allow_cross_site", true, h.parseAllowCrossSite},
+		one("return_to", &h.ReturnTo, anything),
 	}
+}
 
-	providerWords = []word[Provider]{
-		one("client_id", func(p *Provider) *string { return &p.ClientID }),
-		one("client_secret", func(p *Provider) *string { return &p.ClientSecret }),
-		one("client_key", func(p *Provider) *string { return &p.ClientKey }),
-		one("client_auth", func(p *Provider) *string { return &p.ClientAuth }),
-		one("post_logout_redirect_uri", func(p *Provider) *string { return &p.PostLogoutRedirectURI }),
-		{"just_in_time_hint", true, (*Provider).parseJustInTimeHint},
-		one("end_session_endpoint", func(p *Provider) *string { return &p.EndSessionEndpoint }),
-		one("revocation_endpoint", func(p *Provider) *string { return &p.RevocationEndpoint }),
-		one("jwks_uri", func(p *Provider) *string { return &p.JWKSURI }),
-		one("authorization_endpoint", func(p *Provider) *string { return &p.AuthorizationEndpoint }),
-		one("token_endpoint", func(p *Provider) *string { return &p.TokenEndpoint }),
-		{"server_logout", true, (*Provider).parseServerLogout},
-		{"tls_trust", true, func(p *Provider, d *caddyfile.Dispenser) error {
-			return parseList(d, &p.TLSTrust, func(string) error { return nil })
-		}},
-		one("quirks", func(p *Provider) *string { return &p.Quirks }),
-		one("logout_url", func(p *Provider) *string { return &p.LogoutURL }),
+func (c *LogoutCall) words() []word {
+	return []word{
+		c.checked(headerWord(&c.Headers)),
+		c.checked(bodyWord(&c.ContentType, &c.Body)),
+		c.checked(word{"csrf", true, c.parseCSRF}),
+		c.checked(successWord(&c.Success)),
+		c.checked(timeoutWord(&c.Timeout)),
 	}
+}
 
-	serverLogoutWords = []word[ServerLogout]{
-		{"header", false, func(s *ServerLogout, d *caddyfile.Dispenser) error { return parseHeader(d, &s.Headers) }},
-		{"body", true, func(s *ServerLogout, d *caddyfile.Dispenser) error {
-			return parseTwo(d, "media type and the content", &s.ContentType, &s.Body)
-		}},
-		{"success", false, func(s *ServerLogout, d *caddyfile.Dispenser) error { return parseStatuses(d, &s.Success) }},
-		{"timeout", true, func(s *ServerLogout, d *caddyfile.Dispenser) error { return parseCallTimeout(d, &s.Timeout) }},
+func (p *Provider) words() []word {
+	return []word{
+		one("client_id", &p.ClientID, anything),
+		one("client_secret", &p.ClientSecret, anything),
+		one("client_key", &p.ClientKey, anything),
+		one("client_auth", &p.ClientAuth, anything),
+		one("post_logout_redirect_uri", &p.PostLogoutRedirectURI, anything),
+		{"just_in_time_hint", true, p.parseJustInTimeHint},
+		one("end_session_endpoint", &p.EndSessionEndpoint, anything),
+		one("revocation_endpoint", &p.RevocationEndpoint, anything),
+		one("jwks_uri", &p.JWKSURI, anything),
+		one("authorization_endpoint", &p.AuthorizationEndpoint, anything),
+		one("token_endpoint", &p.TokenEndpoint, anything),
+		{"server_logout", true, p.parseServerLogout},
+		{"tls_trust", true, func(d *caddyfile.Dispenser) error { return parseList(d, &p.TLSTrust, anything) }},
+		one("quirks", &p.Quirks, anything),
+		one("logout_url", &p.LogoutURL, anything),
 	}
-)
+}
+
+func (s *ServerLogout) words() []word {
+	return []word{headerWord(&s.Headers), bodyWord(&s.ContentType, &s.Body), successWord(&s.Success), timeoutWord(&s.Timeout)}
+}
 
 // parseBlock reads the block that the dispenser is in front of.
-func parseBlock[T any](d *caddyfile.Dispenser, about *T, words []word[T]) error {
+func parseBlock(d *caddyfile.Dispenser, words []word) error {
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
-		i := slices.IndexFunc(words, func(w word[T]) bool { return w.name == name })
+		i := slices.IndexFunc(words, func(w word) bool { return w.name == name })
 		switch {
 		case i < 0:
 			return unknownWord(d, name, words)
@@ -119,20 +104,62 @@ func parseBlock[T any](d *caddyfile.Dispenser, about *T, words []word[T]) error 
 			return d.Errf("%s: is there twice; only one can count", name)
 		}
 		seen[name] = true
-		if err := words[i].parse(about, d); err != nil {
+		if err := words[i].parse(d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func unknownWord[T any](d *caddyfile.Dispenser, name string, words []word[T]) error {
+func unknownWord(d *caddyfile.Dispenser, name string, words []word) error {
 	known := make([]string, 0, len(words))
 	for _, w := range words {
 		known = append(known, w.name)
 	}
 	return d.Errf("unknown word %q; here stand %s", name, strings.Join(known, ", "))
 }
+
+// The kinds of words. A check is made while there is a line to name.
+
+func one(name string, value *string, check func(string) error) word {
+	return word{name, true, func(d *caddyfile.Dispenser) error { return parseChecked(d, value, check) }}
+}
+
+func list(name string, values *[]string, check func(string) error) word {
+	return word{name, false, func(d *caddyfile.Dispenser) error { return parseList(d, values, check) }}
+}
+
+// duration is a word with a duration; example shows one.
+func duration(name, example string, value *caddy.Duration, check func(time.Duration) error) word {
+	return word{name, true, func(d *caddyfile.Dispenser) error { return parseDuration(d, example, value, check) }}
+}
+
+func placeholder(name string, value *string) word {
+	return word{name, true, func(d *caddyfile.Dispenser) error { return parsePlaceholder(d, value) }}
+}
+
+// What follows is of requests of ours.
+
+func headerWord(headers *map[string]string) word {
+	return word{"header", false, func(d *caddyfile.Dispenser) error { return parseHeader(d, headers) }}
+}
+
+func bodyWord(contentType, body *string) word {
+	return word{"body", true, func(d *caddyfile.Dispenser) error {
+		return parseTwo(d, "media type and the content", contentType, body)
+	}}
+}
+
+func successWord(statuses *[]int) word {
+	return word{"success", false, func(d *caddyfile.Dispenser) error { return parseStatuses(d, statuses) }}
+}
+
+func timeoutWord(timeout *caddy.Duration) word {
+	return word{"timeout", true, func(d *caddyfile.Dispenser) error { return parseCallTimeout(d, timeout) }}
+}
+
+// anything is the check of what is looked at later, with the rest of its block.
+func anything(string) error { return nil }
 
 // What the words of a Caddyfile have in common.
 
@@ -235,7 +262,7 @@ func parseTwo(d *caddyfile.Dispenser, what string, first, second *string) error 
 
 func parseStatuses(d *caddyfile.Dispenser, statuses *[]int) error {
 	var texts []string
-	if err := parseList(d, &texts, func(string) error { return nil }); err != nil {
+	if err := parseList(d, &texts, anything); err != nil {
 		return err
 	}
 	for _, text := range texts {

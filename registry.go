@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -85,7 +86,7 @@ type registry struct {
 	hubs     map[*Handler]bool
 	servers  map[*caddyhttp.Server]*sites.Server
 
-	itineraries *tour.Itineraries[itineraryKey]
+	itineraries *tour.Itineraries
 }
 
 type hostAt struct {
@@ -97,7 +98,7 @@ func newRegistry(mounts []mount, hub origin.Origin) *registry {
 	reg := &registry{
 		at: make(map[hostAt][]int), patterns: make(map[*sites.Server][]int), groups: make(map[*Handler]string),
 		hubs: make(map[*Handler]bool), servers: make(map[*caddyhttp.Server]*sites.Server), pages: make(map[hostAt]bool),
-		itineraries: tour.NewItineraries[itineraryKey](),
+		itineraries: tour.NewItineraries(),
 	}
 	groups := make(map[string]struct{})
 	for _, p := range mounts {
@@ -189,7 +190,7 @@ func (a *App) appsAt(srv *sites.Server, host, group string) (apps []siteApp) {
 	if some := slices.DeleteFunc(slices.Clone(apps), siteApp.isOff); len(some) > 0 {
 		apps = some
 	}
-	slices.SortStableFunc(apps, func(x, y siteApp) int { return strings.Compare(x.base, y.base) })
+	sort.SliceStable(apps, func(i, j int) bool { return apps[i].base < apps[j].base })
 	return apps
 }
 

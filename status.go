@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
-	"strings"
+	"sort"
 	"syscall"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
@@ -125,7 +125,8 @@ func (a *App) siteStatus() []siteStatus {
 	}
 	all := make([]siteStatus, 0, len(sites))
 	for _, host := range slices.Sorted(maps.Keys(sites)) {
-		slices.SortStableFunc(sites[host].Apps, func(x, y appStatus) int { return strings.Compare(x.Path, y.Path) })
+		apps := sites[host].Apps
+		sort.SliceStable(apps, func(i, j int) bool { return apps[i].Path < apps[j].Path })
 		all = append(all, *sites[host])
 	}
 	return all

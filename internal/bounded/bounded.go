@@ -13,63 +13,63 @@ import (
 // or that are of no use by then. Where forgetting one would give somebody
 // something back, such as a share that he used up, it is the wrong thing.
 //
-// What is too old goes when another value comes, so Get may return it.
-type Map[K comparable, V any] struct {
+// What is too old goes when another value comes, so Get may return it. As in a
+// sync.Map, keys can be whatever is comparable.
+type Map struct {
 	atMost int
 	life   time.Duration // 0: without end
 
 	mu    sync.Mutex
-	known map[K]*list.Element
-	order list.List // of entry[K, V], the oldest first
+	known map[any]*list.Element
+	order list.List // of entries, the oldest first
 }
 
-type entry[K comparable, V any] struct {
-	key   K
-	value V
-	put   time.Time
+type entry struct {
+	key, value any
+	put        time.Time
 }
 
 // NewMap returns one without values. A life of 0 has no end.
-func NewMap[K comparable, V any](atMost int, life time.Duration) *Map[K, V] {
-	return &Map[K, V]{atMost: atMost, life: life, known: make(map[K]*list.Element)}
+func NewMap(atMost int, life time.Duration) *Map {
+	return &Map{atMost: atMost, life: life, known: make(map[any]*list.Element)}
 }
 
 // Get returns what was put last.
-func (m *Map[K, V]) Get(key K) (value V, ok bool) {
+func (m *Map) Get(key any) (value any, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.find(key)
 }
 
-func (m *Map[K, V]) find(key K) (value V, ok bool) {
+func (m *Map) find(key any) (value any, ok bool) {
 	if e := m.known[key]; e != nil {
-		return e.Value.(entry[K, V]).value, true
+		return e.Value.(entry).value, true
 	}
-	return value, false
+	return nil, false
 }
 
 // Put keeps a value, which is the newest then.
-func (m *Map[K, V]) Put(key K, value V, now time.Time) {
+func (m *Map) Put(key, value any, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forget(now)
 	m.store(key, value, now)
 }
 
-func (m *Map[K, V]) store(key K, value V, now time.Time) {
+func (m *Map) store(key, value any, now time.Time) {
 	if e := m.known[key]; e != nil {
 		m.drop(e)
 	}
 	if m.order.Len() >= m.atMost {
 		m.drop(m.order.Front())
 	}
-	m.known[key] = m.order.PushBack(entry[K, V]{key, value, now})
+	m.known[key] = m.order.PushBack(entry{key, value, now})
 }
 
 // GetOrPut returns the value that is there, or a new one, which is kept. Of many
 // who come at the same time one makes it, and the others wait: that has to be
 // quick.
-func (m *Map[K, V]) GetOrPut(key K, now time.Time, newValue func() V) (value V, made bool) {
+func (m *Map) GetOrPut(key any, now time.Time, newValue func() any) (value any, made bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forget(now)
@@ -82,22 +82,22 @@ func (m *Map[K, V]) GetOrPut(key K, now time.Time, newValue func() V) (value V, 
 }
 
 // Len is how many values are kept.
-func (m *Map[K, V]) Len() int {
+func (m *Map) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.order.Len()
 }
 
 // forget drops what is too old.
-func (m *Map[K, V]) forget(now time.Time) {
+func (m *Map) forget(now time.Time) {
 	if m.life == 0 {
 		return
 	}
-	for e := m.order.Front(); e != nil && now.Sub(e.Value.(entry[K, V]).put) > m.life; e = m.order.Front() {
+	for e := m.order.Front(); e != nil && now.Sub(e.Value.(entry).put) > m.life; e = m.order.Front() {
 		m.drop(e)
 	}
 }
 
-func (m *Map[K, V]) drop(e *list.Element) {
-	delete(m.known, m.order.Remove(e).(entry[K, V]).key)
+func (m *Map) drop(e *list.Element) {
+	delete(m.known, m.order.Remove(e).(entry).key)
 }

@@ -2,6 +2,7 @@ package cookie
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -50,7 +51,7 @@ func Variants(own origin.Origin, paths ...string) []Variant {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Variant) int { return a.unusual() - b.unusual() })
+	sort.SliceStable(all, func(i, j int) bool { return all[i].unusual() < all[j].unusual() })
 	return all
 }
 

@@ -23,7 +23,7 @@ type Journey struct {
 }
 
 // IsAbout reports whether a state is the one that this logout left with.
-func (j Journey) IsAbout(st State, own origin.Origin) bool {
+func (j *Journey) IsAbout(st State, own origin.Origin) bool {
 	id := ""
 	switch {
 	case j.Tour != nil:
@@ -35,13 +35,13 @@ func (j Journey) IsAbout(st State, own origin.Origin) bool {
 }
 
 // IsOn reports whether the browser of this journey is on the way of a tour.
-func (j Journey) IsOn(t tour.Tour) bool {
+func (j *Journey) IsOn(t tour.Tour) bool {
 	return j.Touring && j.Tour != nil && j.Sweep.Landing != nil && j.Tour.ID == t.ID
 }
 
 // IsAway reports whether the browser is at other sites or at the provider, and
 // does not come back from there with a request for path.
-func (j Journey) IsAway(path string) bool {
+func (j *Journey) IsAway(path string) bool {
 	if j.Tour != nil {
 		return j.Touring
 	}
@@ -81,7 +81,7 @@ func (j Journey) Untrusted() Journey {
 }
 
 // isSound reports whether anything is left to do, at a path that is one.
-func (j Journey) isSound() bool {
+func (j *Journey) isSound() bool {
 	if left := j.Sweep.Leftover; left != nil {
 		return origin.IsPlainPath(left.Path)
 	}
@@ -90,7 +90,7 @@ func (j Journey) isSound() bool {
 
 // lifetime is how long this journey may take: longer while the browser is at
 // sites or at the provider, where a person may have to do something.
-func (j Journey) lifetime() time.Duration {
+func (j *Journey) lifetime() time.Duration {
 	if j.Touring || j.Visit != nil && slices.Contains([]string{StageHint, StageEnd}, j.Visit.Stage) {
 		return VisitLifetime
 	}

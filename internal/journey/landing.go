@@ -41,8 +41,7 @@ func (s *Seals) DoneURL(done Landing) string {
 
 // OpenLanding reads what DoneURL sealed for this host, if it is not too old.
 func (s *Seals) OpenLanding(token string, own origin.Origin) (done Landing, ok bool) {
-	done, ok = landingToken.Open(s.Keys, token, s.Now())
-	if !ok || done.Host != own.Host {
+	if !landingToken.Open(s.Keys, token, &done) || !s.IsRecent(done.Began, LandingLifetime) || done.Host != own.Host {
 		return Landing{}, false
 	}
 	return done, true

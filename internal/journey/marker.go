@@ -49,11 +49,10 @@ func DropMarker(own origin.Origin) string { return cookie.Own(own, MarkerCookie,
 // OpenMarker reads the journey of the browser that makes a request. A journey
 // that is too old, or of another host, is returned too, but is not ok.
 func (s *Seals) OpenMarker(r *http.Request, own origin.Origin) (j Journey, ok bool) {
-	j, ok = markerToken.Open(s.Keys, presented(r, own, MarkerCookie), s.Now())
-	if !j.isSound() {
+	if !markerToken.Open(s.Keys, presented(r, own, MarkerCookie), &j) || !j.isSound() {
 		return Journey{}, false
 	}
-	return j, ok && j.Sweep.Host == own.Host && s.IsRecent(j.Sweep.Made, j.lifetime())
+	return j, j.Sweep.Host == own.Host && s.IsRecent(j.Sweep.Made, j.lifetime())
 }
 
 // presented is the value of a cookie of ours.

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/seal"
-	"github.com/universal-logout/caddy-universal-logout/internal/tour"
 )
 
 // Seals makes and opens the tokens that travel with a browser. Any node that has
@@ -17,14 +16,14 @@ type Seals struct {
 
 // The kinds of tokens. The purposes are older than the names: tokens that are
 // under way during an update must stay readable.
-var (
-	landingToken = seal.Token[Landing]{Purpose: "landing", Life: LandingLifetime, Made: func(done Landing) int64 { return done.Began }}
-	sweepToken   = seal.Token[Sweep]{Purpose: "round", Life: LandingLifetime, Made: func(sweep Sweep) int64 { return sweep.Made }}
-	markerToken  = seal.Token[Journey]{Purpose: "marker", Life: VisitLifetime, Made: func(j Journey) int64 { return j.Sweep.Made }}
-	stateToken   = seal.Token[State]{Purpose: "state", Life: VisitLifetime, Made: func(st State) int64 { return st.Made }}
-	tourToken    = seal.Token[tour.Tour]{Purpose: "tour", Life: tour.Lifetime, Made: func(t tour.Tour) int64 { return t.Made }}
-	reportToken  = seal.Token[tour.Report]{Purpose: "word"} // as old as its tour
-	hubToken     = seal.Token[remembered]{Purpose: "hub", Life: tour.Lifetime, Made: func(m remembered) int64 { return m.Made }}
+const (
+	landingToken seal.Token = "landing"
+	sweepToken   seal.Token = "round"
+	markerToken  seal.Token = "marker"
+	stateToken   seal.Token = "state"
+	tourToken    seal.Token = "tour"
+	reportToken  seal.Token = "word"
+	hubToken     seal.Token = "hub"
 )
 
 // IsRecent reports whether a moment, in Unix seconds, is not longer ago than

@@ -30,7 +30,8 @@ func (s *Seals) SealState(v *Visit, own origin.Origin) string {
 // OpenState reads what comes back with the browser. A state that is too old is
 // returned, too, but is not ok.
 func (s *Seals) OpenState(token string) (st State, ok bool) {
-	return stateToken.Open(s.Keys, token, s.Now())
+	ok = stateToken.Open(s.Keys, token, &st) && s.IsRecent(st.Made, VisitLifetime)
+	return st, ok
 }
 
 // ResumeURL is our address that goes on with a journey, and line the Set-Cookie

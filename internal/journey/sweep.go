@@ -77,9 +77,8 @@ func (s *Seals) OpenSweep(r *http.Request, own origin.Origin) (sweep Sweep, ok b
 		return Sweep{}, false
 	}
 	query, _ := url.ParseQuery(raw) // what is readable of it
-	sweep, ok = sweepToken.Open(s.Keys, query.Get(logoutpath.OwnParameter), s.Now())
-	if sweep.Leftover == nil {
+	if !sweepToken.Open(s.Keys, query.Get(logoutpath.OwnParameter), &sweep) || sweep.Leftover == nil {
 		return Sweep{}, false
 	}
-	return sweep, ok && sweep.Host == own.Host && IsFrom(r, own, sweep.Browser)
+	return sweep, s.IsRecent(sweep.Made, LandingLifetime) && sweep.Host == own.Host && IsFrom(r, own, sweep.Browser)
 }

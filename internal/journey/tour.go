@@ -16,16 +16,18 @@ func (s *Seals) SealTour(t tour.Tour) string { return tourToken.Seal(s.Keys, t) 
 
 // OpenTour reads a tour. A tour that is too old is returned, too, but is not ok.
 func (s *Seals) OpenTour(token string) (t tour.Tour, ok bool) {
-	return tourToken.Open(s.Keys, token, s.Now())
+	ok = tourToken.Open(s.Keys, token, &t) && s.IsRecent(t.Made, tour.Lifetime)
+	return t, ok
 }
 
 // SealReport seals what a site says about one of its apps.
 func (s *Seals) SealReport(report tour.Report) string { return reportToken.Seal(s.Keys, report) }
 
 // OpenReport reads what a site said. Whether it is about this tour is for the
-// caller to see.
+// caller to see: it is as old as its tour.
 func (s *Seals) OpenReport(token string) (report tour.Report, ok bool) {
-	return reportToken.Open(s.Keys, token, s.Now())
+	ok = reportToken.Open(s.Keys, token, &report)
+	return report, ok
 }
 
 // remembered is what the hub knows of a tour.
@@ -45,8 +47,8 @@ func ForgetTour(own origin.Origin) string { return cookie.Own(own, tourCookie, "
 
 // RememberedTour is the id of the tour that the hub remembers, or "".
 func (s *Seals) RememberedTour(r *http.Request, own origin.Origin) (id string) {
-	m, ok := hubToken.Open(s.Keys, presented(r, own, tourCookie), s.Now())
-	if !ok {
+	var m remembered
+	if !hubToken.Open(s.Keys, presented(r, own, tourCookie), &m) || !s.IsRecent(m.Made, tour.Lifetime) {
 		return ""
 	}
 	return m.ID

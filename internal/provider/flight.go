@@ -9,8 +9,8 @@ import (
 
 // once asks for all who want to know the same at the same time. Nobody waits
 // longer than its own ctx, and nobody's leaving ends the question for the
-// others; ok is false for who left.
-func once[T any](ctx context.Context, flights *singleflight.Group, key string, limit time.Duration, ask func(context.Context) T) (answer T, ok bool) {
+// others; who left gets nil.
+func once(ctx context.Context, flights *singleflight.Group, key string, limit time.Duration, ask func(context.Context) any) any {
 	flight := flights.DoChan(key, func() (any, error) {
 		own, stop := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer stop()
@@ -18,8 +18,8 @@ func once[T any](ctx context.Context, flights *singleflight.Group, key string, l
 	})
 	select {
 	case result := <-flight:
-		answer, ok = result.Val.(T)
+		return result.Val
 	case <-ctx.Done():
+		return nil
 	}
-	return answer, ok
 }

@@ -62,12 +62,12 @@ func (p *Provider) Endpoints(ctx context.Context) (Metadata, error) {
 	if asked && (failure == nil && age < freshMetadata || failure != nil && age < retryMetadata) {
 		return p.override(known), failure
 	}
-	fresh, answered := once(ctx, &p.flights, "metadata", discoveryTimeout, func(ctx context.Context) Metadata {
+	fresh, answered := once(ctx, &p.flights, "metadata", discoveryTimeout, func(ctx context.Context) any {
 		if m, other := p.askedSince(last); other {
 			return m // by a flight that ended while we came to this one
 		}
 		return p.discover(ctx)
-	})
+	}).(Metadata)
 	if !answered {
 		return p.override(known), fmt.Errorf("%w in time", errUnreachable)
 	}

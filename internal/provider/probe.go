@@ -47,7 +47,7 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 	if !p.probes.Allow() {
 		return probe{verdict: probeFine} // a site without a name of its own, and somebody who invents some
 	}
-	answer, ok := once(ctx, &p.flights, "probe "+address, probeTimeout, func(ctx context.Context) probe {
+	answer, ok := once(ctx, &p.flights, "probe "+address, probeTimeout, func(ctx context.Context) any {
 		if known, ok := p.knownProbe(address); ok {
 			return known // by a flight that ended while we came to this one
 		}
@@ -58,7 +58,7 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 		}
 		p.probed.Put(address, fresh, fresh.at)
 		return fresh
-	})
+	}).(probe)
 	if !ok {
 		return probe{verdict: probeUnreachable}
 	}
@@ -67,7 +67,8 @@ func (p *Provider) probe(ctx context.Context, address, advice string, fields ...
 
 // knownProbe is an answer that still counts.
 func (p *Provider) knownProbe(address string) (known probe, ok bool) {
-	known, ok = p.probed.Get(address)
+	before, _ := p.probed.Get(address)
+	known, ok = before.(probe)
 	return known, ok && !p.failedSince(known.at) && p.env.Now().Sub(known.at) < known.lifetime()
 }
 

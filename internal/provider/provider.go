@@ -43,7 +43,7 @@ type Provider struct {
 	failure  error                // what came of that
 	refused  map[string]time.Time // clients whose codes the provider would not redeem
 
-	probed *bounded.Map[string, probe] // by address
+	probed *bounded.Map // probes, by address
 	probes *rate.Limiter
 }
 
@@ -71,7 +71,7 @@ func New(name string, written Config, env Env) (*Provider, error) {
 	p := &Provider{
 		Config: config, Name: name, env: env, Quirks: quirksOf(config.QuirksOf, config.Issuer),
 		refused: make(map[string]time.Time),
-		probed:  bounded.NewMap[string, probe](maxProbes, fineProbeFor), probes: rate.NewLimiter(1, maxProbes/4),
+		probed:  bounded.NewMap(maxProbes, fineProbeFor), probes: rate.NewLimiter(1, maxProbes/4),
 		client: oauth.Client{
 			ID: config.ClientID, Secret: config.ClientSecret, Method: oauth.Method(config.ClientAuth),
 			Audience: config.Issuer, Now: env.Now,

@@ -3,6 +3,7 @@ package revocation
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 	"unsafe"
 )
@@ -87,9 +88,13 @@ func (s *chunks) read(lines []string) {
 		}
 	}
 	if !sorted {
-		slices.SortFunc(s.found, func(a, b chunk) int { return byStem(&a, &b) })
+		sort.Sort(s) // which allocates nothing
 	}
 }
+
+func (s *chunks) Len() int           { return len(s.found) }
+func (s *chunks) Less(i, j int) bool { return byStem(&s.found[i], &s.found[j]) < 0 }
+func (s *chunks) Swap(i, j int)      { s.found[i], s.found[j] = s.found[j], s.found[i] }
 
 func byStem(a, b *chunk) int {
 	if c := strings.Compare(a.stem, b.stem); c != 0 {

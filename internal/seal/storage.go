@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -111,7 +112,7 @@ func addKey(ctx context.Context, storage certmagic.Storage, path string, now fun
 		return nil, err
 	}
 	keys := append(slices.Clone(stored), NewKey(now()))
-	slices.SortFunc(keys, byAge)
+	sort.Slice(keys, func(i, j int) bool { return keys[i].Created.Before(keys[j].Created) })
 	if len(keys) > keepKeys {
 		keys = keys[len(keys)-keepKeys:]
 	}

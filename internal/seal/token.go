@@ -2,39 +2,33 @@ package seal
 
 import (
 	"encoding/json"
+	"reflect"
 	"time"
 )
 
-// Token is one kind of sealed values, as JSON. A token of one kind opens as no
-// other.
-type Token[T any] struct {
-	Purpose string // no two kinds have the same
-
-	// Made is when a value was sealed, in Unix seconds. Life is how long after
-	// that it is good. Without Made, a token is as old as what it stands in.
-	Made func(T) int64
-	Life time.Duration
-}
+// Token is the purpose of one kind of sealed values, which are JSON. A token of
+// one kind opens as no other. How long it is good is for the caller to say.
+type Token string
 
 // Seal returns "" for what is no JSON. Open refuses a token that is longer than
 // 8 KiB.
-func (t Token[T]) Seal(keys *Ring, value T) string {
+func (t Token) Seal(keys *Ring, value any) string {
 	plain, err := json.Marshal(value)
 	if err != nil {
 		return ""
 	}
-	return keys.Seal(t.Purpose, plain)
+	return keys.Seal(string(t), plain)
 }
 
-// Open returns the value that was sealed, and whether it is still good. What we
-// have not sealed is the zero value, and not ok.
-func (t Token[T]) Open(keys *Ring, token string, now time.Time) (value T, ok bool) {
-	plain, err := keys.Open(t.Purpose, token)
-	if err != nil || json.Unmarshal(plain, &value) != nil {
-		var none T // value may be read in part
-		return none, false
+// Open reads what was sealed into the value that into points to. What we have
+// not sealed leaves the zero value there, and is not ok.
+func (t Token) Open(keys *Ring, token string, into any) (ok bool) {
+	plain, err := keys.Open(string(t), token)
+	if err != nil || json.Unmarshal(plain, into) != nil {
+		reflect.ValueOf(into).Elem().SetZero() // it may be read in part
+		return false
 	}
-	return value, t.Made == nil || IsRecent(t.Made(value), t.Life, now)
+	return true
 }
 
 // IsRecent reports whether a moment, in Unix seconds, is not longer ago than

@@ -1,10 +1,10 @@
 package sites
 
 import (
-	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
+	"sort"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -58,7 +58,7 @@ func (w *walker) inside(v reflect.Value, at spot, depth int) {
 		}
 	case t.Kind() == reflect.Map:
 		keys := v.MapKeys()
-		slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		sort.Slice(keys, func(i, j int) bool { return fmt.Sprint(keys[i]) < fmt.Sprint(keys[j]) })
 		for _, key := range keys {
 			w.inside(v.MapIndex(key), at, depth-1)
 		}

@@ -5,7 +5,7 @@ import "testing"
 // TestItinerariesAreBounded: a request may name any port, and each is a way of
 // its own; the way that a tour needs is always right, and found once.
 func TestItinerariesAreBounded(t *testing.T) {
-	its := NewItineraries[int]()
+	its := NewItineraries()
 	for port := range 3 * maxItineraries {
 		found := 0
 		for range 2 {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"iter"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
@@ -60,8 +61,9 @@ func (it *Itinerary) Order(hub origin.Origin) {
 		}
 		return 4
 	}
-	slices.SortFunc(it.Stops, func(x, y Stop) int {
-		return cmp.Or(cmp.Compare(rank(x), rank(y)), strings.Compare(x.Domain, y.Domain), strings.Compare(x.Origin.Host, y.Origin.Host))
+	sort.Slice(it.Stops, func(i, j int) bool {
+		x, y := it.Stops[i], it.Stops[j]
+		return cmp.Or(cmp.Compare(rank(x), rank(y)), strings.Compare(x.Domain, y.Domain), strings.Compare(x.Origin.Host, y.Origin.Host)) < 0
 	})
 	sum := sha256.New()
 	for i := range it.Stops {

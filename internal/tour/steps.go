@@ -31,22 +31,24 @@ type Step struct {
 // They are for concurrent use. One is forgotten when its token is worth nothing
 // any more, or when there are too many.
 type Steps struct {
-	known *bounded.Map[StepKey, *Step]
+	known *bounded.Map // of *Step, by StepKey
 }
 
 // NewSteps knows of none yet.
 func NewSteps() *Steps {
-	return &Steps{bounded.NewMap[StepKey, *Step](maxSteps, Lifetime+time.Minute)}
+	return &Steps{bounded.NewMap(maxSteps, Lifetime+time.Minute)}
 }
 
 // Begin returns a step, and whether the caller has to do it.
 func (ss *Steps) Begin(key StepKey, now time.Time) (s *Step, mine bool) {
-	return ss.known.GetOrPut(key, now, func() *Step { return &Step{began: now, done: make(chan struct{})} })
+	step, mine := ss.known.GetOrPut(key, now, func() any { return &Step{began: now, done: make(chan struct{})} })
+	return step.(*Step), mine
 }
 
 // Find returns a step that was begun here, nil without one.
 func (ss *Steps) Find(key StepKey) *Step {
-	s, _ := ss.known.Get(key)
+	step, _ := ss.known.Get(key)
+	s, _ := step.(*Step)
 	return s
 }
 
