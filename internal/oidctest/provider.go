@@ -129,6 +129,7 @@ func Start(t TB, cfg Config) *Provider {
 	t.Cleanup(func() {
 		p.Close()
 		_ = srv.Close() // only closes the listener and connections
+		p.giveKeysBack()
 		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -131,12 +132,48 @@ func (p *Provider) claimsOf(token string) (map[string]any, bool) {
 	return claims, err == nil && claims["iss"] == p.Issuer()
 }
 
+// freeKeys are the keys of providers that have stopped. To make a key takes a tenth of a second, and tests start
+// hundreds of providers. Two providers that run at the same time never share a key.
+var freeKeys struct {
+	mu   sync.Mutex
+	keys []*rsa.PrivateKey
+}
+
 func newKey() *rsa.PrivateKey {
+	if key := freeKey(); key != nil {
+		return key
+	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err) // not with this size
 	}
 	return key
+}
+
+func freeKey() *rsa.PrivateKey {
+	freeKeys.mu.Lock()
+	defer freeKeys.mu.Unlock()
+	last := len(freeKeys.keys) - 1
+	if last < 0 {
+		return nil
+	}
+	key := freeKeys.keys[last]
+	freeKeys.keys = freeKeys.keys[:last]
+	return key
+}
+
+// giveKeysBack takes the keys from a provider that has stopped.
+func (p *Provider) giveKeysBack() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	freeKeys.mu.Lock()
+	defer freeKeys.mu.Unlock()
+	for _, key := range []*rsa.PrivateKey{p.key, p.foreign} {
+		if key != nil {
+			freeKeys.keys = append(freeKeys.keys, key)
+		}
+	}
+	p.key, p.foreign = nil, nil
 }
 
 // sign panics on what only a mistake in this package or in a test can cause.
