@@ -69,6 +69,9 @@ func TestEveryCitedFactIsInTheDocs(t *testing.T) {
 
 // factsIn are the ids in a line, and those between the ends of a range.
 func factsIn(line string) (ids []string) {
+	if !strings.ContainsAny(line, "0123456789") {
+		return nil // the race detector makes the search slow
+	}
 	for _, found := range citedFact.FindAllStringSubmatch(line, -1) {
 		ids = append(ids, found[1])
 	}
