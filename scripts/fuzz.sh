@@ -32,16 +32,20 @@ fuzz() {
 }
 export -f fuzz
 
+# build <package> <directory>: prints what fuzz needs to know of each target, one a line.
+build() {
+	local binary=$built/${1//\//-}.test name
+	grep -qs '^func Fuzz' "$2"/*_test.go || return 0
+	go test -c -fuzz . -o "$binary" "$1"
+	for name in $("$binary" -test.list '^Fuzz'); do
+		echo "$name $1 $2 $binary"
+	done
+}
+export -f build
+
 targets=$(mktemp)
 trap 'rm -f "$targets"' EXIT
-while read -r package directory; do
-	grep -qs '^func Fuzz' "$directory"/*_test.go || continue
-	binary=$built/${package//\//-}.test
-	go test -c -fuzz . -o "$binary" "$package"
-	for name in $("$binary" -test.list '^Fuzz'); do
-		echo "$name $package $directory $binary"
-	done
-done < <(go list -f '{{.ImportPath}} {{.Dir}}' ./... | grep -v /e2e) >"$targets"
+go list -f '{{.ImportPath}} {{.Dir}}' ./... | grep -v /e2e | xargs -P "$(nproc)" -L 1 bash -ec 'build "$@"' build >"$targets"
 
 # xargs goes on with the others if one fails, and then fails itself.
 xargs -P "$(nproc)" -L 1 bash -c 'fuzz "$@"' fuzz <"$targets"

@@ -26,14 +26,14 @@ mapfile -t packages < <(go list ./... | grep -v /e2e)
 caddy_config=$PWD/bin/test/config
 go_settings=$(go env GOENV)
 
+# Most of the time these tests wait for what hangs on purpose, so more run at a time than there are processors. With the race
+# detector fewer: there what they wait for is slow as well, and many watch the clock.
 step tests with the race detector
-XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings CGO_ENABLED=1 scripts/gotest.sh race -count=1 -race -timeout 10m "${packages[@]}"
+XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings CGO_ENABLED=1 scripts/gotest.sh race -count=1 -vet=off -race -parallel 4 -timeout 10m "${packages[@]}"
 
 # Again without it, all of them: it changes timing, tests that count allocations are left out beside it, and users have none.
-# It is cheap: most of the time these tests wait for what hangs on purpose. So more run at a time than there are processors;
-# not so above, where what they wait for is slow as well, and many watch the clock.
 step tests without the race detector
-XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings scripts/gotest.sh plain -count=1 -parallel 4 -timeout 10m "${packages[@]}"
+XDG_CONFIG_HOME=$caddy_config GOENV=$go_settings scripts/gotest.sh plain -count=1 -vet=off -parallel 8 -timeout 10m "${packages[@]}"
 
 step instructions
 scripts/instructions.sh
