@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 )
 
 // TestBusyRevocationEndpoint: REV-08, REV-10. The person leaves after 2 s at
@@ -41,7 +43,7 @@ func TestBusyRevocationEndpoint(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			left := make(chan struct{}) // the person has
-			w := newWire(t, func(n int, w http.ResponseWriter, _ *http.Request) { tc.answer(n, w, left) })
+			w := labtest.NewWire(t, func(n int, w http.ResponseWriter, _ *http.Request) { tc.answer(n, w, left) })
 			so := newSignOn(t, signOnConfig{timeout: tc.timeout, options: "just_in_time_hint off\nrevocation_endpoint " + w.URL + "/revoke"})
 			logged := so.alone(8)
 			so.setCookie("accessToken=" + accessSecret)
@@ -57,13 +59,13 @@ func TestBusyRevocationEndpoint(t *testing.T) {
 			}
 			close(left)
 			eventually(t, "it is over", so.isIdle)
-			seen := w.requests()
+			seen := w.Requests()
 			if len(seen) != tc.times {
 				t.Errorf("%d requests", len(seen))
 			}
 			for _, s := range seen {
-				if s.method != "POST" || s.path != "/revoke" || s.query != "" {
-					t.Errorf("%s %s?%s", s.method, s.path, s.query)
+				if s.Method != "POST" || s.Path != "/revoke" || s.Query != "" {
+					t.Errorf("%s %s?%s", s.Method, s.Path, s.Query)
 				}
 			}
 			if failed := strings.Contains(logsOf(logged), "token revocation failed"); failed != tc.fails {
@@ -78,7 +80,7 @@ func TestBusyRevocationEndpoint(t *testing.T) {
 func TestScriptDoesNotWaitForRevocation(t *testing.T) {
 	t.Parallel()
 	answered := make(chan struct{})
-	w := newWire(t, func(int, http.ResponseWriter, *http.Request) { <-answered })
+	w := labtest.NewWire(t, func(int, http.ResponseWriter, *http.Request) { <-answered })
 	so := newSignOn(t, signOnConfig{
 		options: "revocation_endpoint " + w.URL,
 		answer:  func(w http.ResponseWriter, _ *http.Request) { expire(w); w.WriteHeader(204) },
@@ -91,7 +93,7 @@ func TestScriptDoesNotWaitForRevocation(t *testing.T) {
 		t.Errorf("took %s", took)
 	}
 	close(answered)
-	eventually(t, "it is revoked", func() bool { return len(w.requests()) == 1 && so.isIdle() })
+	eventually(t, "it is revoked", func() bool { return len(w.Requests()) == 1 && so.isIdle() })
 }
 
 // TestBackgroundIsBounded: more than its places is not begun, and the log says
@@ -116,13 +118,13 @@ func TestBackgroundIsBounded(t *testing.T) {
 
 // TestNothingIsLeftRunning: no goroutine of ours outlives what it was for.
 func TestNothingIsLeftRunning(t *testing.T) {
-	w := newWire(t, nil)
+	w := labtest.NewWire(t, nil)
 	so := newSignOn(t, signOnConfig{options: "server_logout POST " + w.URL + "/{sid}"})
 	so.alone(8)
 	so.setCookie("refreshToken=" + refreshSecret)
 	so.wantEnded(so.click())
 	eventually(t, "nothing of ours runs", func() bool {
-		return so.isIdle() && len(w.requests()) == 1 &&
+		return so.isIdle() && len(w.Requests()) == 1 &&
 			!running(t, "universallogout.(*App).getReady", "provider.(*Provider).EndTokens", "appcall.Ask")
 	})
 }

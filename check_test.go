@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 )
 
 const openID = "provider main https://sso.example.com {\nclient_id edge\nend_session_endpoint https://sso.example.com/out\n}\n"
@@ -96,7 +98,7 @@ func TestCheckOfJSON(t *testing.T) {
 // TestCheckAsksOnlyIfTold: no provider is asked but with --online.
 func TestCheckAsksOnlyIfTold(t *testing.T) {
 	asked := 0
-	op := newWire(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+	op := labtest.NewWire(t, func(_ int, w http.ResponseWriter, r *http.Request) {
 		asked++
 		_, _ = w.Write([]byte(`{"issuer":"http://` + r.Host + `"}`))
 	})

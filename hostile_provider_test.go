@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 	"github.com/universal-logout/caddy-universal-logout/internal/work"
 )
@@ -17,7 +18,7 @@ import (
 func TestLoopbackGetsNothing(t *testing.T) {
 	t.Parallel()
 	const elsewhere = "https://sso.example.com"
-	w := newWire(t, nil)
+	w := labtest.NewWire(t, nil)
 	so := newSignOn(t, signOnConfig{issuer: elsewhere})
 	so.alone(8)
 	so.op.SetIssuer(elsewhere)
@@ -37,7 +38,7 @@ func TestLoopbackGetsNothing(t *testing.T) {
 	so.setCookie("refreshToken=" + refreshSecret)
 	so.click()
 	eventually(t, "nothing is left to do", so.isIdle)
-	if n := len(w.requests()); n != 0 {
+	if n := len(w.Requests()); n != 0 {
 		t.Errorf("%d requests", n)
 	}
 }
@@ -55,7 +56,7 @@ func TestPanicInBackgroundIsNotFatal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWire(t, nil)
+			w := labtest.NewWire(t, nil)
 			so := newSignOn(t, signOnConfig{timeout: time.Second, options: "server_logout DELETE " + w.URL + "/sessions/{sid}"})
 			logged := so.alone(8)
 			so.main().AskThrough(transport(func(r *http.Request) (*http.Response, error) {

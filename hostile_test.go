@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -187,7 +188,7 @@ func TestDeadPortalGetsNoBrowser(t *testing.T) {
 			w.Header().Set("Location", r.URL.Path)
 			w.WriteHeader(302)
 		},
-		"cut":   func(w http.ResponseWriter, _ *http.Request) { hijack(w, "") },
+		"cut":   func(w http.ResponseWriter, _ *http.Request) { labtest.Hijack(w, "") },
 		"hangs": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -250,13 +251,4 @@ func TestAnnouncedIssuerMustCome(t *testing.T) {
 			})
 		}
 	}
-}
-
-func hijack(w http.ResponseWriter, answer string) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	_, _ = conn.Write([]byte(answer))
-	_ = conn.Close()
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -85,7 +86,7 @@ func TestRefusingProviderGetsNoBrowser(t *testing.T) {
 // TestTLSTrustErrors: what is wrong with a file is found on load.
 func TestTLSTrustErrors(t *testing.T) {
 	t.Parallel()
-	k := newWellKnown(t, httptest.NewTLSServer)
+	k := labtest.NewWellKnown(t, httptest.NewTLSServer)
 	k.Config.ErrorLog = nil
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.Certificate().Raw})
 	dir := t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -24,12 +25,12 @@ func TestProvisioningAsksNobody(t *testing.T) {
 // of the same issuer.
 func TestMetadataSurvivesReload(t *testing.T) {
 	t.Parallel()
-	k := newWellKnown(t, httptest.NewServer)
+	k := labtest.NewWellKnown(t, httptest.NewServer)
 	before := providerSite(t, k.URL, "")
 	if _, err := before.asks(); err != nil {
 		t.Fatal(err)
 	}
-	k.serves(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })
+	k.Serves(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })
 	after := providerSite(t, k.URL, "client_id edge")
 	after.app.use(before.app.process) // one process
 	if m, err := after.asks(); err == nil || m.EndSession != k.URL+"/end" {

@@ -1,50 +1,14 @@
 package universallogout
 
 import (
-	"encoding/json"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/provider"
 )
-
-// wellKnown is a server with nothing but a discovery document.
-type wellKnown struct {
-	*httptest.Server
-	asked  atomic.Int32
-	answer atomic.Pointer[http.HandlerFunc]
-}
-
-func newWellKnown(t testing.TB, start func(http.Handler) *httptest.Server) *wellKnown {
-	t.Helper()
-	k := new(wellKnown)
-	k.serves(func(w http.ResponseWriter, r *http.Request) { k.document(w, nil) })
-	k.Server = start(k)
-	t.Cleanup(k.Close)
-	return k
-}
-
-func (k *wellKnown) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	k.asked.Add(1)
-	(*k.answer.Load())(w, r)
-}
-
-func (k *wellKnown) serves(answer http.HandlerFunc) { k.answer.Store(&answer) }
-
-// document answers with the metadata of a provider at the server's address.
-func (k *wellKnown) document(w http.ResponseWriter, change map[string]any) {
-	doc := map[string]any{
-		"issuer": k.URL, "end_session_endpoint": k.URL + "/end", "jwks_uri": k.URL + "/jwks",
-		"authorization_endpoint": k.URL + "/auth", "token_endpoint": k.URL + "/token", "revocation_endpoint": k.URL + "/revoke",
-	}
-	maps.Copy(doc, change)
-	_ = json.NewEncoder(w).Encode(doc)
-}
 
 func providerSite(t testing.TB, issuer, options string) *site {
 	t.Helper()

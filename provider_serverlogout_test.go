@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
 // serverLogoutSite is a sign-on whose provider has a server_logout at w.
-func serverLogoutSite(t testing.TB, w *wire, words, block string) *signOn {
+func serverLogoutSite(t testing.TB, w *labtest.Wire, words, block string) *signOn {
 	t.Helper()
 	words = strings.ReplaceAll(words, "W", w.URL)
 	return newSignOn(t, signOnConfig{options: "just_in_time_hint off\nserver_logout " + words + " {\n" + block + "\n}", site: "id_token {http.request.header.X-Kept}"})
@@ -63,23 +64,23 @@ func TestServerLogout(t *testing.T) {
 				}
 				tc.block, _, _ = strings.Cut(tc.block, "\n")
 			}
-			w := newWire(t, nil)
+			w := labtest.NewWire(t, nil)
 			so := serverLogoutSite(t, w, tc.words, tc.block)
 			logged := so.alone(8)
 			so.clickWith(so.op.IDToken(edgeClient, sub, sid, nil))
-			if len(w.requests()) != 1 {
-				t.Fatalf("%d requests\n%s", len(w.requests()), logsOf(logged))
+			if len(w.Requests()) != 1 {
+				t.Fatalf("%d requests\n%s", len(w.Requests()), logsOf(logged))
 			}
-			got := w.requests()[0]
-			if got.method != tc.method || got.path != tc.path || got.query != tc.query || got.body != tc.body {
-				t.Errorf("%s %s?%s %s", got.method, got.path, got.query, got.body)
+			got := w.Requests()[0]
+			if got.Method != tc.method || got.Path != tc.path || got.Query != tc.query || got.Body != tc.body {
+				t.Errorf("%s %s?%s %s", got.Method, got.Path, got.Query, got.Body)
 			}
 			for header, want := range tc.header {
-				if got.header.Get(header) != want {
-					t.Errorf("%s is %q", header, got.header.Get(header))
+				if got.Header.Get(header) != want {
+					t.Errorf("%s is %q", header, got.Header.Get(header))
 				}
 			}
-			if got.header.Get("Cookie") != "" {
+			if got.Header.Get("Cookie") != "" {
 				t.Error("with the user's cookies")
 			}
 			wantQuiet(t, logged, sid, sub, "admin-secret")
@@ -129,11 +130,11 @@ func TestForgedTokensNeverCall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWire(t, nil)
+			w := labtest.NewWire(t, nil)
 			so := serverLogoutSite(t, w, "POST W/{sid}?u={sub}", "")
 			so.alone(8)
 			so.clickWith(tc.token(so))
-			if n := len(w.requests()); n != tc.calls {
+			if n := len(w.Requests()); n != tc.calls {
 				t.Errorf("%d requests, want %d", n, tc.calls)
 			}
 		})
@@ -144,7 +145,7 @@ func TestForgedTokensNeverCall(t *testing.T) {
 // never gets there, not even from a token that is right.
 func TestOddSessionNames(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, nil)
+	w := labtest.NewWire(t, nil)
 	so := serverLogoutSite(t, w, "POST W/admin/{sid}", "body application/json `{\"u\":\"{sub}\"}`")
 	logged := so.alone(8)
 	odd := []string{"", "/", "a/b", "..", ".", "...", "../users", "a?b", "a#b", "%2e%2e", "a%", "a b", " ", `a"b`, `a\b`, "a'b", "a\r\nX: y", "a\nb", "a\x00b", "a,b", "a;b", "a&b", "a=b", "a{b}", "<a>", "ä", "\u202ea", strings.Repeat("a", 256)}
@@ -152,13 +153,13 @@ func TestOddSessionNames(t *testing.T) {
 		so.clickWith(so.op.IDToken(edgeClient, "ana", "x", func(c map[string]any) { c["sid"] = name }))
 		so.clickWith(so.op.IDToken(edgeClient, "ana", "x", func(c map[string]any) { c["sub"] = name }))
 	}
-	if n := len(w.requests()); n != 0 {
-		t.Errorf("%d requests, such as %s %s", n, w.requests()[0].path, w.requests()[0].body)
+	if n := len(w.Requests()); n != 0 {
+		t.Errorf("%d requests, such as %s %s", n, w.Requests()[0].Path, w.Requests()[0].Body)
 	}
 	for _, name := range []string{strings.Repeat("a", 255), "..a", "a.b"} {
-		before := len(w.requests())
+		before := len(w.Requests())
 		so.clickWith(so.op.IDToken(edgeClient, "ana", name, nil))
-		if n := len(w.requests()) - before; n != 1 || w.requests()[before].path != "/admin/"+name {
+		if n := len(w.Requests()) - before; n != 1 || w.Requests()[before].Path != "/admin/"+name {
 			t.Errorf("%q: %d requests", name, n)
 		}
 	}
@@ -168,7 +169,7 @@ func TestOddSessionNames(t *testing.T) {
 // TestServerLogoutAnswers: which statuses are good, which are tried again, and
 // that nothing of it gets into the log.
 func TestServerLogoutAnswers(t *testing.T) {
-	elsewhere := newWire(t, nil)
+	elsewhere := labtest.NewWire(t, nil)
 	for name, tc := range map[string]struct {
 		block  string
 		answer func(n int, w http.ResponseWriter, r *http.Request)
@@ -197,12 +198,12 @@ func TestServerLogoutAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWire(t, tc.answer)
+			w := labtest.NewWire(t, tc.answer)
 			so := serverLogoutSite(t, w, "POST W/{sid}?u={sub}", "header Authorization \"Bearer admin-secret\"\n"+tc.block)
 			logged := so.alone(8)
 			so.site.app.work.Retries = soon
 			so.clickWith(so.op.IDToken(edgeClient, "ana-the-user", "sid-of-hers", nil))
-			if n := len(w.requests()); n != tc.calls {
+			if n := len(w.Requests()); n != tc.calls {
 				t.Errorf("%d requests, want %d", n, tc.calls)
 			}
 			failed := logged.FilterMessage("server_logout failed")
@@ -213,7 +214,7 @@ func TestServerLogoutAnswers(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if n := len(elsewhere.requests()); n != 0 {
+		if n := len(elsewhere.Requests()); n != 0 {
 			t.Errorf("%d redirects were followed", n)
 		}
 	})
@@ -247,12 +248,12 @@ func cutFirst(n int) {
 // brings serves as well, once.
 func TestServerLogoutOfTheJustInTimeToken(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, nil)
+	w := labtest.NewWire(t, nil)
 	so := newSignOn(t, signOnConfig{options: "server_logout DELETE " + w.URL + "/sessions/{sid}"})
 	logged := so.alone(8)
 	so.wantEnded(so.click())
-	eventually(t, "it is called", func() bool { return so.isIdle() && len(w.requests()) > 0 })
-	if seen := w.requests(); len(seen) != 1 || seen[0].path != "/sessions/"+url.QueryEscape(so.sid) {
+	eventually(t, "it is called", func() bool { return so.isIdle() && len(w.Requests()) > 0 })
+	if seen := w.Requests(); len(seen) != 1 || seen[0].Path != "/sessions/"+url.QueryEscape(so.sid) {
 		t.Errorf("%d requests", len(seen))
 	}
 	wantQuiet(t, logged, so.sid)

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -100,7 +101,7 @@ func TestNothingIsTold(t *testing.T) {
 		posts = append(posts, "https://"+host+oursAt+"/return")
 	}
 	op := oidctest.Start(t, oidctest.Config{Now: func() time.Time { return testNow }, Clients: []oidctest.Client{{ID: edgeClient, Secret: "client-s3cr3t", RedirectURIs: uris, PostLogoutRedirectURIs: posts}}})
-	elsewhere := newWire(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	elsewhere := labtest.NewWire(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	var sites strings.Builder
 	for _, host := range groupSites {
 		sites.WriteString(host + " {\nvars user " + sub + "\nuniversal_logout main {\nsession_headers Authorization\nidentify placeholder {http.vars.user}\n}\nreverse_proxy APP\n}\n")
@@ -191,7 +192,7 @@ func TestNothingIsTold(t *testing.T) {
 
 	eventually(t, "the work behind is done", func() bool { return lab.isIdle() && !running(t, "telemetry.(*Teller).emit") })
 	q.check()
-	if len(q.secrets) < 100 || q.logged.Len() < 100 || len(q.ear.all()) < 30 || len(op.Seen("/revoke")) == 0 || len(elsewhere.requests()) == 0 || q.ear.count("universal_logout.revoked") == 0 ||
+	if len(q.secrets) < 100 || q.logged.Len() < 100 || len(q.ear.all()) < 30 || len(op.Seen("/revoke")) == 0 || len(elsewhere.Requests()) == 0 || q.ear.count("universal_logout.revoked") == 0 ||
 		q.ear.count("universal_logout.refused") < 2 || q.metrics()[`refused_total{kind="cookie"}`] < 3 || q.metrics()[`refused_total{kind="header"}`] < 3 || q.metrics()[`revocations{kind="binding"}`] == 0 {
 		t.Errorf("too little happened: %d secrets, %d lines, %d events, %d revocations, %v", len(q.secrets), q.logged.Len(), len(q.ear.all()), len(op.Seen("/revoke")), q.metrics())
 	}

@@ -1,36 +1,15 @@
 package universallogout
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 )
-
-// caddyMatches is the naive model: Caddy itself, asked about one name.
-func caddyMatches(t testing.TB, patterns []string, host string) bool {
-	t.Helper()
-	if patterns == nil {
-		return true
-	}
-	r := &http.Request{Host: host}
-	if strings.Contains(host, ":") {
-		r.Host = "[" + host + "]"
-	}
-	ctx := context.WithValue(t.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
-	matches, err := caddyhttp.MatchHost(patterns).MatchWithError(r.WithContext(ctx))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return matches
-}
 
 // tree makes a configuration's routes up.
 type tree struct {
@@ -135,7 +114,7 @@ func TestPlacesServe(t *testing.T) {
 			for _, host := range treeHosts {
 				for n := range tr.handlers {
 					path := logoutPath(n + 1)
-					at := func(p mount) bool { return p.Handler.Paths[0] == path && caddyMatches(t, p.Hosts, host) }
+					at := func(p mount) bool { return p.Handler.Paths[0] == path && labtest.CaddyMatches(t, p.Hosts, host) }
 					if ends(host, path) {
 						served++
 						if !slices.ContainsFunc(s.app.mounts(), at) {

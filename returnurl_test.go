@@ -4,29 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/pages"
 )
-
-type payload struct{ In, Browser string }
-
-func corpus(t testing.TB) (payloads []payload) {
-	t.Helper()
-	file, err := os.ReadFile("internal/returnurl/testdata/redirect-corpus.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(file, &payloads); err != nil {
-		t.Fatal(err)
-	}
-	if len(payloads) < 100 {
-		t.Fatalf("only %d payloads", len(payloads))
-	}
-	return payloads
-}
 
 // TestCorpusEverywhere: in every place that takes a return URL, nothing leaks
 // into Location, the page or the JSON.
@@ -61,7 +44,7 @@ func TestCorpusEverywhere(t *testing.T) {
 		},
 	}
 	for place, ask := range places {
-		for _, p := range corpus(t) {
+		for _, p := range labtest.Corpus(t, "internal/returnurl/testdata/redirect-corpus.json") {
 			if p.Browser == "same" || strings.ContainsAny(p.In, "\r\n\x00") && place == "the app's Location" {
 				continue
 			}

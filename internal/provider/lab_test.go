@@ -1,13 +1,8 @@
 package provider
 
 import (
-	"encoding/json"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,78 +47,6 @@ type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time        { return time.Now().Add(time.Duration(c.ahead.Load())) }
 func (c *clock) turn(by time.Duration) { c.ahead.Add(int64(by)) }
-
-// wellKnown is a server with nothing but a discovery document.
-type wellKnown struct {
-	*httptest.Server
-	asked  atomic.Int32
-	answer atomic.Pointer[http.HandlerFunc]
-}
-
-func newWellKnown(t testing.TB, start func(http.Handler) *httptest.Server) *wellKnown {
-	t.Helper()
-	k := new(wellKnown)
-	k.serves(func(w http.ResponseWriter, r *http.Request) { k.document(w, nil) })
-	k.Server = start(k)
-	t.Cleanup(k.Close)
-	return k
-}
-
-func (k *wellKnown) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	k.asked.Add(1)
-	(*k.answer.Load())(w, r)
-}
-
-func (k *wellKnown) serves(answer http.HandlerFunc) { k.answer.Store(&answer) }
-
-// document answers with the metadata of a provider at the server's address.
-func (k *wellKnown) document(w http.ResponseWriter, change map[string]any) {
-	doc := map[string]any{
-		"issuer": k.URL, "end_session_endpoint": k.URL + "/end", "jwks_uri": k.URL + "/jwks",
-		"authorization_endpoint": k.URL + "/auth", "token_endpoint": k.URL + "/token", "revocation_endpoint": k.URL + "/revoke",
-	}
-	maps.Copy(doc, change)
-	_ = json.NewEncoder(w).Encode(doc)
-}
-
-// wire is a server that keeps what it was sent.
-type wire struct {
-	*httptest.Server
-	mu     sync.Mutex
-	seen   []sent
-	answer func(n int, w http.ResponseWriter, r *http.Request) // n counts from 1
-}
-
-type sent struct {
-	header http.Header
-	form   url.Values
-}
-
-func newWire(t testing.TB, answer func(n int, w http.ResponseWriter, r *http.Request)) *wire {
-	t.Helper()
-	w := &wire{answer: answer}
-	w.Server = httptest.NewServer(w)
-	t.Cleanup(w.Close)
-	return w
-}
-
-func (s *wire) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	form, _ := url.ParseQuery(string(body))
-	s.mu.Lock()
-	s.seen = append(s.seen, sent{r.Header, form})
-	n := len(s.seen)
-	s.mu.Unlock()
-	if s.answer != nil {
-		s.answer(n, w, r)
-	}
-}
-
-func (s *wire) requests() []sent {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]sent{}, s.seen...)
-}
 
 // transport answers without a wire.
 type transport func(http.ResponseWriter, *http.Request)

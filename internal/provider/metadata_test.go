@@ -10,15 +10,17 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 )
 
 // TestDiscoveryIsSharedAndRare: whoever logs out meanwhile waits for the same
 // answer, and for 15 s it is good.
 func TestDiscoveryIsSharedAndRare(t *testing.T) {
 	t.Parallel()
-	k := newWellKnown(t, httptest.NewServer)
+	k := labtest.NewWellKnown(t, httptest.NewServer)
 	release := make(chan struct{})
-	k.serves(func(w http.ResponseWriter, _ *http.Request) { <-release; k.document(w, nil) })
+	k.Serves(func(w http.ResponseWriter, _ *http.Request) { <-release; k.Document(w, nil) })
 	s := newLab(t, Config{Issuer: k.URL})
 	c := s.clock
 	var all sync.WaitGroup
@@ -46,8 +48,8 @@ func TestDiscoveryIsSharedAndRare(t *testing.T) {
 		want int32
 	}{{0, 1}, {14 * time.Second, 1}, {time.Second, 2}, {14 * time.Second, 2}} {
 		c.turn(step.by)
-		if _, err := s.asks(); err != nil || k.asked.Load() != step.want {
-			t.Errorf("asked %d times after %s more, want %d: %v", k.asked.Load(), step.by, step.want, err)
+		if _, err := s.asks(); err != nil || k.Asked.Load() != step.want {
+			t.Errorf("asked %d times after %s more, want %d: %v", k.Asked.Load(), step.by, step.want, err)
 		}
 	}
 }
@@ -55,17 +57,17 @@ func TestDiscoveryIsSharedAndRare(t *testing.T) {
 // TestDiscoveryIsTriedAgain: 3 s after a failure, and not before.
 func TestDiscoveryIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	k := newWellKnown(t, httptest.NewServer)
-	k.serves(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	k := labtest.NewWellKnown(t, httptest.NewServer)
+	k.Serves(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
 	s := newLab(t, Config{Issuer: k.URL})
 	c := s.clock
 	for range 3 {
-		if m, err := s.asks(); err == nil || m.EndSession != "" || k.asked.Load() != 1 {
-			t.Errorf("%+v %v, asked %d times", m, err, k.asked.Load())
+		if m, err := s.asks(); err == nil || m.EndSession != "" || k.Asked.Load() != 1 {
+			t.Errorf("%+v %v, asked %d times", m, err, k.Asked.Load())
 		}
 		c.turn(900 * time.Millisecond)
 	}
-	k.serves(func(w http.ResponseWriter, _ *http.Request) { k.document(w, nil) })
+	k.Serves(func(w http.ResponseWriter, _ *http.Request) { k.Document(w, nil) })
 	c.turn(time.Second)
 	if m, err := s.asks(); err != nil || m.EndSession == "" {
 		t.Errorf("%+v %v", m, err)
@@ -76,40 +78,42 @@ func TestDiscoveryIsTriedAgain(t *testing.T) {
 // says nothing better; but where nobody answers, no browser goes.
 func TestKnownMetadataIsKept(t *testing.T) {
 	t.Parallel()
-	elsewhere := newWellKnown(t, httptest.NewServer)
+	elsewhere := labtest.NewWellKnown(t, httptest.NewServer)
 	for name, tc := range map[string]struct {
-		answer func(*wellKnown, http.ResponseWriter)
+		answer func(*labtest.WellKnown, http.ResponseWriter)
 		alone  bool // no answer at all
 	}{
-		"500":            {answer: func(_ *wellKnown, w http.ResponseWriter) { w.WriteHeader(500) }},
-		"404":            {answer: func(_ *wellKnown, w http.ResponseWriter) { w.WriteHeader(404) }},
-		"HTML":           {answer: func(_ *wellKnown, w http.ResponseWriter) { fmt.Fprint(w, "<!doctype html>") }},
-		"nothing in it":  {answer: func(_ *wellKnown, w http.ResponseWriter) { fmt.Fprint(w, "{}") }},
-		"no object":      {answer: func(_ *wellKnown, w http.ResponseWriter) { fmt.Fprint(w, "null") }},
-		"numbers":        {answer: func(_ *wellKnown, w http.ResponseWriter) { fmt.Fprint(w, `{"issuer":1}`) }},
-		"two documents":  {answer: func(k *wellKnown, w http.ResponseWriter) { k.document(w, nil); fmt.Fprint(w, "{}") }},
-		"another issuer": {answer: func(k *wellKnown, w http.ResponseWriter) { k.document(w, map[string]any{"issuer": k.URL + "/x"}) }},
-		"513 KiB": {answer: func(k *wellKnown, w http.ResponseWriter) {
-			fmt.Fprint(w, strings.Repeat(" ", maxDocument))
-			k.document(w, nil)
+		"500":           {answer: func(_ *labtest.WellKnown, w http.ResponseWriter) { w.WriteHeader(500) }},
+		"404":           {answer: func(_ *labtest.WellKnown, w http.ResponseWriter) { w.WriteHeader(404) }},
+		"HTML":          {answer: func(_ *labtest.WellKnown, w http.ResponseWriter) { fmt.Fprint(w, "<!doctype html>") }},
+		"nothing in it": {answer: func(_ *labtest.WellKnown, w http.ResponseWriter) { fmt.Fprint(w, "{}") }},
+		"no object":     {answer: func(_ *labtest.WellKnown, w http.ResponseWriter) { fmt.Fprint(w, "null") }},
+		"numbers":       {answer: func(_ *labtest.WellKnown, w http.ResponseWriter) { fmt.Fprint(w, `{"issuer":1}`) }},
+		"two documents": {answer: func(k *labtest.WellKnown, w http.ResponseWriter) { k.Document(w, nil); fmt.Fprint(w, "{}") }},
+		"another issuer": {answer: func(k *labtest.WellKnown, w http.ResponseWriter) {
+			k.Document(w, map[string]any{"issuer": k.URL + "/x"})
 		}},
-		"redirect": {answer: func(_ *wellKnown, w http.ResponseWriter) {
+		"513 KiB": {answer: func(k *labtest.WellKnown, w http.ResponseWriter) {
+			fmt.Fprint(w, strings.Repeat(" ", maxDocument))
+			k.Document(w, nil)
+		}},
+		"redirect": {answer: func(_ *labtest.WellKnown, w http.ResponseWriter) {
 			w.Header().Set("Location", elsewhere.URL)
 			w.WriteHeader(302)
 		}},
-		"breaks off": {alone: true, answer: func(_ *wellKnown, w http.ResponseWriter) {
+		"breaks off": {alone: true, answer: func(_ *labtest.WellKnown, w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "9999")
 			fmt.Fprint(w, "{")
 		}},
 		"no connection": {alone: true},
-		"no HTTP":       {alone: true, answer: func(_ *wellKnown, w http.ResponseWriter) { hijack(w, "SSH-2.0-OpenSSH_9\r\n") }},
-		"an endless header": {alone: true, answer: func(_ *wellKnown, w http.ResponseWriter) {
-			hijack(w, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))
+		"no HTTP":       {alone: true, answer: func(_ *labtest.WellKnown, w http.ResponseWriter) { labtest.Hijack(w, "SSH-2.0-OpenSSH_9\r\n") }},
+		"an endless header": {alone: true, answer: func(_ *labtest.WellKnown, w http.ResponseWriter) {
+			labtest.Hijack(w, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := newWellKnown(t, httptest.NewServer)
+			k := labtest.NewWellKnown(t, httptest.NewServer)
 			s := newLab(t, Config{Issuer: k.URL})
 			c := s.clock
 			if _, err := s.asks(); err != nil {
@@ -118,7 +122,7 @@ func TestKnownMetadataIsKept(t *testing.T) {
 			if tc.answer == nil {
 				k.Close()
 			} else {
-				k.serves(func(w http.ResponseWriter, _ *http.Request) { tc.answer(k, w) })
+				k.Serves(func(w http.ResponseWriter, _ *http.Request) { tc.answer(k, w) })
 			}
 			c.turn(freshMetadata)
 			m, err := s.asks()
@@ -126,8 +130,8 @@ func TestKnownMetadataIsKept(t *testing.T) {
 				t.Errorf("%+v %v", m, err)
 			}
 			c.turn(retryMetadata)
-			k.serves(func(w http.ResponseWriter, _ *http.Request) {
-				k.document(w, map[string]any{"end_session_endpoint": k.URL + "/new"})
+			k.Serves(func(w http.ResponseWriter, _ *http.Request) {
+				k.Document(w, map[string]any{"end_session_endpoint": k.URL + "/new"})
 			})
 			if m, err := s.asks(); tc.answer != nil && (err != nil || m.EndSession != k.URL+"/new") {
 				t.Errorf("does not recover: %+v %v", m, err)
@@ -135,26 +139,17 @@ func TestKnownMetadataIsKept(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if n := elsewhere.asked.Load(); n != 0 {
+		if n := elsewhere.Asked.Load(); n != 0 {
 			t.Errorf("%d redirects were followed", n)
 		}
 	})
 }
 
-func hijack(w http.ResponseWriter, answer string) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	_, _ = conn.Write([]byte(answer))
-	_ = conn.Close()
-}
-
 // TestBiggestMetadata: 512 KiB are read.
 func TestBiggestMetadata(t *testing.T) {
 	t.Parallel()
-	k := newWellKnown(t, httptest.NewServer)
-	k.serves(func(w http.ResponseWriter, _ *http.Request) {
+	k := labtest.NewWellKnown(t, httptest.NewServer)
+	k.Serves(func(w http.ResponseWriter, _ *http.Request) {
 		doc := fmt.Sprintf(`{"issuer":%q,"end_session_endpoint":%q}`, k.URL, k.URL+"/end")
 		fmt.Fprint(w, strings.Repeat(" ", maxDocument-len(doc))+doc)
 	})
@@ -180,11 +175,11 @@ func TestIssuerIsComparedByteForByte(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := newWellKnown(t, httptest.NewServer)
+			k := labtest.NewWellKnown(t, httptest.NewServer)
 			var asked atomic.Value
-			k.serves(func(w http.ResponseWriter, r *http.Request) {
+			k.Serves(func(w http.ResponseWriter, r *http.Request) {
 				asked.Store(r.URL.Path)
-				k.document(w, map[string]any{"issuer": k.URL + tc.named})
+				k.Document(w, map[string]any{"issuer": k.URL + tc.named})
 			})
 			m, err := newLab(t, Config{Issuer: k.URL + tc.configured}).asks()
 			if (err == nil) != tc.ok || (m.EndSession != "") != tc.ok || asked.Load() != tc.asked {
@@ -203,12 +198,12 @@ func TestOnlySafeEndpointsCount(t *testing.T) {
 		"http://sso.example.com/end": false, "https://ana@sso.example.com/end": false, "https://sso.example.com/end#x": false, "/end": false, "//sso.example.com/end": false,
 		`https://sso.example.com/\e`: false, "javascript:alert(1)": false, "https:///end": false, "https://sso.example.com/e nd": false, "https://sso.example.com/\r\nX: y": false, "https:sso.example.com": false, "": false,
 	} {
-		k := newWellKnown(t, httptest.NewServer)
+		k := labtest.NewWellKnown(t, httptest.NewServer)
 		all := map[string]any{}
 		for _, name := range []string{"end_session_endpoint", "revocation_endpoint", "jwks_uri", "authorization_endpoint", "token_endpoint"} {
 			all[name] = endpoint
 		}
-		k.serves(func(w http.ResponseWriter, _ *http.Request) { k.document(w, all) })
+		k.Serves(func(w http.ResponseWriter, _ *http.Request) { k.Document(w, all) })
 		m, err := newLab(t, Config{Issuer: k.URL}).asks()
 		for _, got := range []string{m.EndSession, m.Revocation, m.JWKS, m.Authorization, m.Token} {
 			if err != nil || (got == endpoint) != want && endpoint != "" || !want && got != "" {
@@ -230,7 +225,7 @@ func TestConfiguredEndpointsWin(t *testing.T) {
 	values := func(m Metadata) []string {
 		return []string{m.EndSession, m.Revocation, m.JWKS, m.Authorization, m.Token}
 	}
-	k := newWellKnown(t, httptest.NewServer)
+	k := labtest.NewWellKnown(t, httptest.NewServer)
 	discovered, err := newLab(t, Config{Issuer: k.URL}).asks()
 	if err != nil {
 		t.Fatal(err)
@@ -247,14 +242,14 @@ func TestConfiguredEndpointsWin(t *testing.T) {
 			t.Errorf("number %d: %v, %v", i, got, err)
 		}
 	}
-	before := k.asked.Load()
+	before := k.Asked.Load()
 	for range 2 {
 		m, err := newLab(t, all).asks()
 		if got := strings.Join(values(m), " "); err != nil || got != strings.TrimSpace(strings.Repeat("https://own.example/x?y=1 ", 5)) {
 			t.Errorf("%s %v", got, err)
 		}
 	}
-	if k.asked.Load() != before {
+	if k.Asked.Load() != before {
 		t.Error("the provider was asked although all was said")
 	}
 }
@@ -262,9 +257,9 @@ func TestConfiguredEndpointsWin(t *testing.T) {
 // TestLocalhostNames: RFC 6761 6.3, as in browsers, whatever the resolver says.
 func TestLocalhostNames(t *testing.T) {
 	t.Parallel()
-	k := newWellKnown(t, httptest.NewServer)
+	k := labtest.NewWellKnown(t, httptest.NewServer)
 	issuer := strings.Replace(k.URL, "127.0.0.1", "SSO.localhost", 1)
-	k.serves(func(w http.ResponseWriter, _ *http.Request) { k.document(w, map[string]any{"issuer": issuer}) })
+	k.Serves(func(w http.ResponseWriter, _ *http.Request) { k.Document(w, map[string]any{"issuer": issuer}) })
 	if m, err := newLab(t, Config{Issuer: issuer}).asks(); err != nil || m.EndSession == "" {
 		t.Errorf("%+v %v", m, err)
 	}

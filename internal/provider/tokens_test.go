@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/universal-logout/caddy-universal-logout/internal/cookie"
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/oidctest"
 )
 
@@ -42,14 +43,14 @@ func TestClientAuthentication(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWire(t, nil)
-			k := newWellKnown(t, httptest.NewServer)
-			k.serves(func(rw http.ResponseWriter, _ *http.Request) {
+			w := labtest.NewWire(t, nil)
+			k := labtest.NewWellKnown(t, httptest.NewServer)
+			k.Serves(func(rw http.ResponseWriter, _ *http.Request) {
 				doc := map[string]any{"revocation_endpoint": w.URL + "/revoke"}
 				if tc.supported != nil {
 					doc["revocation_endpoint_auth_methods_supported"] = tc.supported
 				}
-				k.document(rw, doc)
+				k.Document(rw, doc)
 			})
 			client := "odd client&"
 			tc.config.Issuer, tc.config.ClientID = k.URL, client
@@ -58,19 +59,19 @@ func TestClientAuthentication(t *testing.T) {
 				client = "app"
 			}
 			p.revoke(t.Context(), []string{client}, Tokens{Access: []string{"an-access-token"}})
-			if len(w.requests()) != 1 {
-				t.Fatalf("%d requests", len(w.requests()))
+			if len(w.Requests()) != 1 {
+				t.Fatalf("%d requests", len(w.Requests()))
 			}
-			got := w.requests()[0]
+			got := w.Requests()[0]
 			want := url.Values{"token": {"an-access-token"}, "token_type_hint": {"access_token"}}
 			maps.Copy(want, tc.form)
 			if tc.assertion {
-				wantAssertion(t, got.form.Get("client_assertion"), map[bool]string{true: k.URL + "/token", false: k.URL}[tc.config.QuirksOf == "hydra"])
-				got.form.Del("client_assertion")
+				wantAssertion(t, got.Form.Get("client_assertion"), map[bool]string{true: k.URL + "/token", false: k.URL}[tc.config.QuirksOf == "hydra"])
+				got.Form.Del("client_assertion")
 				want.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 			}
-			if got.form.Encode() != want.Encode() || got.header.Get("Authorization") != tc.basic {
-				t.Errorf("%s\n%s", got.form.Encode(), got.header.Get("Authorization"))
+			if got.Form.Encode() != want.Encode() || got.Header.Get("Authorization") != tc.basic {
+				t.Errorf("%s\n%s", got.Form.Encode(), got.Header.Get("Authorization"))
 			}
 		})
 	}
@@ -90,7 +91,7 @@ func wantAssertion(t *testing.T, assertion, audience string) {
 // TestRefreshGoesFirst: REV-09, also if the server is not ready for it at once.
 func TestRefreshGoesFirst(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+	w := labtest.NewWire(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		if n <= 2 {
 			w.WriteHeader(503)
 		}
@@ -101,13 +102,13 @@ func TestRefreshGoesFirst(t *testing.T) {
 	})
 	p.env.Work.Retries = []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}
 	p.revoke(t.Context(), []string{"edge"}, Tokens{Access: []string{"a"}, Refresh: []string{"r", "s"}})
-	seen := w.requests()
+	seen := w.Requests()
 	if len(seen) != 5 {
 		t.Fatalf("%d requests", len(seen))
 	}
 	for i, r := range seen {
-		if (r.form.Get("token_type_hint") == "access_token") != (i == 4) {
-			t.Errorf("number %d is %v", i+1, r.form)
+		if (r.Form.Get("token_type_hint") == "access_token") != (i == 4) {
+			t.Errorf("number %d is %v", i+1, r.Form)
 		}
 	}
 }

@@ -6,13 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 )
 
 // TestTLSTrust: the system's roots, and files, and Caddy's own CA, which may
 // be made after the first question only.
 func TestTLSTrust(t *testing.T) {
 	t.Parallel()
-	k := newWellKnown(t, httptest.NewTLSServer)
+	k := labtest.NewWellKnown(t, httptest.NewTLSServer)
 	k.Config.ErrorLog = nil
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.Certificate().Raw})
 	good := filepath.Join(t.TempDir(), "ca.pem")

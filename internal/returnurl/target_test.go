@@ -1,13 +1,12 @@
 package returnurl
 
 import (
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
 	whatwg "github.com/nlnwa/whatwg-url/url"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
 
@@ -25,27 +24,10 @@ func patterns(t testing.TB, entries ...string) (all []Pattern) {
 	return all
 }
 
-type payload struct{ In, Browser string }
-
-func corpus(t testing.TB) (payloads []payload) {
-	t.Helper()
-	file, err := os.ReadFile("testdata/redirect-corpus.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(file, &payloads); err != nil {
-		t.Fatal(err)
-	}
-	if len(payloads) < 100 {
-		t.Fatalf("only %d payloads", len(payloads))
-	}
-	return payloads
-}
-
 // TestCorpus: no payload that a browser takes elsewhere gets through, by
 // itself or as emitted.
 func TestCorpus(t *testing.T) {
-	for _, p := range corpus(t) {
+	for _, p := range labtest.Corpus(t, "testdata/redirect-corpus.json") {
 		target, err := Target(p.In, own, nil)
 		if err == nil && p.Browser != "same" {
 			t.Errorf("%q became %q, a browser says %s", p.In, target, p.Browser)
@@ -125,7 +107,7 @@ func TestMustNotPass(t *testing.T) {
 // FuzzReturnTarget: nothing let through may leave the allowed origins, as a
 // browser's parser reads it.
 func FuzzReturnTarget(f *testing.F) {
-	for _, p := range corpus(f) {
+	for _, p := range labtest.Corpus(f, "testdata/redirect-corpus.json") {
 		f.Add(p.In)
 	}
 	f.Add("https://www.example.com/a/b?c#d")

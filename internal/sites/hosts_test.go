@@ -1,35 +1,15 @@
 package sites
 
 import (
-	"context"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/universal-logout/caddy-universal-logout/internal/labtest"
 	"github.com/universal-logout/caddy-universal-logout/internal/origin"
 )
-
-// caddyMatches is the naive model: Caddy itself, asked about one name.
-func caddyMatches(t testing.TB, patterns []string, host string) bool {
-	t.Helper()
-	if patterns == nil {
-		return true
-	}
-	r := &http.Request{Host: host}
-	if strings.Contains(host, ":") {
-		r.Host = "[" + host + "]"
-	}
-	ctx := context.WithValue(t.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
-	matches, err := caddyhttp.MatchHost(patterns).MatchWithError(r.WithContext(ctx))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return matches
-}
 
 // TestHostPatterns: over a small alphabet, every pattern meets every other, as
 // it would at a request.
@@ -39,11 +19,11 @@ func TestHostPatterns(t *testing.T) {
 		for _, q := range patterns {
 			both, left := narrow([]string{p}, []string{q}), minus([]string{p}, []string{q})
 			for _, host := range names {
-				inP, inQ := caddyMatches(t, []string{p}, host), caddyMatches(t, []string{q}, host)
-				if got := caddyMatches(t, both, host); got != (inP && inQ) {
+				inP, inQ := labtest.CaddyMatches(t, []string{p}, host), labtest.CaddyMatches(t, []string{q}, host)
+				if got := labtest.CaddyMatches(t, both, host); got != (inP && inQ) {
 					t.Fatalf("%s and %s are %q, wrong about %s", p, q, both, host)
 				}
-				if got := caddyMatches(t, left, host); got && !inP || !got && inP && !inQ {
+				if got := labtest.CaddyMatches(t, left, host); got && !inP || !got && inP && !inQ {
 					t.Fatalf("%s without %s are %q, wrong about %s", p, q, left, host)
 				}
 			}
@@ -88,14 +68,14 @@ func FuzzHostPatterns(f *testing.F) {
 		for i, list := range lists {
 			patterns := patternsOf(list, caddy.NewReplacer())
 			usable := slices.DeleteFunc(slices.Clone(list), func(s string) bool { return strings.ContainsAny(s, "{}\\") })
-			if got, want := caddyMatches(t, patterns, host), caddyMatches(t, usable, host); want && !got || got && !caddyMatches(t, list, host) {
+			if got, want := labtest.CaddyMatches(t, patterns, host), labtest.CaddyMatches(t, usable, host); want && !got || got && !labtest.CaddyMatches(t, list, host) {
 				t.Errorf("%q are kept of %q, wrong about %s", patterns, list, host)
 			}
-			inBoth = inBoth && caddyMatches(t, patterns, host)
+			inBoth = inBoth && labtest.CaddyMatches(t, patterns, host)
 			lists[i] = patterns
 		}
 		both := narrow(lists[0], lists[1])
-		if got := caddyMatches(t, both, host); got != inBoth {
+		if got := labtest.CaddyMatches(t, both, host); got != inBoth {
 			t.Errorf("%q and %q are %q, wrong about %s", lists[0], lists[1], both, host)
 		}
 	})
